@@ -1,0 +1,184 @@
+/* The small HTTP server on a stage's own Unix socket. Used by every stage; libevent's evhttp does the
+ * protocol. */
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <event2/listener.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "common/alloc.h"
+#include "common/control.h"
+#include "common/log.h"
+
+#define HEADERS_MAX 16384
+#define TIMEOUT_SEC 30
+
+struct route {
+	struct route *next;
+	const char *path;
+	const char *content_type;
+	control_fn fn;
+	void *ctx;
+};
+
+struct metrics {
+	struct metrics *next;
+	void (*fn)(void *ctx, struct strbuf *out);
+	void *ctx;
+};
+
+struct control {
+	struct evhttp *http;
+	char *path;
+	struct route *routes;
+	struct metrics *metrics;
+};
+
+static void answer(struct evhttp_request *req, int status, const char *type, const struct strbuf *body)
+{
+	struct evbuffer *out = evbuffer_new();
+
+	if (body->len)
+		(void)evbuffer_add(out, body->s, body->len);
+	(void)evhttp_add_header(evhttp_request_get_output_headers(req), "Content-Type", type);
+	evhttp_send_reply(req, status, NULL, out);
+	evbuffer_free(out);
+}
+
+static void on_request(struct evhttp_request *req, void *ctx)
+{
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+	const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
+	const char *query = uri ? evhttp_uri_get_query(uri) : NULL;
+	_cleanup_strbuf_ struct strbuf body = STRBUF_INIT;
+	struct control *c = ctx;
+
+	for (struct route *r = c->routes; path && r; r = r->next)
+		if (strcmp(r->path, path) == 0) {
+			int status = r->fn(r->ctx, query ? query : "", &body);
+
+			answer(req, status, r->content_type, &body);
+			return;
+		}
+	strbuf_puts(&body, "no such page; there are:\n");
+	for (struct route *r = c->routes; r; r = r->next)
+		strbuf_printf(&body, "  %s\n", r->path);
+	answer(req, HTTP_NOTFOUND, "text/plain; charset=utf-8", &body);
+}
+
+static int on_healthz(void *ctx _unused_, const char *query _unused_, struct strbuf *out)
+{
+	strbuf_puts(out, "ok\n");
+	return HTTP_OK;
+}
+
+static int on_metrics(void *ctx, const char *query _unused_, struct strbuf *out)
+{
+	struct control *c = ctx;
+
+	for (struct metrics *m = c->metrics; m; m = m->next)
+		m->fn(m->ctx, out);
+	return HTTP_OK;
+}
+
+/* A socket at path that only our user can open, in place of a stale one. Bound under another name
+ * and renamed, so that nobody finds it before it listens. */
+static int listen_unix(const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	_cleanup_close_ int fd = -1;
+
+	if ((size_t)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s.new", path) >=
+	    sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	(void)unlink(addr.sun_path);
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		return -errno;
+	if (chmod(addr.sun_path, 0600) < 0 || listen(fd, 64) < 0 ||
+	    rename(addr.sun_path, path) < 0) {
+		int r = -errno;
+
+		(void)unlink(addr.sun_path);
+		return r;
+	}
+	return TAKE_FD(fd);
+}
+
+int control_new(struct event_loop *loop, const char *path, struct control **ret)
+{
+	_cleanup_(control_freep) struct control *c = xnew(struct control, 1);
+	int fd;
+
+	c->http = evhttp_new(event_loop_base(loop));
+	if (!c->http)
+		return -ENOMEM;
+	evhttp_set_allowed_methods(c->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+	evhttp_set_max_headers_size(c->http, HEADERS_MAX);
+	evhttp_set_max_body_size(c->http, 0);
+	evhttp_set_timeout(c->http, TIMEOUT_SEC);
+	evhttp_set_gencb(c->http, on_request, c);
+	fd = listen_unix(path);
+	if (fd < 0)
+		return fd;
+	c->path = xstrdup(path);
+	if (evhttp_accept_socket(c->http, fd) < 0) {
+		(void)close(fd);
+		return -EIO;
+	}
+	control_add(c, "/healthz", "text/plain; charset=utf-8", on_healthz, c);
+	control_add(c, "/metrics", "text/plain; version=0.0.4; charset=utf-8", on_metrics, c);
+	*ret = TAKE_PTR(c);
+	return 0;
+}
+
+void control_free(struct control *c)
+{
+	if (!c)
+		return;
+	if (c->http)
+		evhttp_free(c->http);
+	if (c->path)
+		(void)unlink(c->path);
+	for (struct route *r = c->routes; r;) {
+		struct route *next = r->next;
+
+		free(r);
+		r = next;
+	}
+	for (struct metrics *m = c->metrics; m;) {
+		struct metrics *next = m->next;
+
+		free(m);
+		m = next;
+	}
+	free(c->path);
+	free(c);
+}
+
+void control_add(struct control *c, const char *path, const char *content_type, control_fn fn, void *ctx)
+{
+	struct route **end = &c->routes, *r = xnew(struct route, 1);
+
+	*r = (struct route){ NULL, path, content_type, fn, ctx };
+	while (*end)
+		end = &(*end)->next;
+	*end = r;
+}
+
+void control_add_metrics(struct control *c, void (*fn)(void *ctx, struct strbuf *out), void *ctx)
+{
+	struct metrics **end = &c->metrics, *m = xnew(struct metrics, 1);
+
+	*m = (struct metrics){ NULL, fn, ctx };
+	while (*end)
+		end = &(*end)->next;
+	*end = m;
+}

@@ -1,0 +1,141 @@
+/* The frame of every stage. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+#include "common/alloc.h"
+#include "common/daemon.h"
+#include "common/log.h"
+#include "common/runtime-dir.h"
+
+#define OPTIONS_MAX 64
+
+static const char *arg_runtime_dir;
+static const char *arg_log_level = "info";
+static const char *arg_log_format;
+
+static const struct option_row common_options[] = {
+	{ "runtime-dir", 0, OPTION_STRING, &arg_runtime_dir, "DIR",
+	  "directory for sockets and kept state (default: $RUNTIME_DIRECTORY, "
+	  "$XDG_RUNTIME_DIR/portolan, or a fresh one under /tmp)" },
+	{ "log-level", 0, OPTION_STRING, &arg_log_level, "LEVEL", "debug, info, warning or error" },
+	{ "log-format", 0, OPTION_STRING, &arg_log_format, "FORMAT",
+	  "text, json or journal (default: journal where stderr is connected to it, else text)" },
+};
+
+static int on_readyz(void *ctx, const char *query _unused_, struct strbuf *out)
+{
+	struct daemon *d = ctx;
+	bool ready = d->def->ready(d, out);
+
+	if (ready && !out->len)
+		strbuf_puts(out, "ok\n");
+	return ready ? 200 : 503;
+}
+
+static void on_reload(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	if (d->def->reload)
+		d->def->reload(d);
+}
+
+char *daemon_path(const struct daemon *d, const char *name)
+{
+	return xasprintf("%s/%s", d->runtime_dir, name);
+}
+
+void daemon_status(struct daemon *d _unused_, const char *fmt, ...)
+{
+	static bool said_ready;
+	_cleanup_free_ char *text = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = xstrdup("");
+	va_end(ap);
+	(void)sd_notifyf(0, "%sSTATUS=%s", said_ready ? "" : "READY=1\n", text);
+	said_ready = true;
+}
+
+static int parse(const struct daemon_def *def, int argc, char **argv, int *ret_exit)
+{
+	struct option_row rows[OPTIONS_MAX] = { 0 };
+	_cleanup_free_ char *usage = xasprintf("portolan-%s [OPTION…]", def->name);
+	size_t n = 0;
+	int at;
+
+	for (const struct option_row *r = def->options; r && r->name && n < OPTIONS_MAX - 8; r++)
+		rows[n++] = *r;
+	for (size_t i = 0; i < ARRAY_SIZE(common_options); i++)
+		rows[n++] = common_options[i];
+	at = options_parse(argc, argv, rows, usage, def->description, ret_exit);
+	if (at < 0)
+		return -1;
+	*ret_exit = 2;
+	if (at < argc) {
+		(void)fprintf(stderr, "unexpected word \"%s\" (--help says more)\n", argv[at]);
+		return -1;
+	}
+	if (log_set_level(arg_log_level) < 0) {
+		(void)fprintf(stderr, "--log-level: \"%s\" is none of debug, info, warning, error\n",
+			      arg_log_level);
+		return -1;
+	}
+	if (arg_log_format && log_set_format(arg_log_format) < 0) {
+		(void)fprintf(stderr, "--log-format: \"%s\" is none of text, json, journal\n",
+			      arg_log_format);
+		return -1;
+	}
+	return 0;
+}
+
+static int run(struct daemon *d)
+{
+	_cleanup_free_ char *path = daemon_path(d, d->def->name), *control = NULL;
+	int r;
+
+	control = xasprintf("%s.control", path);
+	r = control_new(d->loop, control, &d->control);
+	if (r < 0)
+		return log_error_errno(r, "cannot listen at %s: %m", control);
+	if (d->def->ready)
+		control_add(d->control, "/readyz", "text/plain; charset=utf-8", on_readyz, d);
+	event_loop_on_reload(d->loop, on_reload, d);
+	r = d->def->start(d);
+	if (r < 0)
+		return r;
+	r = event_loop_run(d->loop);
+	(void)sd_notify(0, "STOPPING=1");
+	d->def->stop(d);
+	return r;
+}
+
+int daemon_main(const struct daemon_def *def, int argc, char **argv)
+{
+	_cleanup_(event_loop_freep) struct event_loop *loop = NULL;
+	_cleanup_free_ char *dir = NULL;
+	struct daemon d = { .def = def };
+	int r, exit_code;
+
+	log_init(def->name);
+	if (parse(def, argc, argv, &exit_code) < 0)
+		return exit_code;
+	r = runtime_dir_open(arg_runtime_dir, &dir);
+	if (r < 0) {
+		log_error_errno(r, "cannot use the runtime directory %s: %m (it must be a directory "
+				   "of this user that nobody else may write to)",
+				arg_runtime_dir ? arg_runtime_dir : "");
+		return EXIT_FAILURE;
+	}
+	loop = event_loop_new();
+	d.loop = loop;
+	d.runtime_dir = dir;
+	r = run(&d);
+	control_free(d.control);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,60 @@
+/* Frames: what travels on a link and stands in a recording. A fixed little-endian header, then one
+ * protobuf message. Pure functions, no I/O. docs/ipc-protocol.md is the description for people. */
+#pragma once
+
+#include <protobuf-c/protobuf-c.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/strbuf.h"
+
+#define FRAME_MAGIC 0x4e4c5450u /* "PTLN" on the wire */
+#define FRAME_HEADER_SIZE 24
+#define FRAME_MAJOR 1
+#define FRAME_MINOR 0
+
+enum frame_type {
+	FRAME_HELLO = 1,
+	FRAME_SNAPSHOT_BEGIN,
+	FRAME_SNAPSHOT_ITEMS,
+	FRAME_SNAPSHOT_END,
+	FRAME_DELTA,
+	FRAME_ACK,
+	FRAME_RESYNC,
+	FRAME_BYE,
+	FRAME_TYPE_MAX_,
+};
+
+/* The one table of frames: name, who sends it, largest payload, schema. */
+struct frame_type_row {
+	const char *name;
+	const char *sender; /* "both", "owner of the state", "holder of the mirror" */
+	uint32_t max_length;
+	const ProtobufCMessageDescriptor *descriptor;
+};
+
+/* NULL for a type that this version does not know. */
+const struct frame_type_row *frame_type(uint16_t type);
+
+/* A batch of items is sent when it reaches this, so that neither side holds much more; a single
+ * item may be larger, up to the type's max_length. */
+#define FRAME_BATCH_BYTES (256u * 1024)
+#define FRAME_ITEM_MAX (32u * 1024 * 1024)
+
+struct frame_header {
+	uint32_t length; /* of the payload */
+	uint16_t type;
+	uint8_t major;
+	uint8_t minor;
+	uint64_t generation;
+};
+
+void frame_header_encode(const struct frame_header *h, uint8_t out[FRAME_HEADER_SIZE]);
+/* -EBADMSG: not a frame (magic, reserved bits). -EPROTONOSUPPORT: another major version.
+ * -EMSGSIZE: longer than the type's table row allows (or than any, for an unknown type).
+ * -ENOMSG: a type that we do not know from a newer minor version: skip it. */
+int frame_header_decode(const uint8_t in[FRAME_HEADER_SIZE], struct frame_header *ret);
+
+/* Appends header and packed message. */
+void frame_append(struct strbuf *b, enum frame_type type, uint64_t generation,
+		  const ProtobufCMessage *message);

@@ -1,0 +1,36 @@
+# What every program may use. libcommon.a needs libevent, protobuf-c and libsystemd only.
+
+noinst_LIBRARIES += libcommon.a
+libcommon_a_SOURCES = \
+	common/alloc.c \
+	common/alloc.h \
+	common/arena.c \
+	common/arena.h \
+	common/cleanup.h \
+	common/clock.h \
+	common/control.c \
+	common/control.h \
+	common/daemon.c \
+	common/daemon.h \
+	common/event-loop.c \
+	common/event-loop.h \
+	common/frame.h \
+	common/hashmap.c \
+	common/hashmap.h \
+	common/link.h \
+	common/log.c \
+	common/log.h \
+	common/object-kind.h \
+	common/options.c \
+	common/options.h \
+	common/resource-kind.c \
+	common/resource-kind.h \
+	common/runtime-dir.c \
+	common/runtime-dir.h \
+	common/state.c \
+	common/state.h \
+	common/strbuf.c \
+	common/strbuf.h
+
+COMMON_LIBS = libcommon.a libipc-proto.a \
+	$(LIBEVENT_LIBS) $(PROTOBUF_C_LIBS) $(SYSTEMD_LIBS)

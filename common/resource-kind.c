@@ -1,0 +1,35 @@
+/* The kinds of items on the resources link. Used by translator, xds-server and the portolan command. */
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/resource-kind.h"
+
+static const struct resource_kind_row rows[RESOURCE_KIND_MAX_] = {
+	[RESOURCE_CLUSTER] = { "cluster", "CDS", "type.googleapis.com/envoy.config.cluster.v3.Cluster" },
+	[RESOURCE_ENDPOINT] = { "endpoint", "EDS",
+				"type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment" },
+	[RESOURCE_SECRET] = { "secret", "SDS",
+			      "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret" },
+	[RESOURCE_LISTENER] = { "listener", "LDS", "type.googleapis.com/envoy.config.listener.v3.Listener" },
+	[RESOURCE_SCOPED_ROUTE] = { "scoped-route", "SRDS",
+				    "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration" },
+	[RESOURCE_ROUTE] = { "route", "RDS", "type.googleapis.com/envoy.config.route.v3.RouteConfiguration" },
+	[RESOURCE_VIRTUAL_HOST] = { "virtual-host", "VHDS",
+				    "type.googleapis.com/envoy.config.route.v3.VirtualHost" },
+	[RESOURCE_RUNTIME] = { "runtime", "RTDS", "type.googleapis.com/envoy.service.runtime.v3.Runtime" },
+	[RESOURCE_EXTENSION_CONFIG] = { "extension-config", "ECDS",
+					"type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig" },
+};
+
+const struct resource_kind_row *resource_kind(unsigned kind)
+{
+	return kind < RESOURCE_KIND_MAX_ && rows[kind].name ? &rows[kind] : NULL;
+}
+
+enum resource_kind resource_kind_of_url(const char *type_url)
+{
+	for (unsigned k = 1; k < RESOURCE_KIND_MAX_; k++)
+		if (strcmp(rows[k].type_url, type_url) == 0)
+			return (enum resource_kind)k;
+	return 0;
+}

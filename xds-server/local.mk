@@ -1,0 +1,1 @@
+# xds-server/: one process
