@@ -1,1 +1,2 @@
 # scripts/
+EXTRA_DIST += scripts/venv

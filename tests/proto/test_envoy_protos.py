@@ -9,6 +9,7 @@ import copy
 import importlib
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -245,6 +246,12 @@ def test_discovery_messages_cannot_recurse(ours):
 
     for name in types:
         walk(name, [])
+
+
+def test_every_proto_is_built():
+    listed = set(re.findall(r"[\w/.-]+\.proto\b", (PROTO / "local.mk").read_text()))
+    missing = [f for f in [*FILES, XDS] if f"proto/{f}" not in listed]
+    assert missing == []
 
 
 # The comparison itself: it has to see each kind of error, or its silence means nothing.
