@@ -34,3 +34,9 @@ libcommon_a_SOURCES = \
 
 COMMON_LIBS = libcommon.a libipc-proto.a \
 	$(LIBEVENT_LIBS) $(PROTOBUF_C_LIBS) $(SYSTEMD_LIBS)
+
+# The Kubernetes kinds and their schemas.
+noinst_LIBRARIES += libk8s.a
+libk8s_a_SOURCES = \
+	common/object-kind.c
+K8S_LIBS = libk8s.a libk8s-proto.a

@@ -3,7 +3,11 @@
 ipc_protos = \
 	proto/ipc.proto
 
-k8s_protos =
+k8s_protos = \
+	proto/k8s/core.proto \
+	proto/k8s/discovery.proto \
+	proto/k8s/meta.proto \
+	proto/k8s/networking.proto
 
 envoy_protos = \
 	proto/envoy/config/accesslog/v3/accesslog.proto \
