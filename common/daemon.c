@@ -125,6 +125,8 @@ int daemon_main(const struct daemon_def *def, int argc, char **argv)
 	log_init(def->name);
 	if (parse(def, argc, argv, &exit_code) < 0)
 		return exit_code;
+	if (def->once && (exit_code = def->once()) >= 0)
+		return exit_code;
 	r = runtime_dir_open(arg_runtime_dir, &dir);
 	if (r < 0) {
 		log_error_errno(r, "cannot use the runtime directory %s: %m (it must be a directory "

@@ -18,6 +18,9 @@ struct daemon_def {
 	const char *name;        /* "watcher" */
 	const char *description; /* one paragraph for --help */
 	const struct option_row *options; /* besides the common ones */
+	/* For programs that can do one job and exit, without loop and sockets: called when the options
+	 * have been read. Returns main()'s exit code, or -1 to run as a daemon. May be NULL. */
+	int (*once)(void);
 	/* Opens links and sources, sets d->stage. Has logged why if it fails. */
 	int (*start)(struct daemon *d);
 	void (*stop)(struct daemon *d);

@@ -1,0 +1,20 @@
+/* Source: files of manifests, watched. */
+#pragma once
+
+#include "common/event-loop.h"
+#include "common/options.h"
+#include "watcher/source.h"
+#include "watcher/store.h"
+
+struct manifests_config {
+	const char *const *paths; /* files and directories; "-" is standard input, without a loop only */
+	size_t n_paths;
+	size_t file_max;   /* bytes; 0: MANIFESTS_FILE_MAX */
+};
+
+#define MANIFESTS_FILE_MAX (16u * 1024 * 1024)
+
+/* Reads all that is there and commits it; goes on watching if there is a loop (it may be NULL).
+ * Strings are borrowed. -ENOENT: a path does not exist and there is no loop to wait for it. */
+int manifests_new(struct event_loop *loop, struct store *store, const struct manifests_config *config,
+		  struct source **ret);
