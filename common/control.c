@@ -23,6 +23,7 @@ struct route {
 	const char *path;
 	const char *content_type;
 	control_fn fn;
+	control_later_fn later; /* instead of fn */
 	void *ctx;
 };
 
@@ -39,7 +40,8 @@ struct control {
 	struct metrics *metrics;
 };
 
-static void answer(struct evhttp_request *req, int status, const char *type, const struct strbuf *body)
+void control_answer(struct evhttp_request *req, int status, const char *type,
+		    const struct strbuf *body)
 {
 	struct evbuffer *out = evbuffer_new();
 
@@ -48,6 +50,14 @@ static void answer(struct evhttp_request *req, int status, const char *type, con
 	(void)evhttp_add_header(evhttp_request_get_output_headers(req), "Content-Type", type);
 	evhttp_send_reply(req, status, NULL, out);
 	evbuffer_free(out);
+}
+
+static void answer(struct evhttp_request *req, const struct route *r, const char *query)
+{
+	_cleanup_strbuf_ struct strbuf body = STRBUF_INIT;
+	int status = r->fn(r->ctx, query, &body);
+
+	control_answer(req, status, r->content_type, &body);
 }
 
 static void on_request(struct evhttp_request *req, void *ctx)
@@ -60,15 +70,16 @@ static void on_request(struct evhttp_request *req, void *ctx)
 
 	for (struct route *r = c->routes; path && r; r = r->next)
 		if (strcmp(r->path, path) == 0) {
-			int status = r->fn(r->ctx, query ? query : "", &body);
-
-			answer(req, status, r->content_type, &body);
+			if (r->later)
+				r->later(r->ctx, query ? query : "", req);
+			else
+				answer(req, r, query ? query : "");
 			return;
 		}
 	strbuf_puts(&body, "no such page; there are:\n");
 	for (struct route *r = c->routes; r; r = r->next)
 		strbuf_printf(&body, "  %s\n", r->path);
-	answer(req, HTTP_NOTFOUND, "text/plain; charset=utf-8", &body);
+	control_answer(req, HTTP_NOTFOUND, "text/plain; charset=utf-8", &body);
 }
 
 static int on_healthz(void *ctx _unused_, const char *query _unused_, struct strbuf *out)
@@ -163,14 +174,29 @@ void control_free(struct control *c)
 	free(c);
 }
 
-void control_add(struct control *c, const char *path, const char *content_type, control_fn fn, void *ctx)
+static struct route *add(struct control *c, const char *path, void *ctx)
 {
-	struct route **end = &c->routes, *r = xnew(struct route, 1);
+	struct route **end = &c->routes;
 
-	*r = (struct route){ NULL, path, content_type, fn, ctx };
 	while (*end)
 		end = &(*end)->next;
-	*end = r;
+	*end = xnew(struct route, 1);
+	(*end)->path = path;
+	(*end)->ctx = ctx;
+	return *end;
+}
+
+void control_add(struct control *c, const char *path, const char *content_type, control_fn fn, void *ctx)
+{
+	struct route *r = add(c, path, ctx);
+
+	r->content_type = content_type;
+	r->fn = fn;
+}
+
+void control_add_later(struct control *c, const char *path, control_later_fn fn, void *ctx)
+{
+	add(c, path, ctx)->later = fn;
 }
 
 void control_add_metrics(struct control *c, void (*fn)(void *ctx, struct strbuf *out), void *ctx)

@@ -6,6 +6,7 @@
 #include "common/strbuf.h"
 
 struct control;
+struct evhttp_request;
 
 /* Listens at path, mode 0600; a stale socket there is replaced. */
 int control_new(struct event_loop *loop, const char *path, struct control **ret);
@@ -18,5 +19,11 @@ typedef int (*control_fn)(void *ctx, const char *query, struct strbuf *out);
 /* Answers GET and HEAD of path. Strings are borrowed. /healthz is there from the start. */
 void control_add(struct control *c, const char *path, const char *content_type, control_fn fn,
 		 void *ctx);
+/* For an answer that has to wait: the handler gives it with control_answer(), now or later, unless the
+ * connection is closed before (evhttp_connection_set_closecb). */
+typedef void (*control_later_fn)(void *ctx, const char *query, struct evhttp_request *req);
+void control_add_later(struct control *c, const char *path, control_later_fn fn, void *ctx);
+void control_answer(struct evhttp_request *req, int status, const char *type,
+		    const struct strbuf *body);
 /* Adds lines to /metrics (Prometheus text format). */
 void control_add_metrics(struct control *c, void (*fn)(void *ctx, struct strbuf *out), void *ctx);

@@ -10,6 +10,8 @@ libcommon_a_SOURCES = \
 	common/clock.h \
 	common/control.c \
 	common/control.h \
+	common/control-wait.c \
+	common/control-wait.h \
 	common/daemon.c \
 	common/daemon.h \
 	common/event-loop.c \

@@ -12,3 +12,8 @@ check_PROGRAMS += tests/unit/test-base
 TESTS += tests/unit/test-base
 tests_unit_test_base_SOURCES = tests/unit/test-base.c
 tests_unit_test_base_LDADD = $(COMMON_LIBS)
+
+check_PROGRAMS += tests/unit/test-control-wait
+TESTS += tests/unit/test-control-wait
+tests_unit_test_control_wait_SOURCES = tests/unit/test-control-wait.c
+tests_unit_test_control_wait_LDADD = $(COMMON_LIBS)
