@@ -60,6 +60,15 @@ static void answer(struct evhttp_request *req, const struct route *r, const char
 	control_answer(req, status, r->content_type, &body);
 }
 
+static int on_index(void *ctx, const char *query _unused_, struct strbuf *out)
+{
+	struct control *c = ctx;
+
+	for (struct route *r = c->routes; r; r = r->next)
+		strbuf_printf(out, "%s\n", r->path);
+	return HTTP_OK;
+}
+
 static void on_request(struct evhttp_request *req, void *ctx)
 {
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
@@ -77,8 +86,7 @@ static void on_request(struct evhttp_request *req, void *ctx)
 			return;
 		}
 	strbuf_puts(&body, "no such page; there are:\n");
-	for (struct route *r = c->routes; r; r = r->next)
-		strbuf_printf(&body, "  %s\n", r->path);
+	(void)on_index(c, "", &body);
 	control_answer(req, HTTP_NOTFOUND, "text/plain; charset=utf-8", &body);
 }
 
@@ -144,6 +152,7 @@ int control_new(struct event_loop *loop, const char *path, struct control **ret)
 		(void)close(fd);
 		return -EIO;
 	}
+	control_add(c, "/", "text/plain; charset=utf-8", on_index, c);
 	control_add(c, "/healthz", "text/plain; charset=utf-8", on_healthz, c);
 	control_add(c, "/metrics", "text/plain; version=0.0.4; charset=utf-8", on_metrics, c);
 	*ret = TAKE_PTR(c);

@@ -16,7 +16,8 @@ DEFINE_CLEANUP(struct control *, control_free)
 /* Writes the body of the answer to out and returns the HTTP status. query: after the '?', or "". */
 typedef int (*control_fn)(void *ctx, const char *query, struct strbuf *out);
 
-/* Answers GET and HEAD of path. Strings are borrowed. /healthz is there from the start. */
+/* Answers GET and HEAD of path. Strings are borrowed. "/" (the list of pages), /healthz and /metrics
+ * are there from the start. */
 void control_add(struct control *c, const char *path, const char *content_type, control_fn fn,
 		 void *ctx);
 /* For an answer that has to wait: the handler gives it with control_answer(), now or later, unless the

@@ -19,7 +19,7 @@ static const char *arg_log_format;
 static const struct option_row common_options[] = {
 	{ "runtime-dir", 0, OPTION_STRING, &arg_runtime_dir, "DIR",
 	  "directory for sockets and kept state (default: $RUNTIME_DIRECTORY, "
-	  "$XDG_RUNTIME_DIR/portolan, or a fresh one under /tmp)" },
+	  "$XDG_RUNTIME_DIR/portolan or /tmp/portolan-UID)" },
 	{ "log-level", 0, OPTION_STRING, &arg_log_level, "LEVEL", "debug, info, warning or error" },
 	{ "log-format", 0, OPTION_STRING, &arg_log_format, "FORMAT",
 	  "text, json or journal (default: journal where stderr is connected to it, else text)" },
@@ -62,10 +62,12 @@ void daemon_status(struct daemon *d _unused_, const char *fmt, ...)
 	said_ready = true;
 }
 
+/* Returns the index of the first word after the options, or -1. */
 static int parse(const struct daemon_def *def, int argc, char **argv, int *ret_exit)
 {
 	struct option_row rows[OPTIONS_MAX] = { 0 };
-	_cleanup_free_ char *usage = xasprintf("portolan-%s [OPTION…]", def->name);
+	_cleanup_free_ char *usage = xasprintf("portolan-%s [OPTION…]%s%s", def->name,
+					       def->words ? " " : "", def->words ? def->words : "");
 	size_t n = 0;
 	int at;
 
@@ -77,7 +79,7 @@ static int parse(const struct daemon_def *def, int argc, char **argv, int *ret_e
 	if (at < 0)
 		return -1;
 	*ret_exit = 2;
-	if (at < argc) {
+	if (at < argc && !def->words) {
 		(void)fprintf(stderr, "unexpected word \"%s\" (--help says more)\n", argv[at]);
 		return -1;
 	}
@@ -91,7 +93,7 @@ static int parse(const struct daemon_def *def, int argc, char **argv, int *ret_e
 			      arg_log_format);
 		return -1;
 	}
-	return 0;
+	return at;
 }
 
 static int run(struct daemon *d)
@@ -115,28 +117,45 @@ static int run(struct daemon *d)
 	return r;
 }
 
+/* Two of one stage in a directory would take each other's sockets away. */
+static int lock(const char *dir, const char *name)
+{
+	int pid = 0, fd = runtime_dir_lock(dir, name, &pid);
+
+	if (fd == -EBUSY)
+		return log_error_errno(fd, "another %s (pid %d) runs in %s", name, pid, dir);
+	if (fd < 0)
+		return log_error_errno(fd, "cannot lock %s/%s.lock: %m", dir, name);
+	return fd;
+}
+
 int daemon_main(const struct daemon_def *def, int argc, char **argv)
 {
 	_cleanup_(event_loop_freep) struct event_loop *loop = NULL;
+	_cleanup_close_ int lock_fd = -1;
 	_cleanup_free_ char *dir = NULL;
 	struct daemon d = { .def = def };
-	int r, exit_code;
+	int r, at, exit_code;
 
 	log_init(def->name);
-	if (parse(def, argc, argv, &exit_code) < 0)
+	at = parse(def, argc, argv, &exit_code);
+	if (at < 0)
 		return exit_code;
 	if (def->once && (exit_code = def->once()) >= 0)
 		return exit_code;
 	r = runtime_dir_open(arg_runtime_dir, &dir);
 	if (r < 0) {
-		log_error_errno(r, "cannot use the runtime directory %s: %m (it must be a directory "
-				   "of this user that nobody else may write to)",
-				arg_runtime_dir ? arg_runtime_dir : "");
+		log_error_errno(r, "cannot use the runtime directory %s: %m (%s)", dir,
+				runtime_dir_explain(r));
 		return EXIT_FAILURE;
 	}
+	lock_fd = lock(dir, def->name);
+	if (lock_fd < 0)
+		return EXIT_FAILURE;
 	loop = event_loop_new();
 	d.loop = loop;
 	d.runtime_dir = dir;
+	d.words = argv + at;
 	r = run(&d);
 	control_free(d.control);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -11,6 +11,7 @@ struct daemon {
 	struct event_loop *loop;
 	struct control *control;   /* RUNTIME/NAME.control */
 	const char *runtime_dir;   /* mode 0700, exists */
+	char **words;              /* of the command line after the options; NULL-terminated */
 	void *stage;               /* what start() made */
 };
 
@@ -18,6 +19,7 @@ struct daemon_def {
 	const char *name;        /* "watcher" */
 	const char *description; /* one paragraph for --help */
 	const struct option_row *options; /* besides the common ones */
+	const char *words; /* what may follow the options, for usage; NULL: nothing may */
 	/* For programs that can do one job and exit, without loop and sockets: called when the options
 	 * have been read. Returns main()'s exit code, or -1 to run as a daemon. May be NULL. */
 	int (*once)(void);

@@ -8,6 +8,8 @@ libcommon_a_SOURCES = \
 	common/arena.h \
 	common/cleanup.h \
 	common/clock.h \
+	common/control-client.c \
+	common/control-client.h \
 	common/control.c \
 	common/control.h \
 	common/control-wait.c \
