@@ -1,2 +1,2 @@
 # scripts/
-EXTRA_DIST += scripts/venv
+EXTRA_DIST += scripts/deps scripts/test scripts/venv
