@@ -16,6 +16,8 @@ libcommon_a_SOURCES = \
 	common/control-wait.h \
 	common/daemon.c \
 	common/daemon.h \
+	common/document.c \
+	common/document.h \
 	common/event-loop.c \
 	common/event-loop.h \
 	common/frame.h \

@@ -1,6 +1,6 @@
 # Unit tests: one program a module, run by `make check`. The rest of the tests are in Python.
 AM_TESTS_ENVIRONMENT = top_srcdir=$(top_srcdir) top_builddir=$(top_builddir);
-EXTRA_DIST += tests/lib tests/proto tests/source tests/pytest.ini tests/requirements.txt
+EXTRA_DIST += tests/lib tests/print tests/proto tests/source tests/pytest.ini tests/requirements.txt
 
 check_PROGRAMS += tests/unit/test-state
 TESTS += tests/unit/test-state
@@ -16,3 +16,11 @@ check_PROGRAMS += tests/unit/test-control-wait
 TESTS += tests/unit/test-control-wait
 tests_unit_test_control_wait_SOURCES = tests/unit/test-control-wait.c
 tests_unit_test_control_wait_LDADD = $(COMMON_LIBS)
+
+noinst_PROGRAMS += tests/print/print-message
+check_PROGRAMS += tests/unit/test-print
+TESTS += tests/unit/test-print
+tests_unit_test_print_SOURCES = tests/unit/test-print.c
+tests_unit_test_print_LDADD = $(PRINT_LIBS) $(COMMON_LIBS)
+tests_print_print_message_SOURCES = tests/print/print-message.c
+tests_print_print_message_LDADD = $(PRINT_LIBS) $(COMMON_LIBS)
