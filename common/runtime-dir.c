@@ -24,6 +24,17 @@ static bool is_dir(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* sd_notify(3) wants absolute names, and a stage may be started from elsewhere. */
+static char *absolute(const char *path)
+{
+	_cleanup_free_ char *here = NULL;
+
+	if (path[0] == '/')
+		return xstrdup(path);
+	here = getcwd(NULL, 0);
+	return here ? xasprintf("%s/%s", here, path) : xstrdup(path);
+}
+
 /* *ret_shared: in a directory where other users may have put something in our way. */
 static char *choose(const char *option, bool *ret_shared)
 {
@@ -31,7 +42,7 @@ static char *choose(const char *option, bool *ret_shared)
 
 	*ret_shared = false;
 	if (option)
-		return xstrdup(option);
+		return absolute(option);
 	env = getenv("RUNTIME_DIRECTORY");
 	if (env && *env)
 		return xstrndup(env, strcspn(env, ":")); /* systemd.exec(5): a list by colons */

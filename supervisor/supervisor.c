@@ -85,10 +85,11 @@ static void report(struct supervisor *s)
 	for (char *p = why.s; p && *p; p++)
 		if (*p == '\n')
 			*p = p[1] ? ';' : '\0';
-	if (s->announced)
-		daemon_status(s->daemon, ready ? "all programs are ready" :
-						 "partially operational: %s", strbuf_str(&why));
-	else
+	if (ready)
+		daemon_status(s->daemon, "all programs are ready");
+	else if (s->announced)
+		daemon_status(s->daemon, "partially operational: %s", strbuf_str(&why));
+	else /* daemon_status() would say READY */
 		(void)sd_notifyf(0, "STATUS=starting: %s", strbuf_str(&why));
 }
 
