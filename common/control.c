@@ -7,13 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include "common/alloc.h"
 #include "common/control.h"
 #include "common/log.h"
+#include "common/unix-socket.h"
 
 #define HEADERS_MAX 16384
 #define TIMEOUT_SEC 30
@@ -105,32 +103,6 @@ static int on_metrics(void *ctx, const char *query _unused_, struct strbuf *out)
 	return HTTP_OK;
 }
 
-/* A socket at path that only our user can open, in place of a stale one. Bound under another name
- * and renamed, so that nobody finds it before it listens. */
-static int listen_unix(const char *path)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	_cleanup_close_ int fd = -1;
-
-	if ((size_t)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s.new", path) >=
-	    sizeof(addr.sun_path))
-		return -ENAMETOOLONG;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	(void)unlink(addr.sun_path);
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
-		return -errno;
-	if (chmod(addr.sun_path, 0600) < 0 || listen(fd, 64) < 0 ||
-	    rename(addr.sun_path, path) < 0) {
-		int r = -errno;
-
-		(void)unlink(addr.sun_path);
-		return r;
-	}
-	return TAKE_FD(fd);
-}
-
 int control_new(struct event_loop *loop, const char *path, struct control **ret)
 {
 	_cleanup_(control_freep) struct control *c = xnew(struct control, 1);
@@ -144,7 +116,7 @@ int control_new(struct event_loop *loop, const char *path, struct control **ret)
 	evhttp_set_max_body_size(c->http, 0);
 	evhttp_set_timeout(c->http, TIMEOUT_SEC);
 	evhttp_set_gencb(c->http, on_request, c);
-	fd = listen_unix(path);
+	fd = unix_socket_listen(path);
 	if (fd < 0)
 		return fd;
 	c->path = xstrdup(path);

@@ -36,10 +36,12 @@ struct frame_type_row {
 /* NULL for a type that this version does not know. */
 const struct frame_type_row *frame_type(uint16_t type);
 
-/* A batch of items is sent when it reaches this, so that neither side holds much more; a single
- * item may be larger, up to the type's max_length. */
+/* Items are sent in batches of at most this, so that neither side holds much more; an item that is
+ * larger travels alone. common/frame-item.h encodes them. */
 #define FRAME_BATCH_BYTES (256u * 1024)
-#define FRAME_ITEM_MAX (32u * 1024 * 1024)
+#define FRAME_ITEM_MAX (32u * 1024 * 1024) /* an encoded Item */
+#define FRAME_KEY_MAX 1024
+#define FRAME_REASON_MAX 512 /* bytes of the sentence in RESYNC and BYE */
 
 struct frame_header {
 	uint32_t length; /* of the payload */
@@ -50,9 +52,10 @@ struct frame_header {
 };
 
 void frame_header_encode(const struct frame_header *h, uint8_t out[FRAME_HEADER_SIZE]);
-/* -EBADMSG: not a frame (magic, reserved bits). -EPROTONOSUPPORT: another major version.
- * -EMSGSIZE: longer than the type's table row allows (or than any, for an unknown type).
- * -ENOMSG: a type that we do not know from a newer minor version: skip it. */
+/* -EBADMSG: not a frame (magic, reserved bits, a type that nobody defined). -EMSGSIZE: longer than
+ * the type's table row allows (or than any, for an unknown type). -EPROTONOSUPPORT: another major
+ * version; -ENOMSG: a type that we do not know from a newer minor version, to be skipped. With these
+ * two *ret is filled in. */
 int frame_header_decode(const uint8_t in[FRAME_HEADER_SIZE], struct frame_header *ret);
 
 /* Appends header and packed message. */

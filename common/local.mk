@@ -20,12 +20,29 @@ libcommon_a_SOURCES = \
 	common/document.h \
 	common/event-loop.c \
 	common/event-loop.h \
+	common/feed.c \
+	common/feed.h \
+	common/frame.c \
 	common/frame.h \
+	common/frame-input.c \
+	common/frame-input.h \
+	common/frame-item.c \
+	common/frame-item.h \
+	common/frame-stream.c \
+	common/frame-stream.h \
+	common/hello.c \
+	common/hello.h \
 	common/hashmap.c \
 	common/hashmap.h \
+	common/link.c \
 	common/link.h \
+	common/link-conn.c \
+	common/link-conn.h \
+	common/link-metrics.c \
 	common/log.c \
 	common/log.h \
+	common/mirror.c \
+	common/mirror.h \
 	common/object-kind.h \
 	common/options.c \
 	common/options.h \
@@ -36,7 +53,11 @@ libcommon_a_SOURCES = \
 	common/state.c \
 	common/state.h \
 	common/strbuf.c \
-	common/strbuf.h
+	common/strbuf.h \
+	common/unix-socket.c \
+	common/unix-socket.h \
+	common/wire.c \
+	common/wire.h
 
 COMMON_LIBS = libcommon.a libipc-proto.a \
 	$(LIBEVENT_LIBS) $(PROTOBUF_C_LIBS) $(SYSTEMD_LIBS)

@@ -238,3 +238,8 @@ bool state_complete(const struct state *s)
 {
 	return s->complete;
 }
+
+bool state_dirty(const struct state *s)
+{
+	return s->dirty;
+}

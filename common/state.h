@@ -87,4 +87,7 @@ uint64_t state_source(const struct state *s);
 /* A state is complete when it has been committed once: nothing may be served from it before. */
 bool state_complete(const struct state *s);
 
+/* Changed since the last commit: not to be shown to others yet. */
+bool state_dirty(const struct state *s);
+
 #define STATE_KIND_MAX 64 /* kinds are below this */

@@ -7,6 +7,11 @@ TESTS += tests/unit/test-state
 tests_unit_test_state_SOURCES = tests/unit/test-state.c
 tests_unit_test_state_LDADD = $(COMMON_LIBS)
 
+check_PROGRAMS += tests/unit/test-link
+TESTS += tests/unit/test-link
+tests_unit_test_link_SOURCES = tests/unit/test-link.c
+tests_unit_test_link_LDADD = $(COMMON_LIBS)
+
 check_PROGRAMS += tests/unit/test-base
 TESTS += tests/unit/test-base
 tests_unit_test_base_SOURCES = tests/unit/test-base.c
