@@ -1,0 +1,23 @@
+"""A loopback address of one's own: tests that run at the same time can all use port 8080."""
+
+import itertools
+import os
+import socket
+
+_counter = itertools.count()
+
+
+def loopback():
+    """An address in 127.0.0.0/8 that no other process uses for Envoy's ports."""
+    while True:
+        n = 0x10000 + (os.getpid() * 251 + next(_counter)) % 0xFE0000
+        if n & 255 in (0, 255):
+            continue
+        address = f"127.{n >> 16}.{n >> 8 & 255}.{n & 255}"
+        try:
+            for port in (8080, 8443):
+                with socket.socket() as probe:
+                    probe.bind((address, port))
+        except OSError:
+            continue
+        return address

@@ -1,0 +1,171 @@
+"""Applications behind Envoy, and clients before it."""
+
+import http.client
+import http.server
+import socket
+import ssl
+import threading
+import time
+from typing import NamedTuple
+
+
+class Backend:
+    """An HTTP server in threads that answers with its name and what it was asked."""
+
+    def __init__(self, name, address="127.0.0.1"):
+        backend = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                body = f"{backend.name} {self.headers['Host']} {self.path}\n".encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "text/plain")
+                self.send_header("Content-Length", str(len(body)))
+                self.send_header("X-Backend", backend.name)
+                self.end_headers()
+                self.wfile.write(body)
+                backend.requests += 1
+
+            do_POST = do_GET
+
+            def log_message(self, *_):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 128
+
+        self.name = name
+        self.requests = 0
+        self.server = Server((address, 0), Handler)
+        self.address, self.port = self.server.server_address
+        self.thread = threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self.thread.start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Answer(NamedTuple):
+    status: int
+    body: str
+    headers: dict
+    certificate: bytes | None
+
+    @property
+    def backend(self):
+        return self.headers.get("x-backend")
+
+
+class Client:
+    """Requests to one address; the name in the request is not where it goes."""
+
+    def __init__(self, address, http=8080, https=8443, ca=None):
+        self.address = address
+        self.http = http
+        self.https = https
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self.context.check_hostname = False
+        self.context.verify_mode = ssl.CERT_NONE
+        if ca:
+            self.context.load_verify_locations(cadata=ca)
+            self.context.verify_mode = ssl.CERT_REQUIRED
+            self.context.check_hostname = True
+
+    def connect(self, host, tls=False, sni=None, timeout=10):
+        port = self.https if tls else self.http
+        connection = http.client.HTTPConnection(self.address, port, timeout=timeout)
+        connection.connect()
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            connection.sock = self.context.wrap_socket(connection.sock, server_hostname=sni or host)
+        return connection
+
+    def get(self, host, path="/", tls=False, sni=None, headers=None, timeout=10):
+        connection = self.connect(host, tls, sni, timeout)
+        try:
+            return self.on(connection, host, path, headers)
+        finally:
+            connection.close()
+
+    @staticmethod
+    def on(connection, host, path="/", headers=None):
+        connection.request("GET", path, headers={"Host": host, **(headers or {})})
+        answer = connection.getresponse()
+        sock = connection.sock
+        certificate = sock.getpeercert(True) if isinstance(sock, ssl.SSLSocket) else None
+        return Answer(answer.status, answer.read().decode(errors="replace"),
+                      {k.lower(): v for k, v in answer.getheaders()}, certificate)
+
+
+class Load:
+    """Requests in a loop from several threads, each on a connection of its own for `per_connection`
+    requests, until told to stop. Everything but a 200 counts as failed."""
+
+    def __init__(self, client, host, path="/", tls=False, threads=4, per_connection=20):
+        self.client = client
+        self.asked = (host, path, tls, per_connection)
+        self.lock = threading.Condition()
+        self.good = 0
+        self.failed = []
+        self.by_backend = {}
+        self.stopping = False
+        self.threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
+
+    def _one(self, connection, host, path):
+        answer = Client.on(connection, host, path)
+        with self.lock:
+            if answer.status == 200:
+                self.good += 1
+                self.by_backend[answer.backend] = self.by_backend.get(answer.backend, 0) + 1
+            else:
+                self.failed.append(f"{answer.status} {answer.body[:100]}")
+            self.lock.notify_all()
+        return answer.headers.get("connection") != "close"
+
+    def _run(self):
+        host, path, tls, per_connection = self.asked
+        while not self.stopping:
+            try:
+                connection = self.client.connect(host, tls)
+                for _ in range(per_connection):
+                    # Envoy says "connection: close" where it drains; that is no failure.
+                    if not self._one(connection, host, path) or self.stopping:
+                        break
+                connection.close()
+            except (OSError, http.client.HTTPException) as error:
+                with self.lock:
+                    self.failed.append(f"{time.strftime('%X')} {type(error).__name__}: {error}")
+                    self.lock.notify_all()
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        self.more(20)
+        return self
+
+    def more(self, n, backend=None, timeout=20):
+        """Until n more requests have succeeded (at that backend), or any has failed."""
+        def count():
+            return self.by_backend.get(backend, 0) if backend else self.good
+
+        with self.lock:
+            wanted = count() + n
+            assert self.lock.wait_for(lambda: count() >= wanted or self.failed, timeout), (
+                f"{count()} of {wanted} requests in {timeout} s: {self.by_backend}")
+
+    def __exit__(self, *_):
+        self.stopping = True
+        for thread in self.threads:
+            thread.join(15)
