@@ -65,5 +65,7 @@ COMMON_LIBS = libcommon.a libipc-proto.a \
 # The Kubernetes kinds and their schemas.
 noinst_LIBRARIES += libk8s.a
 libk8s_a_SOURCES = \
-	common/object-kind.c
+	common/object-kind.c \
+	common/status-document.c \
+	common/status-document.h
 K8S_LIBS = libk8s.a libk8s-proto.a

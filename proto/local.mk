@@ -84,11 +84,15 @@ envoy_protos = \
 	proto/google/protobuf/struct.proto \
 	proto/google/protobuf/wrappers.proto
 
+# what the translator's units tell each other
+model_protos = \
+	proto/model.proto
+
 # xds-server's own, free of Envoy's types
 xds_protos = \
 	proto/xds.proto
 
-all_protos = $(ipc_protos) $(k8s_protos) $(envoy_protos) $(xds_protos)
+all_protos = $(ipc_protos) $(k8s_protos) $(envoy_protos) $(model_protos) $(xds_protos)
 
 # One run of protoc makes both files: a pattern rule with two targets says so to make.
 proto/%.pb-c.c proto/%.pb-c.h: proto/%.proto
@@ -100,7 +104,7 @@ nodist_libipc_proto_a_SOURCES = $(ipc_protos:.proto=.pb-c.c)
 libipc_proto_a_CFLAGS = $(PROTOBUF_C_CFLAGS) $(SANITIZE_FLAGS) -w
 nodist_libk8s_proto_a_SOURCES = $(k8s_protos:.proto=.pb-c.c)
 libk8s_proto_a_CFLAGS = $(PROTOBUF_C_CFLAGS) $(SANITIZE_FLAGS) -w
-nodist_libenvoy_proto_a_SOURCES = $(envoy_protos:.proto=.pb-c.c)
+nodist_libenvoy_proto_a_SOURCES = $(envoy_protos:.proto=.pb-c.c) $(model_protos:.proto=.pb-c.c)
 libenvoy_proto_a_CFLAGS = $(PROTOBUF_C_CFLAGS) $(SANITIZE_FLAGS) -w
 nodist_libxds_proto_a_SOURCES = $(xds_protos:.proto=.pb-c.c)
 libxds_proto_a_CFLAGS = $(PROTOBUF_C_CFLAGS) $(SANITIZE_FLAGS) -w
