@@ -1,4 +1,4 @@
-# translator/: one process
+# translator/: one process. Its parts are in libraries, for the tests.
 
 # Messages as JSON and YAML: for the translator and for what prints resources offline.
 noinst_LIBRARIES += libprint.a
@@ -7,3 +7,53 @@ libprint_a_SOURCES = \
 	translator/print.h \
 	translator/print-types.c
 PRINT_LIBS = libprint.a libenvoy-proto.a
+
+noinst_LIBRARIES += libtranslator.a
+libtranslator_a_SOURCES = \
+	translator/cell.c \
+	translator/cell.h \
+	translator/certificate.c \
+	translator/certificate.h \
+	translator/composed.c \
+	translator/composed.h \
+	translator/envoy-cluster.c \
+	translator/envoy-common.c \
+	translator/envoy-listener.c \
+	translator/envoy-route.c \
+	translator/envoy.h \
+	translator/graph-internal.h \
+	translator/graph-status.c \
+	translator/graph.c \
+	translator/graph.h \
+	translator/host-name.c \
+	translator/host-name.h \
+	translator/ingress-class.c \
+	translator/ingress-path.c \
+	translator/ingress-path.h \
+	translator/offline.c \
+	translator/pages.c \
+	translator/provenance.c \
+	translator/reader.c \
+	translator/regex.cc \
+	translator/regex.h \
+	translator/settings.h \
+	translator/translator.c \
+	translator/translator.h \
+	translator/unit-cluster.c \
+	translator/unit-endpoints.c \
+	translator/unit-host.c \
+	translator/unit-ingress.c \
+	translator/unit-secret.c \
+	translator/unit-table.c \
+	translator/units.c \
+	translator/units.h \
+	translator/version.c \
+	translator/version.h
+libtranslator_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
+libtranslator_a_CXXFLAGS = $(AM_CXXFLAGS) $(RE2_CFLAGS)
+
+TRANSLATOR_LIBS = libtranslator.a $(PRINT_LIBS) $(K8S_LIBS) $(COMMON_LIBS) $(CRYPTO_LIBS) $(RE2_LIBS) -lstdc++
+
+pkglibexec_PROGRAMS += portolan-translator
+portolan_translator_SOURCES = translator/main.c
+portolan_translator_LDADD = $(TRANSLATOR_LIBS)

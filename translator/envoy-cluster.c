@@ -1,0 +1,143 @@
+/* Clusters: a Service's port as Envoy's upstream. Runs in the translator. */
+#include <stdio.h>
+
+#include "common/clock.h"
+#include "envoy/extensions/transport_sockets/tls/v3/tls.pb-c.h"
+#include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb-c.h"
+#include "translator/envoy.h"
+#include "translator/version.h"
+
+#define CONNECT_TIMEOUT (2 * USEC_PER_SEC)
+#define NAME_HASH_DIGITS 10
+
+#define HTTP_OPTIONS "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+typedef Envoy__Config__Cluster__V3__Cluster Cluster;
+
+static void speak_http2(struct arena *a, Cluster *c)
+{
+	Envoy__Extensions__Upstreams__Http__V3__HttpProtocolOptions options =
+		ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__INIT;
+	Envoy__Extensions__Upstreams__Http__V3__HttpProtocolOptions__ExplicitHttpConfig http =
+		ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__EXPLICIT_HTTP_CONFIG__INIT;
+	Envoy__Config__Core__V3__Http2ProtocolOptions http2 =
+		ENVOY__CONFIG__CORE__V3__HTTP2_PROTOCOL_OPTIONS__INIT;
+	Envoy__Config__Cluster__V3__Cluster__TypedExtensionProtocolOptionsEntry *entry = ENVOY_NEW(
+		a, Envoy__Config__Cluster__V3__Cluster__TypedExtensionProtocolOptionsEntry,
+		ENVOY__CONFIG__CLUSTER__V3__CLUSTER__TYPED_EXTENSION_PROTOCOL_OPTIONS_ENTRY__INIT);
+
+	http.protocol_config_case =
+		ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__EXPLICIT_HTTP_CONFIG__PROTOCOL_CONFIG_HTTP2_PROTOCOL_OPTIONS;
+	http.http2_protocol_options = &http2;
+	options.upstream_protocol_options_case =
+		ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__UPSTREAM_PROTOCOL_OPTIONS_EXPLICIT_HTTP_CONFIG;
+	options.explicit_http_config = &http;
+	entry->key = (char *)HTTP_OPTIONS;
+	entry->value = envoy_any(a, HTTP_OPTIONS, &options.base);
+	c->n_typed_extension_protocol_options = 1;
+	c->typed_extension_protocol_options = arena_memdup(a, &entry, sizeof(entry));
+}
+
+static void speak_tls(struct arena *a, Cluster *c, const struct cluster_spec *spec)
+{
+	Envoy__Extensions__TransportSockets__Tls__V3__UpstreamTlsContext tls =
+		ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__UPSTREAM_TLS_CONTEXT__INIT;
+	Envoy__Extensions__TransportSockets__Tls__V3__CommonTlsContext common =
+		ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__COMMON_TLS_CONTEXT__INIT;
+	char *alpn[] = { (char *)"h2" };
+
+	tls.common_tls_context = &common;
+	if (spec->protocol == UPSTREAM_H2) {
+		common.n_alpn_protocols = 1;
+		common.alpn_protocols = alpn;
+	}
+	if (spec->external_name)
+		tls.sni = (char *)spec->external_name;
+	c->transport_socket = ENVOY_NEW(a, Envoy__Config__Core__V3__TransportSocket,
+					ENVOY__CONFIG__CORE__V3__TRANSPORT_SOCKET__INIT);
+	c->transport_socket->name = (char *)"envoy.transport_sockets.tls";
+	c->transport_socket->config_type_case =
+		ENVOY__CONFIG__CORE__V3__TRANSPORT_SOCKET__CONFIG_TYPE_TYPED_CONFIG;
+	c->transport_socket->typed_config = envoy_any(
+		a, "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext", &tls.base);
+}
+
+/* One endpoint, the external name itself, in a load assignment of the cluster's own. */
+static Envoy__Config__Endpoint__V3__ClusterLoadAssignment *external(struct arena *a,
+								    const struct cluster_spec *spec)
+{
+	Envoy__Config__Endpoint__V3__ClusterLoadAssignment *load =
+		ENVOY_NEW(a, Envoy__Config__Endpoint__V3__ClusterLoadAssignment,
+			  ENVOY__CONFIG__ENDPOINT__V3__CLUSTER_LOAD_ASSIGNMENT__INIT);
+	Envoy__Config__Endpoint__V3__LocalityLbEndpoints *locality =
+		ENVOY_NEW(a, Envoy__Config__Endpoint__V3__LocalityLbEndpoints,
+			  ENVOY__CONFIG__ENDPOINT__V3__LOCALITY_LB_ENDPOINTS__INIT);
+	Envoy__Config__Endpoint__V3__LbEndpoint *lb =
+		ENVOY_NEW(a, Envoy__Config__Endpoint__V3__LbEndpoint,
+			  ENVOY__CONFIG__ENDPOINT__V3__LB_ENDPOINT__INIT);
+
+	lb->host_identifier_case = ENVOY__CONFIG__ENDPOINT__V3__LB_ENDPOINT__HOST_IDENTIFIER_ENDPOINT;
+	lb->endpoint = ENVOY_NEW(a, Envoy__Config__Endpoint__V3__Endpoint,
+				 ENVOY__CONFIG__ENDPOINT__V3__ENDPOINT__INIT);
+	lb->endpoint->address = envoy_address(a, spec->external_name, spec->port);
+	locality->n_lb_endpoints = 1;
+	locality->lb_endpoints = arena_memdup(a, &lb, sizeof(lb));
+	load->cluster_name =
+		arena_printf(a, "%s/%s/%u", spec->namespace, spec->service, spec->port);
+	load->n_endpoints = 1;
+	load->endpoints = arena_memdup(a, &locality, sizeof(locality));
+	return load;
+}
+
+static void find_endpoints(struct arena *a, Cluster *c, const struct cluster_spec *spec)
+{
+	c->cluster_discovery_type_case = ENVOY__CONFIG__CLUSTER__V3__CLUSTER__CLUSTER_DISCOVERY_TYPE_TYPE;
+	if (spec->external_name) {
+		c->type = ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__STRICT_DNS;
+		c->dns_lookup_family =
+			ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__V4_PREFERRED;
+		c->load_assignment = external(a, spec);
+		return;
+	}
+	c->type = ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__EDS;
+	c->eds_cluster_config = ENVOY_NEW(a, Envoy__Config__Cluster__V3__Cluster__EdsClusterConfig,
+					  ENVOY__CONFIG__CLUSTER__V3__CLUSTER__EDS_CLUSTER_CONFIG__INIT);
+	c->eds_cluster_config->eds_config = envoy_ads(a);
+	c->eds_cluster_config->service_name = (char *)spec->endpoints;
+}
+
+/* Namespace, service and port for people, and a hash of all that is in the cluster: another content is
+ * another cluster, so that a change is made before the old one is broken. */
+static char *name_of(struct arena *a, const Cluster *c, const struct cluster_spec *spec)
+{
+	uint8_t version[VERSION_SIZE];
+	char hex[VERSION_HEX + 1];
+	size_t len = protobuf_c_message_get_packed_size(&c->base);
+	uint8_t *packed = arena_alloc(a, len);
+
+	(void)protobuf_c_message_pack(&c->base, packed);
+	version_of(packed, len, version);
+	version_to_hex(version, hex);
+	return arena_printf(a, "%s/%s/%u/%.*s", spec->namespace, spec->service, spec->port,
+			    NAME_HASH_DIGITS, hex);
+}
+
+Cluster *envoy_cluster(struct arena *a, const struct cluster_spec *spec)
+{
+	Cluster *c = ENVOY_NEW(a, Cluster, ENVOY__CONFIG__CLUSTER__V3__CLUSTER__INIT);
+
+	c->alt_stat_name = arena_printf(a, "%s_%s_%u", spec->namespace, spec->service, spec->port);
+	c->connect_timeout = envoy_duration(a, CONNECT_TIMEOUT);
+	/* Without this Envoy sends requests to unhealthy endpoints once half of them are. */
+	c->common_lb_config = ENVOY_NEW(a, Envoy__Config__Cluster__V3__Cluster__CommonLbConfig,
+					ENVOY__CONFIG__CLUSTER__V3__CLUSTER__COMMON_LB_CONFIG__INIT);
+	c->common_lb_config->healthy_panic_threshold =
+		ENVOY_NEW(a, Envoy__Type__V3__Percent, ENVOY__TYPE__V3__PERCENT__INIT);
+	find_endpoints(a, c, spec);
+	if (spec->protocol == UPSTREAM_H2C || spec->protocol == UPSTREAM_H2)
+		speak_http2(a, c);
+	if (spec->protocol == UPSTREAM_TLS || spec->protocol == UPSTREAM_H2)
+		speak_tls(a, c, spec);
+	c->name = name_of(a, c, spec);
+	return c;
+}

@@ -1,0 +1,207 @@
+/* Listeners and what they do with a connection. Runs in the translator. */
+#include <string.h>
+
+#include "envoy/extensions/access_loggers/file/v3/file.pb-c.h"
+#include "envoy/extensions/access_loggers/stream/v3/stream.pb-c.h"
+#include "envoy/extensions/filters/http/router/v3/router.pb-c.h"
+#include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb-c.h"
+#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb-c.h"
+#include "envoy/extensions/transport_sockets/tls/v3/tls.pb-c.h"
+#include "translator/envoy.h"
+
+#define HCM "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+#define PACKAGE_TLS "envoy.extensions.transport_sockets.tls.v3."
+
+typedef Envoy__Config__Listener__V3__Listener Listener;
+typedef Envoy__Config__Listener__V3__Filter Filter;
+typedef Envoy__Config__Listener__V3__FilterChain FilterChain;
+typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpConnectionManager Manager;
+typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpFilter HttpFilter;
+
+/* Dead clients are noticed: SO_KEEPALIVE, and TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT of tcp(7). */
+static void keep_alive(struct arena *a, Listener *l)
+{
+	static const struct {
+		int64_t level, name, value;
+	} rows[] = { { 1, 9, 1 }, { 6, 4, 45 }, { 6, 5, 5 }, { 6, 6, 9 } };
+
+	l->n_socket_options = ARRAY_SIZE(rows);
+	l->socket_options = arena_new_of(a, Envoy__Config__Core__V3__SocketOption *, ARRAY_SIZE(rows));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		Envoy__Config__Core__V3__SocketOption *o =
+			ENVOY_NEW(a, Envoy__Config__Core__V3__SocketOption,
+				  ENVOY__CONFIG__CORE__V3__SOCKET_OPTION__INIT);
+
+		o->level = rows[i].level;
+		o->name = rows[i].name;
+		o->value_case = ENVOY__CONFIG__CORE__V3__SOCKET_OPTION__VALUE_INT_VALUE;
+		o->int_value = rows[i].value;
+		o->state = ENVOY__CONFIG__CORE__V3__SOCKET_OPTION__SOCKET_STATE__STATE_LISTENING;
+		l->socket_options[i] = o;
+	}
+}
+
+static void log_access(struct arena *a, Manager *m, const struct settings *s)
+{
+	Envoy__Extensions__AccessLoggers__Stream__V3__StdoutAccessLog out =
+		ENVOY__EXTENSIONS__ACCESS_LOGGERS__STREAM__V3__STDOUT_ACCESS_LOG__INIT;
+	Envoy__Extensions__AccessLoggers__File__V3__FileAccessLog file =
+		ENVOY__EXTENSIONS__ACCESS_LOGGERS__FILE__V3__FILE_ACCESS_LOG__INIT;
+	Envoy__Config__Accesslog__V3__AccessLog *log;
+
+	if (strcmp(s->access_log, "off") == 0)
+		return;
+	log = ENVOY_NEW(a, Envoy__Config__Accesslog__V3__AccessLog,
+			ENVOY__CONFIG__ACCESSLOG__V3__ACCESS_LOG__INIT);
+	log->config_type_case = ENVOY__CONFIG__ACCESSLOG__V3__ACCESS_LOG__CONFIG_TYPE_TYPED_CONFIG;
+	if (strcmp(s->access_log, "stdout") == 0) {
+		log->name = (char *)"envoy.access_loggers.stdout";
+		log->typed_config = envoy_any(
+			a, "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog", &out.base);
+	} else {
+		log->name = (char *)"envoy.access_loggers.file";
+		file.path = (char *)s->access_log;
+		log->typed_config = envoy_any(
+			a, "envoy.extensions.access_loggers.file.v3.FileAccessLog", &file.base);
+	}
+	m->n_access_log = 1;
+	m->access_log = arena_memdup(a, &log, sizeof(log));
+}
+
+static HttpFilter *router(struct arena *a)
+{
+	Envoy__Extensions__Filters__Http__Router__V3__Router config =
+		ENVOY__EXTENSIONS__FILTERS__HTTP__ROUTER__V3__ROUTER__INIT;
+	HttpFilter *f = ENVOY_NEW(
+		a, HttpFilter,
+		ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_FILTER__INIT);
+
+	f->name = (char *)"router";
+	f->config_type_case =
+		ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_FILTER__CONFIG_TYPE_TYPED_CONFIG;
+	f->typed_config = envoy_any(a, "envoy.extensions.filters.http.router.v3.Router", &config.base);
+	return f;
+}
+
+static Filter *http(struct arena *a, const struct settings *s, const char *stat_prefix,
+		    const char *routes)
+{
+	Manager m = ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_CONNECTION_MANAGER__INIT;
+	Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__Rds rds =
+		ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__RDS__INIT;
+	Filter *f = ENVOY_NEW(a, Filter, ENVOY__CONFIG__LISTENER__V3__FILTER__INIT);
+	HttpFilter *filters[] = { router(a) };
+
+	rds.config_source = envoy_ads(a);
+	rds.route_config_name = (char *)routes;
+	m.stat_prefix = (char *)stat_prefix;
+	m.route_specifier_case =
+		ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_CONNECTION_MANAGER__ROUTE_SPECIFIER_RDS;
+	m.rds = &rds;
+	m.n_http_filters = ARRAY_SIZE(filters);
+	m.http_filters = filters;
+	m.use_remote_address = envoy_bool(a, true);
+	m.normalize_path = envoy_bool(a, true);
+	m.merge_slashes = true;
+	m.preserve_external_request_id = true;
+	m.http_protocol_options = ENVOY_NEW(a, Envoy__Config__Core__V3__Http1ProtocolOptions,
+					    ENVOY__CONFIG__CORE__V3__HTTP1_PROTOCOL_OPTIONS__INIT);
+	m.http_protocol_options->accept_http_10 = true;
+	log_access(a, &m, s);
+	f->name = (char *)"envoy.filters.network.http_connection_manager";
+	f->config_type_case = ENVOY__CONFIG__LISTENER__V3__FILTER__CONFIG_TYPE_TYPED_CONFIG;
+	f->typed_config = envoy_any(a, HCM, &m.base);
+	return f;
+}
+
+static Listener *listener(struct arena *a, const struct settings *s, const char *name, uint16_t port)
+{
+	Listener *l = ENVOY_NEW(a, Listener, ENVOY__CONFIG__LISTENER__V3__LISTENER__INIT);
+
+	l->name = (char *)name;
+	l->address = envoy_address(a, s->listen_address, port);
+	keep_alive(a, l);
+	return l;
+}
+
+Listener *envoy_http_listener(struct arena *a, const struct settings *s)
+{
+	Listener *l = listener(a, s, "ingress_http", s->http_port);
+	FilterChain *chain = ENVOY_NEW(a, FilterChain, ENVOY__CONFIG__LISTENER__V3__FILTER_CHAIN__INIT);
+	Filter *filter = http(a, s, "ingress_http", "ingress_http");
+
+	chain->n_filters = 1;
+	chain->filters = arena_memdup(a, &filter, sizeof(filter));
+	l->n_filter_chains = 1;
+	l->filter_chains = arena_memdup(a, &chain, sizeof(chain));
+	return l;
+}
+
+Listener *envoy_https_listener(struct arena *a, const struct settings *s)
+{
+	Envoy__Extensions__Filters__Listener__TlsInspector__V3__TlsInspector config =
+		ENVOY__EXTENSIONS__FILTERS__LISTENER__TLS_INSPECTOR__V3__TLS_INSPECTOR__INIT;
+	Listener *l = listener(a, s, "ingress_https", s->https_port);
+	Envoy__Config__Listener__V3__ListenerFilter *f =
+		ENVOY_NEW(a, Envoy__Config__Listener__V3__ListenerFilter,
+			  ENVOY__CONFIG__LISTENER__V3__LISTENER_FILTER__INIT);
+
+	f->name = (char *)"envoy.filters.listener.tls_inspector";
+	f->config_type_case = ENVOY__CONFIG__LISTENER__V3__LISTENER_FILTER__CONFIG_TYPE_TYPED_CONFIG;
+	f->typed_config = envoy_any(
+		a, "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector", &config.base);
+	l->n_listener_filters = 1;
+	l->listener_filters = arena_memdup(a, &f, sizeof(f));
+	return l;
+}
+
+static Envoy__Config__Core__V3__TransportSocket *terminate_tls(struct arena *a, const char *secret)
+{
+	Envoy__Extensions__TransportSockets__Tls__V3__DownstreamTlsContext tls =
+		ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__DOWNSTREAM_TLS_CONTEXT__INIT;
+	Envoy__Extensions__TransportSockets__Tls__V3__CommonTlsContext common =
+		ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__COMMON_TLS_CONTEXT__INIT;
+	Envoy__Extensions__TransportSockets__Tls__V3__TlsParameters params =
+		ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__TLS_PARAMETERS__INIT;
+	Envoy__Extensions__TransportSockets__Tls__V3__SdsSecretConfig sds =
+		ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__SDS_SECRET_CONFIG__INIT;
+	Envoy__Extensions__TransportSockets__Tls__V3__SdsSecretConfig *all_sds[] = { &sds };
+	char *alpn[] = { (char *)"h2", (char *)"http/1.1" };
+	Envoy__Config__Core__V3__TransportSocket *socket =
+		ENVOY_NEW(a, Envoy__Config__Core__V3__TransportSocket,
+			  ENVOY__CONFIG__CORE__V3__TRANSPORT_SOCKET__INIT);
+
+	sds.name = (char *)secret;
+	sds.sds_config = envoy_ads(a);
+	params.tls_minimum_protocol_version =
+		ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__TLS_PARAMETERS__TLS_PROTOCOL__TLSv1_2;
+	params.tls_maximum_protocol_version =
+		ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__TLS_PARAMETERS__TLS_PROTOCOL__TLSv1_3;
+	common.tls_params = &params;
+	common.n_tls_certificate_sds_secret_configs = 1;
+	common.tls_certificate_sds_secret_configs = all_sds;
+	common.n_alpn_protocols = ARRAY_SIZE(alpn);
+	common.alpn_protocols = alpn;
+	tls.common_tls_context = &common;
+	socket->name = (char *)"envoy.transport_sockets.tls";
+	socket->config_type_case = ENVOY__CONFIG__CORE__V3__TRANSPORT_SOCKET__CONFIG_TYPE_TYPED_CONFIG;
+	socket->typed_config = envoy_any(a, PACKAGE_TLS "DownstreamTlsContext", &tls.base);
+	return socket;
+}
+
+FilterChain *envoy_tls_chain(struct arena *a, const struct settings *s, const char *host,
+			     const char *secret, const char *routes)
+{
+	FilterChain *chain = ENVOY_NEW(a, FilterChain, ENVOY__CONFIG__LISTENER__V3__FILTER_CHAIN__INIT);
+	Filter *filter = http(a, s, "ingress_https", routes);
+
+	chain->name = (char *)host;
+	chain->filter_chain_match = ENVOY_NEW(a, Envoy__Config__Listener__V3__FilterChainMatch,
+					      ENVOY__CONFIG__LISTENER__V3__FILTER_CHAIN_MATCH__INIT);
+	chain->filter_chain_match->n_server_names = 1;
+	chain->filter_chain_match->server_names = arena_memdup(a, &host, sizeof(host));
+	chain->transport_socket = terminate_tls(a, secret);
+	chain->n_filters = 1;
+	chain->filters = arena_memdup(a, &filter, sizeof(filter));
+	return chain;
+}

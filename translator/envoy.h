@@ -1,0 +1,102 @@
+/* Envoy's messages, built in an arena. One file a noun: envoy-cluster.c, envoy-route.c… Each function
+ * returns a message whose parts are in the arena or borrowed. */
+#pragma once
+
+#include "envoy/config/cluster/v3/cluster.pb-c.h"
+#include "envoy/config/endpoint/v3/endpoint.pb-c.h"
+#include "envoy/config/listener/v3/listener.pb-c.h"
+#include "envoy/config/route/v3/route.pb-c.h"
+#include "envoy/extensions/transport_sockets/tls/v3/secret.pb-c.h"
+
+#include "common/arena.h"
+#include "translator/settings.h"
+
+/* A message of this type with its defaults: ENVOY_NEW(a, Envoy__…__Route, ENVOY__…__ROUTE__INIT). */
+#define ENVOY_NEW(a, type, init)                                                                   \
+	({                                                                                         \
+		type *_new = arena_new_of((a), type, 1);                                           \
+		*_new = (type)init;                                                                \
+		_new;                                                                              \
+	})
+
+/* ---- envoy-common.c ---- */
+
+/* url: without "type.googleapis.com/". */
+Google__Protobuf__Any *envoy_any(struct arena *a, const char *url, const ProtobufCMessage *m);
+Google__Protobuf__BoolValue *envoy_bool(struct arena *a, bool value);
+Google__Protobuf__UInt32Value *envoy_uint32(struct arena *a, uint32_t value);
+Google__Protobuf__Duration *envoy_duration(struct arena *a, int64_t usec);
+/* "Ask the stream that this came on." */
+Envoy__Config__Core__V3__ConfigSource *envoy_ads(struct arena *a);
+Envoy__Config__Core__V3__Address *envoy_address(struct arena *a, const char *host, uint32_t port);
+Envoy__Config__Core__V3__DataSource *envoy_inline_bytes(struct arena *a, const void *data, size_t len);
+/* A message as one element of the repeated field of an outer message: tag, length, bytes. Putting
+ * such elements one after another is how big resources are made of parts. */
+void envoy_element(struct arena *a, uint32_t field, const void *bytes, size_t len, uint8_t **ret,
+		   size_t *ret_len);
+
+/* ---- envoy-cluster.c ---- */
+
+enum upstream_protocol {
+	UPSTREAM_HTTP1,
+	UPSTREAM_H2C, /* HTTP/2 in plain text, prior knowledge */
+	UPSTREAM_TLS, /* HTTP/1.1 over TLS */
+	UPSTREAM_H2,  /* HTTP/2 over TLS */
+};
+
+struct cluster_spec {
+	const char *namespace;
+	const char *service;
+	uint32_t port;
+	const char *endpoints; /* EDS resource; NULL for an external name */
+	const char *external_name;
+	enum upstream_protocol protocol;
+};
+
+/* Its name is made of namespace, service, port and a hash of all the rest. */
+Envoy__Config__Cluster__V3__Cluster *envoy_cluster(struct arena *a, const struct cluster_spec *spec);
+
+/* ---- envoy-route.c ---- */
+
+/* In order of precedence: contour-compatible, exact before regex before prefix. */
+enum path_kind {
+	PATH_EXACT,
+	PATH_REGEX,
+	PATH_SEGMENTS, /* whole path elements */
+	PATH_PREFIX,   /* a plain string prefix */
+};
+
+struct route_spec {
+	const char *host;
+	enum path_kind kind;
+	const char *path;
+	const char *cluster;	/* or NULL: */
+	uint32_t status;	/* answered directly, with body */
+	const char *body;
+	bool https_redirect;
+};
+
+Envoy__Config__Route__V3__Route *envoy_route(struct arena *a, const struct route_spec *spec);
+/* The order in which Envoy must try two routes. */
+int envoy_path_compare(enum path_kind a_kind, const char *a, enum path_kind b_kind, const char *b);
+/* The virtual host for `domains`; its routes are `routes`, already encoded elements of field 3. */
+void envoy_virtual_host(struct arena *a, const char *name, const char *const *domains, size_t n,
+			const void *routes, size_t routes_len, uint8_t **ret, size_t *ret_len);
+/* A RouteConfiguration without virtual hosts; elements of field ENVOY_ROUTES_HOSTS go behind it. */
+Envoy__Config__Route__V3__RouteConfiguration *envoy_routes(struct arena *a, const char *name);
+/* The virtual host that answers 421 to whatever asks for another host than the one of its TLS
+ * connection's SNI (RFC 9110, section 15.5.20), as an element of field ENVOY_ROUTES_HOSTS. */
+void envoy_misdirected(struct arena *a, uint8_t **ret, size_t *ret_len);
+#define ENVOY_HOST_ROUTES 3
+#define ENVOY_ROUTES_HOSTS 2
+
+/* ---- envoy-listener.c ---- */
+
+#define ENVOY_LISTENER_CHAINS 3
+Envoy__Config__Listener__V3__Listener *envoy_http_listener(struct arena *a, const struct settings *s);
+/* Without filter chains: elements of field ENVOY_LISTENER_CHAINS go behind it. */
+Envoy__Config__Listener__V3__Listener *envoy_https_listener(struct arena *a, const struct settings *s);
+/* The chain that serves one TLS host: certificate by SDS, routes by RDS. */
+Envoy__Config__Listener__V3__FilterChain *envoy_tls_chain(struct arena *a, const struct settings *s,
+							  const char *host, const char *secret,
+							  const char *routes);

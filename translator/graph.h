@@ -1,0 +1,153 @@
+/* Incremental translation: a graph of units, each a pure function whose reads are recorded.
+ *
+ * A unit (an Ingress's routes, a host, a cluster…) has a kind and a key. Its function reads cells and
+ * emits outputs. Cells are what can be read, and whoever read one is run again when it changes:
+ *   - an object of the store, present or missing,
+ *   - an index look-up ("slices of this service"), a list of objects,
+ *   - a collection of facts that other units have emitted ("routes of this host"),
+ *   - another unit's result; reading it also keeps that unit alive.
+ * After a change only units that had read what changed are run, lowest rank first, and a unit whose
+ * outputs are the same as before stops the wave. From-scratch translation is the same code, so its
+ * output is the same, byte for byte: an order of events can never show in it. To keep that true a
+ * unit's function may use nothing but its reader.
+ *
+ * Units come to life in three ways: with each object of a kind (unit_row.object), with each
+ * collection of facts that is not empty (unit_row.fact), or because another unit reads them. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <protobuf-c/protobuf-c.h>
+
+#include "proto/ipc.pb-c.h"
+
+#include "common/arena.h"
+#include "common/object-kind.h"
+#include "common/resource-kind.h"
+#include "common/state.h"
+
+struct graph;
+struct reader; /* what a running unit reads and emits with */
+
+/* Units in rank order: a unit may only read results of units of an earlier kind. */
+enum unit_kind {
+	UNIT_SECRET,
+	UNIT_ENDPOINTS,
+	UNIT_CLUSTER,
+	UNIT_INGRESS,
+	UNIT_HOST,
+	UNIT_VIRTUAL_HOST,
+	UNIT_TABLE, /* route tables and listeners, made of parts */
+	UNIT_KIND_MAX_,
+};
+
+enum fact_kind {
+	FACT_HOST = 1,	   /* key: host; what sources want of it: model HostRoutes */
+	FACT_SAME_ROUTES,  /* key: version of routes; the hosts that have exactly these */
+	FACT_PART,	   /* key: "<resource kind digit>/<resource name>"; its parts */
+	FACT_KIND_MAX_,
+};
+
+enum index_kind {
+	INDEX_SLICES_OF_SERVICE = 1, /* key: "namespace/service" */
+	INDEX_DEFAULT_CLASSES,	     /* key: "" */
+	INDEX_KIND_MAX_,
+};
+
+struct unit_row {
+	const char *name;
+	void (*run)(struct reader *r, const char *key, size_t key_len);
+	enum object_kind object; /* one unit for each object of this kind */
+	enum fact_kind fact;	 /* one for each collection of this kind that is not empty */
+	const char *const *always; /* keys of units that are always there; ends with NULL */
+};
+
+struct index_row {
+	enum object_kind object;
+	enum index_kind index;
+	/* Writes the key under which the object is found to key and returns its length, or -1. */
+	int (*key)(const struct item *object, struct arena *scratch, const char **ret_key);
+};
+
+struct graph_config {
+	const struct unit_row *units; /* UNIT_KIND_MAX_ rows */
+	const struct index_row *indexes;
+	size_t n_indexes;
+	const void *settings;	 /* for reader_settings(); graph_rerun_all() after a change */
+	struct state *objects;	 /* read */
+	struct state *resources; /* written */
+	struct state *statuses;	 /* written */
+};
+
+struct graph *graph_new(const struct graph_config *config);
+void graph_free(struct graph *g);
+DEFINE_CLEANUP(struct graph *, graph_free)
+
+/* An object came, changed or went (as a state_observer's change). */
+void graph_object_changed(struct graph *g, struct item *before, struct item *after);
+/* Runs what is due and commits resources and statuses with this source generation. */
+void graph_run(struct graph *g, uint64_t source);
+/* Every unit is due: the settings have changed. */
+void graph_rerun_all(struct graph *g);
+
+struct graph_counters {
+	uint64_t waves, units_run, units_unchanged; /* unchanged: run, and its outputs were the same */
+	uint64_t last_wave_units;
+	uint64_t last_wave_usec;
+	uint64_t units[UNIT_KIND_MAX_]; /* alive */
+	uint64_t runs[UNIT_KIND_MAX_];
+	uint64_t cells;
+};
+const struct graph_counters *graph_counters(const struct graph *g);
+
+/* The objects from which a resource (or a part of one, by its item key) is made: each is given once,
+ * as kind and key, in order. */
+void graph_provenance(struct graph *g, uint32_t kind, const char *key, size_t key_len,
+		      void (*fn)(void *ctx, enum object_kind kind, const char *key), void *ctx);
+
+/* ---- for units ---- */
+
+const void *reader_settings(const struct reader *r);
+/* Scratch memory until the unit's function returns. */
+struct arena *reader_arena(const struct reader *r);
+
+/* The object's item, or NULL; key is "namespace/name". */
+const struct item *read_object(struct reader *r, enum object_kind kind, const char *key);
+/* The object itself, unpacked into the arena, or NULL; the type is its kind's schema. */
+void *read_message(struct reader *r, enum object_kind kind, const char *key);
+/* Items of an index, sorted by key. */
+const struct item *const *read_index(struct reader *r, enum index_kind index, const char *key,
+				     size_t *ret_n);
+/* Facts of a collection, sorted by their keys. */
+const struct item *const *read_facts(struct reader *r, enum fact_kind fact, const char *key,
+				     size_t key_len, size_t *ret_n);
+/* The result of another unit, which is run first if it is due. NULL if it emitted none. */
+const struct item *read_unit(struct reader *r, enum unit_kind kind, const char *key, size_t key_len);
+
+void emit_result(struct reader *r, const void *value, size_t len);
+/* sort_key orders the collection and must be unique in it. */
+void emit_fact(struct reader *r, enum fact_kind fact, const char *key, size_t key_len,
+	       const char *sort_key, size_t sort_len, const void *value, size_t len);
+/* A whole resource; its version is the hash of its bytes. Several units may emit the same resource if
+ * its bytes are the same: names made from content. */
+void emit_resource(struct reader *r, enum resource_kind kind, const char *name, const void *value,
+		   size_t len);
+/* A part of a resource whose head another unit emits with emit_head(). */
+void emit_part(struct reader *r, enum resource_kind kind, const char *name, const char *part,
+	       const void *value, size_t len);
+/* The head of a resource with parts; reads the parts, so this unit is run when any changes. With
+ * need_parts nothing is emitted while there are no parts. */
+void emit_head(struct reader *r, enum resource_kind kind, const char *name, const void *value,
+	       size_t len, bool need_parts);
+
+/* What the author of an object should know. The object's status is made of all that units say. */
+void emit_problem(struct reader *r, enum object_kind kind, const char *key,
+		  Portolan__Ipc__Severity severity, const char *reason, const char *field,
+		  const char *fmt, ...) _printf_(7, 8);
+/* The worst verdict that any unit emits is the object's. */
+void emit_verdict(struct reader *r, enum object_kind kind, const char *key,
+		  Portolan__Ipc__Verdict verdict);
+
+/* Packs a message into the reader's arena. */
+uint8_t *reader_pack(struct reader *r, const ProtobufCMessage *m, size_t *ret_len);

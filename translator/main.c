@@ -1,0 +1,48 @@
+/* portolan-translator: turns Kubernetes objects into Envoy's configuration. It has no network, no
+ * credentials and nothing to read but its links. */
+#include "translator/translator.h"
+
+static const struct option_row options[] = {
+	{ "listen-address", 0, OPTION_STRING, &translator_options.listen_address, "ADDRESS",
+	  "where Envoy listens for clients (default: 0.0.0.0)" },
+	{ "http-port", 0, OPTION_UINT, &translator_options.http_port, "PORT",
+	  "for plain HTTP (default: 8080)" },
+	{ "https-port", 0, OPTION_UINT, &translator_options.https_port, "PORT",
+	  "for HTTPS (default: 8443)" },
+	{ "ingress-class", 0, OPTION_LIST, &translator_options.classes, "NAME",
+	  "serve objects of this class; may be repeated (default: portolan, and objects without a "
+	  "class where no IngressClass is the default)" },
+	{ "enable-external-name", 0, OPTION_FLAG, &translator_options.external_names, NULL,
+	  "let Services of type ExternalName be backends: whoever may write one can then make Envoy "
+	  "connect to any name" },
+	{ "access-log", 0, OPTION_STRING, &translator_options.access_log, "WHERE",
+	  "Envoy's log of requests: off, stdout, or a path on Envoy's host (default: off)" },
+	{ "once", 0, OPTION_FLAG, &translator_options.once, NULL,
+	  "translate what --read-stream has, print, and exit: 0, or 1 if an object is not served as it "
+	  "says" },
+	{ "read-stream", 0, OPTION_STRING, &translator_options.read_stream, "FILE",
+	  "with --once: objects as frames of the link; - is standard input (default)" },
+	{ "print", 0, OPTION_STRING, &translator_options.print, "FORMAT",
+	  "with --once: yaml or json, on standard output" },
+	{ "write-stream", 0, OPTION_STRING, &translator_options.write_stream, "FILE",
+	  "with --once: write the resources as frames of the link; - is standard output" },
+	{ "write-statuses", 0, OPTION_STRING, &translator_options.write_statuses, "FILE",
+	  "with --once: write the objects' statuses as frames of the link" },
+	{ 0 },
+};
+
+static const struct daemon_def def = {
+	.name = "translator",
+	.description = "Turns the Kubernetes objects of portolan-watcher into Envoy's configuration, and "
+		       "says in each object's status what became of it. It listens on no network.",
+	.options = options,
+	.once = translator_once,
+	.start = translator_start,
+	.stop = translator_stop,
+	.ready = translator_ready,
+};
+
+int main(int argc, char **argv)
+{
+	return daemon_main(&def, argc, argv);
+}

@@ -1,0 +1,144 @@
+/* Translation without a pipeline: one stream of objects in, resources and statuses out. What
+ * `portolan translate` and the golden tests are made of. Runs in portolan-translator --once. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/document.h"
+#include "common/frame-stream.h"
+#include "common/log.h"
+#include "common/status-document.h"
+#include "translator/composed.h"
+#include "translator/print.h"
+#include "translator/translator.h"
+
+static int open_stream(const char *path, int flags, int standard)
+{
+	int fd = strcmp(path, "-") == 0 ? fcntl(standard, F_DUPFD_CLOEXEC, 3) :
+					  open(path, flags | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return log_error_errno(-errno, "cannot open %s: %m", path);
+	return fd;
+}
+
+static int read_objects(struct translator *t, const char *path)
+{
+	_cleanup_(frame_reader_freep) struct frame_reader *reader = NULL;
+	_cleanup_close_ int fd = open_stream(path, O_RDONLY, STDIN_FILENO);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	reader = frame_reader_new(fd, "watcher", t->objects);
+	while ((r = frame_reader_next(reader)) > 0)
+		;
+	if (r < 0) {
+		log_error("cannot read the objects from %s: %s", path, frame_reader_error(reader));
+		return r;
+	}
+	if (!state_complete(t->objects)) {
+		log_error("%s ended before a complete set of objects", path);
+		return -ENODATA;
+	}
+	return 0;
+}
+
+static int write_state(struct state *s, const char *path)
+{
+	_cleanup_(frame_writer_freep) struct frame_writer *writer = NULL;
+	_cleanup_close_ int fd = -1;
+	int r;
+
+	if (!path)
+		return 0;
+	fd = open_stream(path, O_WRONLY | O_CREAT | O_TRUNC, STDOUT_FILENO);
+	if (fd < 0)
+		return fd;
+	r = frame_writer_new(fd, "translator", s, &writer);
+	if (r >= 0)
+		r = frame_writer_write(writer);
+	return r < 0 ? log_error_errno(r, "cannot write to %s: %m", path) : 0;
+}
+
+static void print_resources(struct document *d, const struct state *resources)
+{
+	struct item **all;
+	size_t n;
+
+	all = composed_sorted(resources, &n);
+	document_list(d);
+	for (size_t i = 0; i < n && all[i]->kind < RESOURCE_PART; i++) {
+		_cleanup_strbuf_ struct strbuf bytes = STRBUF_INIT;
+
+		composed_bytes(all, n, all[i], &bytes);
+		(void)print_resource(d, all[i]->kind, item_key(all[i]), item_meta(all[i]),
+				     (const uint8_t *)strbuf_str(&bytes), bytes.len, PRINT_REDACT);
+	}
+	document_end(d);
+	free(all);
+}
+
+static int print(struct translator *t, const char *format)
+{
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	struct document d;
+
+	document_init(&d, &out, strcmp(format, "json") == 0 ? DOCUMENT_JSON : DOCUMENT_YAML);
+	document_map(&d);
+	document_key(&d, "resources");
+	print_resources(&d, t->resources);
+	document_key(&d, "statuses");
+	status_document_list(&d, t->statuses);
+	document_end(&d);
+	if (fwrite(out.s, 1, out.len, stdout) != out.len || fflush(stdout) != 0)
+		return log_error_errno(-EIO, "cannot write to standard output: %m");
+	return 0;
+}
+
+/* Whether every object that is ours is served as it says. */
+static bool all_well(const struct state *statuses)
+{
+	struct item *i;
+	size_t pos = 0;
+	bool well = true;
+
+	while ((i = state_next(statuses, &pos))) {
+		Portolan__Ipc__ObjectStatus *s =
+			portolan__ipc__object_status__unpack(NULL, i->value_len, item_value(i));
+
+		if (s && (s->verdict == PORTOLAN__IPC__VERDICT__VERDICT_PARTIAL ||
+			  s->verdict == PORTOLAN__IPC__VERDICT__VERDICT_REJECTED))
+			well = false;
+		portolan__ipc__object_status__free_unpacked(s, NULL);
+	}
+	return well;
+}
+
+static int bad_usage(const char *what)
+{
+	(void)fprintf(stderr, "%s (--help says more)\n", what);
+	return 2;
+}
+
+int translator_once(void)
+{
+	_cleanup_(translator_freep) struct translator *t = NULL;
+	const struct translator_options *o = &translator_options;
+
+	if (!o->once)
+		return o->read_stream || o->write_stream || o->write_statuses || o->print ?
+			       bad_usage("--read-stream, --write-stream, --write-statuses and --print go "
+					 "with --once") :
+			       -1;
+	if (o->print && strcmp(o->print, "yaml") != 0 && strcmp(o->print, "json") != 0)
+		return bad_usage("--print: the format is yaml or json");
+	if (translator_new(&t) < 0)
+		return 2;
+	if (read_objects(t, o->read_stream ? o->read_stream : "-") < 0 ||
+	    write_state(t->resources, o->write_stream) < 0 ||
+	    write_state(t->statuses, o->write_statuses) < 0 || (o->print && print(t, o->print) < 0))
+		return EXIT_FAILURE;
+	return all_well(t->statuses) ? EXIT_SUCCESS : EXIT_FAILURE;
+}

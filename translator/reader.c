@@ -1,0 +1,215 @@
+/* What a unit's function calls: reads that are recorded, outputs that are collected. Runs in the
+ * translator. */
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "translator/graph-internal.h"
+#include "translator/version.h"
+
+/* A message of a status is for people; what they wrote themselves may be quoted in it at length. */
+#define PROBLEM_TEXT_MAX 1024
+
+const void *reader_settings(const struct reader *r)
+{
+	return r->graph->config.settings;
+}
+
+struct arena *reader_arena(const struct reader *r)
+{
+	return r->arena;
+}
+
+static void record(struct reader *r, struct cell *c)
+{
+	GROW(r->reads, r->n_reads, r->cap_reads);
+	r->reads[r->n_reads++] = c;
+}
+
+const struct item *read_object(struct reader *r, enum object_kind kind, const char *key)
+{
+	size_t len = strlen(key);
+
+	record(r, graph_cell(r->graph, SPACE_OBJECT, kind, key, len));
+	return state_get(r->graph->config.objects, kind, key, len);
+}
+
+void *read_message(struct reader *r, enum object_kind kind, const char *key)
+{
+	const struct object_kind_row *row = object_kind(kind);
+	const struct item *i = read_object(r, kind, key);
+
+	return i ? protobuf_c_message_unpack(row->descriptor, arena_pb(r->arena), i->value_len,
+					     item_value(i)) :
+		   NULL;
+}
+
+static const struct item *const *read_entries(struct reader *r, struct cell *c, size_t *ret_n)
+{
+	const struct item *const *entries;
+
+	record(r, c);
+	entries = cell_entries(c, ret_n);
+	/* A copy: a unit that runs inside this one may move the original. */
+	return arena_memdup(r->arena, entries, *ret_n * sizeof(*entries));
+}
+
+const struct item *const *read_index(struct reader *r, enum index_kind index, const char *key,
+				     size_t *ret_n)
+{
+	return read_entries(r, graph_cell(r->graph, SPACE_INDEX, index, key, strlen(key)), ret_n);
+}
+
+const struct item *const *read_facts(struct reader *r, enum fact_kind fact, const char *key,
+				     size_t key_len, size_t *ret_n)
+{
+	return read_entries(r, graph_cell(r->graph, SPACE_FACT, fact, key, key_len), ret_n);
+}
+
+const struct item *read_unit(struct reader *r, enum unit_kind kind, const char *key, size_t key_len)
+{
+	struct unit *u;
+
+	assert(kind < r->unit->cell.kind);
+	u = graph_unit(r->graph, kind, key, key_len);
+	record(r, &u->cell);
+	if (u->due)
+		graph_run_unit(r->graph, u);
+	return u->result;
+}
+
+static void add(struct reader *r, enum emit_type type, struct cell *c, struct item *i)
+{
+	GROW(r->emits, r->n_emits, r->cap_emits);
+	r->emits[r->n_emits++] = (struct emit){ type, c, i };
+}
+
+void emit_result(struct reader *r, const void *value, size_t len)
+{
+	item_unref(r->result);
+	r->result = item_new(0, NULL, 0, NULL, 0, value, len);
+}
+
+void emit_fact(struct reader *r, enum fact_kind fact, const char *key, size_t key_len,
+	       const char *sort_key, size_t sort_len, const void *value, size_t len)
+{
+	add(r, EMIT_FACT, graph_cell(r->graph, SPACE_FACT, fact, key, key_len),
+	    item_new(fact, sort_key, sort_len, NULL, 0, value, len));
+}
+
+static void emit_output(struct reader *r, struct item *i)
+{
+	add(r, EMIT_OUTPUT, graph_cell(r->graph, SPACE_OUTPUT, i->kind, i->data, i->key_len), i);
+}
+
+static void emit_versioned(struct reader *r, enum resource_kind kind, const char *name,
+			   const uint8_t version[VERSION_SIZE], const void *value, size_t len)
+{
+	char hex[VERSION_HEX + 1];
+
+	version_to_hex(version, hex);
+	emit_output(r, item_new(kind, name, strlen(name), hex, VERSION_HEX, value, len));
+}
+
+void emit_resource(struct reader *r, enum resource_kind kind, const char *name, const void *value,
+		   size_t len)
+{
+	uint8_t version[VERSION_SIZE];
+
+	version_of(value, len, version);
+	emit_versioned(r, kind, name, version, value, len);
+}
+
+static char *parts_key(struct reader *r, enum resource_kind kind, const char *name)
+{
+	return arena_printf(r->arena, "%d/%s", kind, name);
+}
+
+void emit_part(struct reader *r, enum resource_kind kind, const char *name, const char *part,
+	       const void *value, size_t len)
+{
+	const char *collection = parts_key(r, kind, name);
+	size_t name_len = strlen(name), part_len = strlen(part);
+	size_t key_len = name_len + 1 + part_len;
+	char *key = arena_alloc(r->arena, key_len);
+	uint8_t version[VERSION_SIZE];
+	struct item *i;
+
+	memcpy(key, name, name_len);
+	memcpy(key + name_len + 1, part, part_len);
+	version_of(value, len, version);
+	i = item_new(RESOURCE_PART + kind, key, key_len, (const char *)version, VERSION_SIZE, value, len);
+	/* One item is both the part that is sent and the fact by which the head knows of it. */
+	add(r, EMIT_FACT, graph_cell(r->graph, SPACE_FACT, FACT_PART, collection, strlen(collection)),
+	    item_ref(i));
+	emit_output(r, i);
+}
+
+void emit_head(struct reader *r, enum resource_kind kind, const char *name, const void *value,
+	       size_t len, bool need_parts)
+{
+	const char *collection = parts_key(r, kind, name);
+	const struct item *const *parts;
+	uint8_t version[VERSION_SIZE];
+	size_t n;
+
+	parts = read_facts(r, FACT_PART, collection, strlen(collection), &n);
+	if (!n && need_parts)
+		return;
+	version_begin();
+	version_add(value, len);
+	for (size_t i = 0; i < n; i++) {
+		version_add(parts[i]->data, parts[i]->key_len + 1);
+		version_add(item_meta(parts[i]), parts[i]->meta_len);
+	}
+	version_end(version);
+	emit_versioned(r, kind, name, version, value, len);
+}
+
+uint8_t *reader_pack(struct reader *r, const ProtobufCMessage *m, size_t *ret_len)
+{
+	uint8_t *out;
+
+	*ret_len = protobuf_c_message_get_packed_size(m);
+	out = arena_alloc(r->arena, *ret_len);
+	(void)protobuf_c_message_pack(m, out);
+	return out;
+}
+
+static void emit_note(struct reader *r, enum object_kind kind, const char *key, const char *verdict,
+		      const void *problem, size_t len)
+{
+	add(r, EMIT_NOTE, graph_cell(r->graph, SPACE_NOTES, kind, key, strlen(key)),
+	    item_new(0, (const char *)problem, len, verdict, strlen(verdict), NULL, 0));
+}
+
+void emit_verdict(struct reader *r, enum object_kind kind, const char *key, Portolan__Ipc__Verdict verdict)
+{
+	char text[2] = { (char)('0' + verdict), '\0' };
+
+	emit_note(r, kind, key, text, NULL, 0);
+}
+
+void emit_problem(struct reader *r, enum object_kind kind, const char *key,
+		  Portolan__Ipc__Severity severity, const char *reason, const char *field,
+		  const char *fmt, ...)
+{
+	Portolan__Ipc__Problem p = PORTOLAN__IPC__PROBLEM__INIT;
+	char text[PROBLEM_TEXT_MAX];
+	uint8_t *packed;
+	va_list ap;
+	size_t len;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	p.has_severity = 1;
+	p.severity = severity;
+	p.reason = (char *)reason;
+	p.message = text;
+	p.field = (char *)field;
+	packed = reader_pack(r, &p.base, &len);
+	emit_note(r, kind, key, "", packed, len);
+}

@@ -1,0 +1,209 @@
+/* The wiring of the translator: links at both ends, the graph between them. */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/clock.h"
+#include "common/control-wait.h"
+#include "common/log.h"
+#include "translator/translator.h"
+#include "translator/units.h"
+
+struct translator_options translator_options = {
+	.listen_address = "0.0.0.0",
+	.http_port = 8080,
+	.https_port = 8443,
+	.access_log = "off",
+};
+
+static struct settings settings;
+
+static int settings_read(const struct translator_options *o)
+{
+	unsigned char address[sizeof(struct in6_addr)];
+	static const char **classes;
+	unsigned n = o->classes.n;
+
+	if (inet_pton(AF_INET, o->listen_address, address) != 1 &&
+	    inet_pton(AF_INET6, o->listen_address, address) != 1) {
+		log_error("--listen-address: \"%s\" is not an IP address", o->listen_address);
+		return -EINVAL;
+	}
+	if (o->http_port > 65535 || o->https_port > 65535 || !o->http_port || !o->https_port) {
+		log_error("--http-port and --https-port must be between 1 and 65535");
+		return -EINVAL;
+	}
+	free(classes);
+	classes = xnew(const char *, n + 2);
+	for (unsigned i = 0; i < n; i++)
+		classes[i] = o->classes.words[i];
+	if (!n)
+		classes[0] = "portolan";
+	settings = (struct settings){
+		.listen_address = o->listen_address,
+		.http_port = (uint16_t)o->http_port,
+		.https_port = (uint16_t)o->https_port,
+		.classes = classes,
+		.classes_given = n > 0,
+		.external_names = o->external_names,
+		.access_log = o->access_log,
+	};
+	return 0;
+}
+
+static void on_object(void *ctx, struct item *before, struct item *after)
+{
+	struct translator *t = ctx;
+
+	graph_object_changed(t->graph, before, after);
+}
+
+static void on_objects_committed(void *ctx)
+{
+	struct translator *t = ctx;
+
+	graph_run(t->graph, state_source(t->objects));
+	log_debug("world %llu: %llu units run in %llu us", (unsigned long long)state_source(t->objects),
+		  (unsigned long long)graph_counters(t->graph)->last_wave_units,
+		  (unsigned long long)graph_counters(t->graph)->last_wave_usec);
+}
+
+int translator_new(struct translator **ret)
+{
+	_cleanup_(translator_freep) struct translator *t = xnew(struct translator, 1);
+	struct graph_config config = { .units = units,
+				       .indexes = units_indexes,
+				       .n_indexes = units_n_indexes,
+				       .settings = &settings };
+	int r;
+
+	t->started = clock_monotonic();
+	r = settings_read(&translator_options);
+	if (r < 0)
+		return r;
+	config.objects = t->objects = state_new();
+	config.resources = t->resources = state_new();
+	config.statuses = t->statuses = state_new();
+	t->reports = state_new();
+	t->graph = graph_new(&config);
+	t->observer = (struct state_observer){ on_object, on_objects_committed, t, NULL };
+	state_observe(t->objects, &t->observer);
+	*ret = TAKE_PTR(t);
+	return 0;
+}
+
+void translator_free(struct translator *t)
+{
+	if (!t)
+		return;
+	control_wait_free(t->wait);
+	link_free(t->to_xds_server);
+	link_free(t->from_watcher);
+	if (t->objects)
+		state_unobserve(t->objects, &t->observer);
+	graph_free(t->graph);
+	state_free(t->reports);
+	state_free(t->statuses);
+	state_free(t->resources);
+	state_free(t->objects);
+	free(t->objects_path);
+	free(t->resources_path);
+	free(t);
+}
+
+static void on_watcher(void *ctx, bool connected)
+{
+	struct translator *t = ctx;
+
+	if (connected)
+		log_info("connected to the watcher");
+	else
+		log_warning("lost the watcher: %s; what is known stays", link_last_error(t->from_watcher));
+}
+
+static void on_xds_server(void *ctx, bool connected)
+{
+	struct translator *t = ctx;
+
+	if (connected)
+		log_info("xds-server is connected");
+	else
+		log_warning("lost xds-server: %s", link_last_error(t->to_xds_server));
+}
+
+static void on_faulty(void *ctx _unused_, const char *what)
+{
+	log_error("a neighbour keeps sending what cannot be taken: %s; if it is of another version, "
+		  "upgrade both", what);
+}
+
+static int open_links(struct daemon *d, struct translator *t)
+{
+	struct link_config in = { .name = "objects",
+				  .role = "translator",
+				  .peer_role = "watcher",
+				  .send = t->statuses,
+				  .mirror = t->objects,
+				  .status = on_watcher,
+				  .faulty = on_faulty,
+				  .ctx = t };
+	struct link_config out = { .name = "resources",
+				   .role = "translator",
+				   .peer_role = "xds-server",
+				   .send = t->resources,
+				   .mirror = t->reports,
+				   .status = on_xds_server,
+				   .faulty = on_faulty,
+				   .ctx = t };
+	int r;
+
+	in.path = t->objects_path = daemon_path(d, "objects.sock");
+	out.path = t->resources_path = daemon_path(d, "resources.sock");
+	r = link_listen(d->loop, &out, &t->to_xds_server);
+	if (r < 0)
+		return log_error_errno(r, "cannot listen at %s: %m", out.path);
+	r = link_connect(d->loop, &in, &t->from_watcher);
+	if (r < 0)
+		return log_error_errno(r, "cannot connect to %s: %m", in.path);
+	return 0;
+}
+
+int translator_start(struct daemon *d)
+{
+	_cleanup_(translator_freep) struct translator *t = NULL;
+	int r;
+
+	r = translator_new(&t);
+	if (r < 0)
+		return r;
+	r = open_links(d, t);
+	if (r < 0)
+		return r;
+	t->wait = control_wait_new(d->loop, d->control, t->resources);
+	translator_pages(d, t);
+	d->stage = TAKE_PTR(t);
+	daemon_status(d, "translating");
+	return 0;
+}
+
+void translator_stop(struct daemon *d)
+{
+	translator_free(d->stage);
+}
+
+bool translator_ready(struct daemon *d, struct strbuf *why)
+{
+	struct translator *t = d->stage;
+
+	if (!state_complete(t->objects)) {
+		strbuf_printf(why, "no complete set of objects from the watcher yet%s%s\n",
+			      link_connected(t->from_watcher) ? "" : ": ",
+			      link_connected(t->from_watcher) ? "" : link_last_error(t->from_watcher));
+		return false;
+	}
+	if (!link_connected(t->from_watcher))
+		strbuf_printf(why, "degraded: no watcher: %s\n", link_last_error(t->from_watcher));
+	if (!link_connected(t->to_xds_server))
+		strbuf_printf(why, "degraded: no xds-server: %s\n", link_last_error(t->to_xds_server));
+	return true;
+}

@@ -1,0 +1,169 @@
+/* One port of a Service as an upstream. Its key is a packed ClusterSpec, its result the cluster's name
+ * or why there is none. Runs in the translator. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "translator/units.h"
+
+typedef Portolan__Model__ClusterSpec ClusterSpec;
+typedef Portolan__Model__ClusterResult ClusterResult;
+
+static bool is_tcp(const K8s__ServicePort *p)
+{
+	return !*p->protocol || strcmp(p->protocol, "TCP") == 0;
+}
+
+static bool has_port(const K8s__ServicePort *p, const char *wanted)
+{
+	char *end;
+	long number = strtol(wanted, &end, 10);
+
+	if (!*end)
+		return p->port == number;
+	return strcmp(p->name, wanted) == 0;
+}
+
+/* By name or number. *ret_other: there is one, but not for TCP. */
+static const K8s__ServicePort *find_port(const K8s__ServiceSpec *spec, const char *wanted, bool *ret_other)
+{
+	*ret_other = false;
+	for (size_t i = 0; i < spec->n_ports; i++) {
+		if (!has_port(spec->ports[i], wanted))
+			continue;
+		if (is_tcp(spec->ports[i]))
+			return spec->ports[i];
+		*ret_other = true;
+	}
+	return NULL;
+}
+
+/* KEP-3726: the protocols that Kubernetes itself defines, and Contour's "https". */
+static enum upstream_protocol protocol_of(const K8s__ServicePort *p)
+{
+	if (p->app_protocol && strcmp(p->app_protocol, "kubernetes.io/h2c") == 0)
+		return UPSTREAM_H2C;
+	if (p->app_protocol && strcmp(p->app_protocol, "https") == 0)
+		return UPSTREAM_TLS;
+	return UPSTREAM_HTTP1;
+}
+
+/* An external name must not lead Envoy to itself or to its host: GHSA-5ph6-qq5x-7jwc. */
+static bool is_local_name(const char *name)
+{
+	static const char *const names[] = { "localhost", "localhost.localdomain",
+					     "local.projectcontour.io", "ip6-localhost", "ip6-loopback" };
+	size_t len = strlen(name);
+	struct in6_addr v6;
+	struct in_addr v4;
+
+	while (len && name[len - 1] == '.')
+		len--;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strlen(names[i]) == len && strncasecmp(name, names[i], len) == 0)
+			return true;
+	if (len >= 10 && strncasecmp(name + len - 10, ".localhost", 10) == 0) /* RFC 6761, 6.3 */
+		return true;
+	/* inet_aton takes all that resolvers take: "127.1", "0x7f000001", "2130706433". */
+	if (inet_aton(name, &v4)) {
+		uint32_t ip = ntohl(v4.s_addr);
+
+		return ip >> 24 == 127 || ip >> 24 == 0 || ip >> 16 == 0xa9fe;
+	}
+	if (inet_pton(AF_INET6, name, &v6) == 1)
+		return IN6_IS_ADDR_LOOPBACK(&v6) || IN6_IS_ADDR_UNSPECIFIED(&v6) ||
+		       IN6_IS_ADDR_LINKLOCAL(&v6) || IN6_IS_ADDR_V4MAPPED(&v6);
+	return false;
+}
+
+static const char *check_external(struct reader *r, const char *key, const char *name)
+{
+	const struct settings *s = reader_settings(r);
+
+	if (!s->external_names)
+		return arena_printf(reader_arena(r),
+				    "Service %s is of type ExternalName, which is off; "
+				    "--enable-external-name allows it",
+				    key);
+	if (!*name)
+		return arena_printf(reader_arena(r), "Service %s has no spec.externalName", key);
+	if (is_local_name(name))
+		return arena_printf(reader_arena(r),
+				    "Service %s has an externalName that means this host: %s", key, name);
+	return NULL;
+}
+
+static void fail(struct reader *r, const char *reason, const char *message)
+{
+	ClusterResult result = PORTOLAN__MODEL__CLUSTER_RESULT__INIT;
+
+	result.reason = (char *)reason;
+	result.message = (char *)message;
+	units_result(r, &result.base);
+}
+
+static void emit(struct reader *r, const struct cluster_spec *spec)
+{
+	ClusterResult result = PORTOLAN__MODEL__CLUSTER_RESULT__INIT;
+	Envoy__Config__Cluster__V3__Cluster *c = envoy_cluster(reader_arena(r), spec);
+	uint8_t *packed;
+	size_t len;
+
+	packed = reader_pack(r, &c->base, &len);
+	emit_resource(r, RESOURCE_CLUSTER, c->name, packed, len);
+	result.name = c->name;
+	units_result(r, &result.base);
+}
+
+static void translate(struct reader *r, const ClusterSpec *spec, const char *key, const K8s__Service *s)
+{
+	struct arena *a = reader_arena(r);
+	struct cluster_spec cluster = { .namespace = spec->namespace_, .service = spec->service };
+	bool external = s->spec && strcmp(s->spec->type, "ExternalName") == 0, other;
+	const K8s__ServicePort *port;
+	const char *why;
+
+	port = s->spec ? find_port(s->spec, spec->port, &other) : NULL;
+	if (!port) {
+		fail(r, "ServicePortMissing",
+		     arena_printf(a, s->spec && other ? "port %s of Service %s is not for TCP" :
+							"there is no port %s in Service %s",
+				  spec->port, key));
+		return;
+	}
+	if (port->port < 1 || port->port > 65535) {
+		fail(r, "ServicePortInvalid",
+		     arena_printf(a, "port %d of Service %s is not between 1 and 65535", port->port, key));
+		return;
+	}
+	cluster.port = (uint32_t)port->port;
+	cluster.protocol = protocol_of(port);
+	if (external) {
+		why = check_external(r, key, s->spec->external_name);
+		if (why) {
+			fail(r, "ExternalNameNotAllowed", why);
+			return;
+		}
+		cluster.external_name = s->spec->external_name;
+	} else {
+		cluster.endpoints = *port->name ? arena_printf(a, "%s/%s", key, port->name) : key;
+		(void)read_unit(r, UNIT_ENDPOINTS, cluster.endpoints, strlen(cluster.endpoints));
+	}
+	emit(r, &cluster);
+}
+
+void unit_cluster(struct reader *r, const char *key, size_t key_len)
+{
+	struct arena *a = reader_arena(r);
+	const ClusterSpec *spec =
+		portolan__model__cluster_spec__unpack(arena_pb(a), key_len, (const uint8_t *)key);
+	const char *service = arena_printf(a, "%s/%s", spec->namespace_, spec->service);
+	const K8s__Service *s = read_message(r, OBJECT_SERVICE, service);
+
+	if (s)
+		translate(r, spec, service, s);
+	else
+		fail(r, "ServiceMissing", arena_printf(a, "there is no Service %s", service));
+}

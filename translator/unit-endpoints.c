@@ -1,0 +1,204 @@
+/* The endpoints of one port of a Service, from its EndpointSlices, as an EDS resource. Its key is the
+ * resource's name: "namespace/service" or "namespace/service/port name". Runs in the translator. */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "k8s/discovery.pb-c.h"
+#include "translator/units.h"
+
+#define SERVICE_LABEL "kubernetes.io/service-name"
+/* Of one Service; more would not fit in a resource that Envoy takes in reasonable time. */
+#define ENDPOINTS_MAX 20000
+
+struct found {
+	const char *address;
+	uint32_t port;
+};
+
+struct list {
+	struct found *all;
+	size_t n;
+};
+
+struct wanted {
+	const char *service;   /* "namespace/service" */
+	const char *port_name; /* "" for the only port, which needs no name */
+	const char *family;    /* "IPv4" or "IPv6" where only one is to be used, else NULL */
+};
+
+int endpoints_index(const struct item *object, struct arena *scratch, const char **ret_key)
+{
+	const K8s__EndpointSlice *s = k8s__endpoint_slice__unpack(
+		arena_pb(scratch), object->value_len, item_value(object));
+
+	for (size_t i = 0; s && s->metadata && i < s->metadata->n_labels; i++)
+		if (strcmp(s->metadata->labels[i]->key, SERVICE_LABEL) == 0) {
+			*ret_key = arena_printf(scratch, "%s/%s", s->metadata->namespace_,
+						s->metadata->labels[i]->value);
+			return (int)strlen(*ret_key);
+		}
+	return -1;
+}
+
+/* discovery.k8s.io/v1, EndpointConditions: what is not said about ready means yes, about serving
+ * means the same as ready, about terminating means no. */
+static bool is_ready(const K8s__Endpoint *e)
+{
+	return !e->conditions || !e->conditions->has_ready || e->conditions->ready;
+}
+
+static bool is_draining(const K8s__Endpoint *e)
+{
+	const K8s__EndpointConditions *c = e->conditions;
+
+	return c && c->terminating && (c->has_serving ? c->serving : is_ready(e));
+}
+
+static bool is_address(const char *type, const char *address)
+{
+	unsigned char buf[sizeof(struct in6_addr)];
+
+	return inet_pton(strcmp(type, "IPv6") == 0 ? AF_INET6 : AF_INET, address, buf) == 1;
+}
+
+static bool is_wanted_port(const struct wanted *w, const K8s__EndpointPort *p)
+{
+	if (!p->has_port || p->port < 1 || p->port > 65535)
+		return false;
+	if (p->protocol && *p->protocol && strcmp(p->protocol, "TCP") != 0)
+		return false;
+	return !*w->port_name || !p->name || !*p->name || strcmp(p->name, w->port_name) == 0;
+}
+
+static void add_slice(const struct wanted *w, const K8s__EndpointSlice *s,
+		      bool (*which)(const K8s__Endpoint *), struct list *list)
+{
+	if (w->family && strcmp(s->address_type, w->family) != 0)
+		return;
+	for (size_t p = 0; p < s->n_ports; p++) {
+		if (!is_wanted_port(w, s->ports[p]))
+			continue;
+		for (size_t i = 0; i < s->n_endpoints && list->n < ENDPOINTS_MAX; i++) {
+			const K8s__Endpoint *e = s->endpoints[i];
+
+			/* The first address stands for all (discovery.k8s.io/v1, Endpoint). */
+			if (!e->n_addresses || !which(e) || !is_address(s->address_type, e->addresses[0]))
+				continue;
+			list->all[list->n++] =
+				(struct found){ e->addresses[0], (uint32_t)s->ports[p]->port };
+		}
+	}
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct found *x = a, *y = b;
+	int d = strcmp(x->address, y->address);
+
+	return d ? d : (x->port > y->port) - (x->port < y->port);
+}
+
+static void sort_unique(struct list *list)
+{
+	size_t n = 0;
+
+	if (list->n)
+		qsort(list->all, list->n, sizeof(*list->all), compare);
+	for (size_t i = 0; i < list->n; i++)
+		if (n == 0 || compare(&list->all[n - 1], &list->all[i]) != 0)
+			list->all[n++] = list->all[i];
+	list->n = n;
+}
+
+static void collect(struct reader *r, const struct wanted *w, struct list *list)
+{
+	const struct item *const *items;
+	const K8s__EndpointSlice **slices;
+	size_t n, room = 0;
+
+	items = read_index(r, INDEX_SLICES_OF_SERVICE, w->service, &n);
+	slices = arena_new_of(reader_arena(r), const K8s__EndpointSlice *, n + 1);
+	for (size_t i = 0; i < n; i++) {
+		slices[i] = k8s__endpoint_slice__unpack(arena_pb(reader_arena(r)), items[i]->value_len,
+							item_value(items[i]));
+		if (slices[i])
+			room += slices[i]->n_endpoints * slices[i]->n_ports;
+	}
+	list->all = arena_new_of(reader_arena(r), struct found, MIN(room, (size_t)ENDPOINTS_MAX) + 1);
+	for (size_t i = 0; i < n; i++)
+		if (slices[i])
+			add_slice(w, slices[i], is_ready, list);
+	/* Nothing is ready: what still serves while it terminates is better than nothing, as
+	 * kube-proxy does it. */
+	if (!list->n)
+		for (size_t i = 0; i < n; i++)
+			if (slices[i])
+				add_slice(w, slices[i], is_draining, list);
+	sort_unique(list);
+}
+
+static Envoy__Config__Endpoint__V3__LbEndpoint *endpoint(struct arena *a, const struct found *f)
+{
+	Envoy__Config__Endpoint__V3__LbEndpoint *lb =
+		ENVOY_NEW(a, Envoy__Config__Endpoint__V3__LbEndpoint,
+			  ENVOY__CONFIG__ENDPOINT__V3__LB_ENDPOINT__INIT);
+
+	lb->host_identifier_case = ENVOY__CONFIG__ENDPOINT__V3__LB_ENDPOINT__HOST_IDENTIFIER_ENDPOINT;
+	lb->endpoint = ENVOY_NEW(a, Envoy__Config__Endpoint__V3__Endpoint,
+				 ENVOY__CONFIG__ENDPOINT__V3__ENDPOINT__INIT);
+	lb->endpoint->address = envoy_address(a, f->address, f->port);
+	return lb;
+}
+
+/* Of a Service with two families every pod stands in a slice of each: the first family counts, unless
+ * it has no slice at all. */
+static const char *one_family(struct reader *r, const char *service)
+{
+	const K8s__Service *s = read_message(r, OBJECT_SERVICE, service);
+	const struct item *const *items;
+	size_t n;
+
+	if (!s || !s->spec || s->spec->n_ip_families < 2)
+		return NULL;
+	items = read_index(r, INDEX_SLICES_OF_SERVICE, service, &n);
+	for (size_t i = 0; i < n; i++) {
+		const K8s__EndpointSlice *slice = k8s__endpoint_slice__unpack(
+			arena_pb(reader_arena(r)), items[i]->value_len, item_value(items[i]));
+
+		if (slice && slice->n_endpoints && strcmp(slice->address_type, s->spec->ip_families[0]) == 0)
+			return s->spec->ip_families[0];
+	}
+	return NULL;
+}
+
+void unit_endpoints(struct reader *r, const char *key, size_t key_len _unused_)
+{
+	Envoy__Config__Endpoint__V3__ClusterLoadAssignment load =
+		ENVOY__CONFIG__ENDPOINT__V3__CLUSTER_LOAD_ASSIGNMENT__INIT;
+	Envoy__Config__Endpoint__V3__LocalityLbEndpoints locality =
+		ENVOY__CONFIG__ENDPOINT__V3__LOCALITY_LB_ENDPOINTS__INIT;
+	Envoy__Config__Endpoint__V3__LocalityLbEndpoints *localities[] = { &locality };
+	struct arena *a = reader_arena(r);
+	const char *name = strchr(strchr(key, '/') + 1, '/');
+	struct wanted w = { .service = name ? arena_strndup(a, key, (size_t)(name - key)) : key,
+			    .port_name = name ? name + 1 : "" };
+	struct list list = { 0 };
+	uint8_t *packed;
+	size_t len;
+
+	w.family = one_family(r, w.service);
+	collect(r, &w, &list);
+	load.cluster_name = (char *)key;
+	if (list.n) {
+		load.n_endpoints = 1;
+		load.endpoints = localities;
+		locality.load_balancing_weight = envoy_uint32(a, 1);
+		locality.n_lb_endpoints = list.n;
+		locality.lb_endpoints =
+			arena_new_of(a, Envoy__Config__Endpoint__V3__LbEndpoint *, list.n);
+		for (size_t i = 0; i < list.n; i++)
+			locality.lb_endpoints[i] = endpoint(a, &list.all[i]);
+	}
+	packed = reader_pack(r, &load.base, &len);
+	emit_resource(r, RESOURCE_ENDPOINT, key, packed, len);
+}

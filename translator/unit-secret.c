@@ -1,0 +1,95 @@
+/* A Secret that somebody refers to, as an SDS resource "namespace/name". Its name does not hold its
+ * content: a rotated certificate reaches Envoy without touching a listener. Runs in the translator. */
+#include <string.h>
+
+#include "translator/certificate.h"
+#include "translator/units.h"
+
+typedef Portolan__Model__SecretResult SecretResult;
+
+static ProtobufCBinaryData find(const K8s__Secret *s, const char *key)
+{
+	for (size_t i = 0; i < s->n_data; i++)
+		if (strcmp(s->data[i]->key, key) == 0)
+			return s->data[i]->value;
+	return (ProtobufCBinaryData){ 0 };
+}
+
+static void emit(struct reader *r, const char *key, ProtobufCBinaryData chain, ProtobufCBinaryData private)
+{
+	struct arena *a = reader_arena(r);
+	Envoy__Extensions__TransportSockets__Tls__V3__Secret secret =
+		ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__SECRET__INIT;
+	Envoy__Extensions__TransportSockets__Tls__V3__TlsCertificate certificate =
+		ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__TLS_CERTIFICATE__INIT;
+	uint8_t *packed;
+	size_t len;
+
+	certificate.certificate_chain = envoy_inline_bytes(a, chain.data, chain.len);
+	certificate.private_key = envoy_inline_bytes(a, private.data, private.len);
+	secret.name = (char *)key;
+	secret.type_case = ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__SECRET__TYPE_TLS_CERTIFICATE;
+	secret.tls_certificate = &certificate;
+	packed = reader_pack(r, &secret.base, &len);
+	emit_resource(r, RESOURCE_SECRET, key, packed, len);
+}
+
+static void fail(struct reader *r, SecretResult *result, const char *key, const char *reason,
+		 const char *message)
+{
+	result->reason = (char *)reason;
+	result->message = (char *)message;
+	units_error(r, OBJECT_SECRET, key, reason, NULL, "%s", message);
+	emit_verdict(r, OBJECT_SECRET, key, PORTOLAN__IPC__VERDICT__VERDICT_REJECTED);
+}
+
+static void translate(struct reader *r, const char *key, const K8s__Secret *s, SecretResult *result)
+{
+	ProtobufCBinaryData chain = find(s, "tls.crt"), private = find(s, "tls.key");
+	struct certificate_facts facts;
+	const char *why;
+
+	if (strcmp(s->type, "kubernetes.io/tls") != 0 && strcmp(s->type, "Opaque") != 0 && *s->type) {
+		fail(r, result, key, "SecretType",
+		     arena_printf(reader_arena(r),
+				  "its type is \"%s\"; a certificate is in a Secret of type "
+				  "kubernetes.io/tls or Opaque",
+				  s->type));
+		return;
+	}
+	if (!chain.len || !private.len) {
+		fail(r, result, key, "SecretIncomplete",
+		     arena_printf(reader_arena(r), "it has no %s", chain.len ? "tls.key" : "tls.crt"));
+		return;
+	}
+	if (certificate_check(reader_arena(r), chain.data, chain.len, private.data, private.len, &facts,
+			      &why) < 0) {
+		fail(r, result, key, "CertificateInvalid", why);
+		return;
+	}
+	result->has_usable = 1;
+	result->usable = 1;
+	result->n_names = facts.n_names;
+	result->names = facts.names;
+	if (facts.warning) {
+		result->reason = (char *)"CertificateExpiry";
+		result->message = (char *)facts.warning;
+		units_warning(r, OBJECT_SECRET, key, "CertificateExpiry", "data[tls.crt]", "%s",
+			      facts.warning);
+	}
+	emit(r, key, chain, private);
+}
+
+void unit_secret(struct reader *r, const char *key, size_t key_len _unused_)
+{
+	const K8s__Secret *s = read_message(r, OBJECT_SECRET, key);
+	SecretResult result = PORTOLAN__MODEL__SECRET_RESULT__INIT;
+
+	if (s) {
+		translate(r, key, s, &result);
+	} else {
+		result.reason = (char *)"SecretMissing";
+		result.message = arena_printf(reader_arena(r), "there is no Secret %s", key);
+	}
+	units_result(r, &result.base);
+}

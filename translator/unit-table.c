@@ -1,0 +1,66 @@
+/* What is put together from parts: virtual hosts of the shared table for plain HTTP, that table and the
+ * two listeners. Runs in the translator. */
+#include <string.h>
+
+#include "translator/units.h"
+
+/* Its key is the hash of the routes; the hosts are all that have exactly these. */
+void unit_virtual_host(struct reader *r, const char *key, size_t key_len)
+{
+	struct arena *a = reader_arena(r);
+	const struct item *const *hosts;
+	const char **domains;
+	uint8_t *packed;
+	size_t n, len;
+
+	hosts = read_facts(r, FACT_SAME_ROUTES, key, key_len, &n);
+	if (!n)
+		return;
+	domains = arena_new_of(a, const char *, n);
+	for (size_t i = 0; i < n; i++)
+		domains[i] = hosts[i]->data;
+	/* A domain belongs to one virtual host only, so the first makes a name that is nobody else's. */
+	envoy_virtual_host(a, domains[0], domains, n, item_value(hosts[0]), hosts[0]->value_len, &packed,
+			   &len);
+	envoy_element(a, ENVOY_ROUTES_HOSTS, packed, len, &packed, &len);
+	emit_part(r, RESOURCE_ROUTE, "ingress_http", domains[0], packed, len);
+}
+
+static void routes(struct reader *r)
+{
+	size_t len;
+	uint8_t *packed = reader_pack(r, &envoy_routes(reader_arena(r), "ingress_http")->base, &len);
+
+	emit_head(r, RESOURCE_ROUTE, "ingress_http", packed, len, false);
+}
+
+static void http(struct reader *r)
+{
+	size_t len;
+	uint8_t *packed = reader_pack(
+		r, &envoy_http_listener(reader_arena(r), reader_settings(r))->base, &len);
+
+	emit_resource(r, RESOURCE_LISTENER, "ingress_http", packed, len);
+}
+
+static void https(struct reader *r)
+{
+	size_t len;
+	uint8_t *packed = reader_pack(
+		r, &envoy_https_listener(reader_arena(r), reader_settings(r))->base, &len);
+
+	/* Envoy refuses a listener without filter chains. */
+	emit_head(r, RESOURCE_LISTENER, "ingress_https", packed, len, true);
+}
+
+void unit_table(struct reader *r, const char *key, size_t key_len _unused_)
+{
+	static const struct {
+		const char *key;
+		void (*make)(struct reader *r);
+	} rows[] = { { "routes", routes }, { "ingress_http", http }, { "ingress_https", https } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (strcmp(rows[i].key, key) == 0)
+			rows[i].make(r);
+}

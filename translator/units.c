@@ -1,0 +1,48 @@
+/* The table of units, and what they share. Runs in the translator. */
+#include <string.h>
+
+#include "translator/units.h"
+
+static const char *const tables[] = { "ingress_http", "ingress_https", "routes", NULL };
+
+const struct unit_row units[UNIT_KIND_MAX_] = {
+	[UNIT_SECRET] = { .name = "secret", .run = unit_secret },
+	[UNIT_ENDPOINTS] = { .name = "endpoints", .run = unit_endpoints },
+	[UNIT_CLUSTER] = { .name = "cluster", .run = unit_cluster },
+	[UNIT_INGRESS] = { .name = "ingress", .run = unit_ingress, .object = OBJECT_INGRESS },
+	[UNIT_HOST] = { .name = "host", .run = unit_host, .fact = FACT_HOST },
+	[UNIT_VIRTUAL_HOST] = { .name = "virtual-host",
+				.run = unit_virtual_host,
+				.fact = FACT_SAME_ROUTES },
+	[UNIT_TABLE] = { .name = "table", .run = unit_table, .always = tables },
+};
+
+const struct index_row units_indexes[] = {
+	{ OBJECT_ENDPOINT_SLICE, INDEX_SLICES_OF_SERVICE, endpoints_index },
+	{ OBJECT_INGRESS_CLASS, INDEX_DEFAULT_CLASSES, ingress_class_index },
+};
+const size_t units_n_indexes = ARRAY_SIZE(units_indexes);
+
+void units_split_key(struct reader *r, const char *key, const char **ret_namespace, const char **ret_name)
+{
+	const char *slash = strchr(key, '/');
+
+	*ret_namespace = arena_strndup(reader_arena(r), key, slash ? (size_t)(slash - key) : 0);
+	*ret_name = slash ? slash + 1 : key;
+}
+
+const char *units_annotation(const K8s__ObjectMeta *meta, const char *name)
+{
+	for (size_t i = 0; meta && i < meta->n_annotations; i++)
+		if (strcmp(meta->annotations[i]->key, name) == 0)
+			return meta->annotations[i]->value;
+	return NULL;
+}
+
+void units_result(struct reader *r, const ProtobufCMessage *m)
+{
+	size_t len;
+	uint8_t *packed = reader_pack(r, m, &len);
+
+	emit_result(r, packed, len);
+}

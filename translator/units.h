@@ -1,0 +1,43 @@
+/* The units of translation: the table of them, and what they share. One file a unit: unit-NAME.c. */
+#pragma once
+
+#include "k8s/core.pb-c.h"
+#include "k8s/networking.pb-c.h"
+#include "proto/model.pb-c.h"
+#include "translator/envoy.h"
+#include "translator/graph.h"
+
+extern const struct unit_row units[UNIT_KIND_MAX_];
+extern const struct index_row units_indexes[];
+extern const size_t units_n_indexes;
+
+void unit_secret(struct reader *r, const char *key, size_t key_len);
+void unit_endpoints(struct reader *r, const char *key, size_t key_len);
+void unit_cluster(struct reader *r, const char *key, size_t key_len);
+void unit_ingress(struct reader *r, const char *key, size_t key_len);
+void unit_host(struct reader *r, const char *key, size_t key_len);
+void unit_virtual_host(struct reader *r, const char *key, size_t key_len);
+void unit_table(struct reader *r, const char *key, size_t key_len);
+
+/* unit-endpoints.c: EndpointSlices by the Service that they belong to. */
+int endpoints_index(const struct item *object, struct arena *scratch, const char **ret_key);
+/* ingress-class.c: IngressClasses that are the default. */
+int ingress_class_index(const struct item *object, struct arena *scratch, const char **ret_key);
+
+/* ingress-class.c: whether an Ingress is ours to serve, by its annotations and spec.ingressClassName.
+ * If not, *ret_why is a sentence for its status. */
+bool ingress_class_is_ours(struct reader *r, const K8s__Ingress *ingress, const char **ret_why);
+
+/* The object's namespace/name from such a key, in the reader's arena. */
+void units_split_key(struct reader *r, const char *key, const char **ret_namespace, const char **ret_name);
+/* An annotation's value, or NULL. */
+const char *units_annotation(const K8s__ObjectMeta *meta, const char *name);
+/* Packs a message as the unit's result. */
+void units_result(struct reader *r, const ProtobufCMessage *m);
+/* Shorthand for problems of one object. */
+#define units_error(r, kind, key, reason, field, ...)                                              \
+	emit_problem((r), (kind), (key), PORTOLAN__IPC__SEVERITY__SEVERITY_ERROR, (reason),        \
+		     (field), __VA_ARGS__)
+#define units_warning(r, kind, key, reason, field, ...)                                            \
+	emit_problem((r), (kind), (key), PORTOLAN__IPC__SEVERITY__SEVERITY_WARNING, (reason),      \
+		     (field), __VA_ARGS__)

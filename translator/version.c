@@ -1,0 +1,53 @@
+/* Content hashes for resource versions and for names made from content. Runs in the translator. */
+#include <assert.h>
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "translator/version.h"
+
+static EVP_MD_CTX *context;
+
+void version_begin(void)
+{
+	int ok;
+
+	if (!context)
+		context = EVP_MD_CTX_new();
+	assert(context);
+	ok = EVP_DigestInit_ex2(context, EVP_sha256(), NULL);
+	assert(ok);
+}
+
+void version_add(const void *data, size_t len)
+{
+	int ok = EVP_DigestUpdate(context, data, len);
+
+	assert(ok);
+}
+
+void version_end(uint8_t ret[VERSION_SIZE])
+{
+	unsigned char full[EVP_MAX_MD_SIZE];
+	int ok = EVP_DigestFinal_ex(context, full, NULL);
+
+	assert(ok);
+	memcpy(ret, full, VERSION_SIZE);
+}
+
+void version_of(const void *data, size_t len, uint8_t ret[VERSION_SIZE])
+{
+	version_begin();
+	version_add(data, len);
+	version_end(ret);
+}
+
+void version_to_hex(const uint8_t version[VERSION_SIZE], char ret[VERSION_HEX + 1])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < VERSION_SIZE; i++) {
+		ret[2 * i] = digits[version[i] >> 4];
+		ret[2 * i + 1] = digits[version[i] & 15];
+	}
+	ret[VERSION_HEX] = '\0';
+}

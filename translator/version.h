@@ -1,0 +1,18 @@
+/* Versions are content: 128 bits of SHA-256. A cryptographic hash, because users choose parts of what
+ * is hashed and must not be able to make a change of somebody else's look like none. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define VERSION_SIZE 16
+#define VERSION_HEX (2 * VERSION_SIZE)
+
+/* One hash at a time in a process: begin, add, end. */
+void version_begin(void);
+void version_add(const void *data, size_t len);
+void version_end(uint8_t ret[VERSION_SIZE]);
+
+void version_of(const void *data, size_t len, uint8_t ret[VERSION_SIZE]);
+/* VERSION_HEX digits and a NUL. */
+void version_to_hex(const uint8_t version[VERSION_SIZE], char ret[VERSION_HEX + 1]);
