@@ -1,1 +1,4 @@
-# bench/
+# What speed and size are measured with: bench/run, and the client that it measures at.
+noinst_PROGRAMS += bench/xds-client
+bench_xds_client_SOURCES = bench/xds-client.c
+bench_xds_client_LDADD = $(COMMON_LIBS) libxds-proto.a $(PROTOBUF_C_LIBS) $(GRPC_LIBS)
