@@ -112,6 +112,8 @@ static int read_head(struct control_client *c, struct evbuffer *in)
 	}
 	free(line);
 	c->head_done = true;
+	if (r == 0 && c->answer.status == 0)
+		r = -EBADMSG;
 	return r < 0 ? r : 1;
 }
 

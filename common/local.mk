@@ -2,6 +2,8 @@
 
 noinst_LIBRARIES += libcommon.a
 libcommon_a_SOURCES = \
+	common/address.c \
+	common/address.h \
 	common/alloc.c \
 	common/alloc.h \
 	common/arena.c \
@@ -50,6 +52,8 @@ libcommon_a_SOURCES = \
 	common/resource-kind.h \
 	common/runtime-dir.c \
 	common/runtime-dir.h \
+	common/stage.c \
+	common/stage.h \
 	common/state.c \
 	common/state.h \
 	common/strbuf.c \

@@ -36,3 +36,9 @@ TESTS += tests/unit/test-supervisor
 tests_unit_test_supervisor_SOURCES = tests/unit/test-supervisor.c \
 	supervisor/backoff.c supervisor/notify.c
 tests_unit_test_supervisor_LDADD = $(COMMON_LIBS)
+
+check_PROGRAMS += tests/unit/test-admin
+TESTS += tests/unit/test-admin
+tests_unit_test_admin_SOURCES = tests/unit/test-admin.c \
+	admin/http-server.c admin/metrics-merge.c
+tests_unit_test_admin_LDADD = $(COMMON_LIBS)

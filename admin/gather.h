@@ -1,0 +1,37 @@
+/* Asks several stages at once, and calls back when each has answered or failed to. */
+#pragma once
+
+#include "common/control-client.h"
+#include "common/stage.h"
+
+#define GATHER_MAX (2 * STAGES)
+
+struct gather_answer {
+	struct gather *gather;
+	struct control_client *asking;
+	const struct stage_row *stage;
+	int error;         /* as in struct control_answer */
+	int status;
+	char type[128];
+	struct evbuffer *body; /* NULL with an error */
+};
+
+struct gather {
+	struct event_loop *loop;
+	const char *runtime_dir;
+	struct gather_answer answers[GATHER_MAX];
+	size_t n, left;
+	void (*done)(void *ctx, struct gather *g);
+	void *ctx;
+};
+
+/* done() is called once, from the loop; the gather is freed when it has returned. */
+struct gather *gather_new(struct event_loop *loop, const char *runtime_dir,
+			  void (*done)(void *ctx, struct gather *g), void *ctx);
+void gather_ask(struct gather *g, const struct stage_row *stage, const char *target, size_t max_body,
+		int64_t timeout_usec);
+/* done() will not be called. */
+void gather_cancel(struct gather *g);
+
+/* "does not answer", "is not there": a word on a failed answer, for people. */
+const char *gather_error(const struct gather_answer *a);

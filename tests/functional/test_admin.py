@@ -1,0 +1,279 @@
+"""portolan-admin over control sockets of stages that answer, hang, lie or are not there."""
+
+import contextlib
+import http.client
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+
+import pytest
+
+BUILD = pathlib.Path(os.environ.get("PORTOLAN_BUILD", pathlib.Path(__file__).parents[2] / "build"))
+ADMIN = BUILD / "admin/portolan-admin"
+PATIENCE = 20  # seconds until a test that waits for what does not come fails
+STAGES = ("watcher", "translator", "xds-server", "supervisor")
+
+
+class FakeStage:
+    """A control socket. `pages` maps a target to (status, type, body), `raw` answers with bytes as they
+    are, and `hang` never answers: `asked` is set when a question has come."""
+
+    def __init__(self, folder, name, pages=None, raw=None, hang=False):
+        self.pages = {"/readyz": (200, "text/plain", "ok\n"), "/metrics": (200, "text/plain", "")}
+        self.pages |= pages or {}
+        self.raw = raw
+        self.hang = hang
+        self.asked = threading.Event()
+        self.released = threading.Event()
+        self.targets = []
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(folder / f"{name}.control"))
+        self.listener.listen()
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(
+                    target=self.answer, args=[self.listener.accept()[0]], daemon=True
+                ).start()
+
+    def answer(self, connection):
+        with connection, contextlib.suppress(OSError):
+            request = b""
+            while b"\r\n\r\n" not in request:
+                request += connection.recv(4096)
+            target = request.split(b" ")[1].decode()
+            self.targets.append(target)
+            self.asked.set()
+            if self.hang:
+                self.released.wait(PATIENCE)
+                return
+            if self.raw is not None:
+                connection.sendall(self.raw)
+                return
+            status, kind, body = self.pages.get(target, (404, "text/plain", "no such page\n"))
+            body = body.encode()
+            head = f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}"
+            connection.sendall(head.encode() + b"\r\n\r\n" + body)
+
+    def close(self):
+        self.released.set()
+        self.listener.close()
+
+
+class Admin:
+    def __init__(self, folder):
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [ADMIN, "--runtime-dir", folder, "--admin-address", "127.0.0.1:0"],
+            stderr=subprocess.PIPE, text=True,
+        )
+        line = self.process.stderr.readline()
+        self.port = int(re.search(r"listening at http://127.0.0.1:(\d+)/", line)[1])
+
+    def request(self, target, method="GET", headers=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        connection.request(method, target, headers=headers or {})
+        answer = connection.getresponse()
+        body = answer.read().decode()
+        connection.close()
+        return answer, body
+
+    def get(self, target, **arguments):
+        answer, body = self.request(target, **arguments)
+        return answer.status, body
+
+
+@pytest.fixture
+def setup():
+    with contextlib.ExitStack() as stack:
+        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="portolan-")))
+
+        def make(**stages):
+            fakes = {}
+            for name in STAGES:
+                config = stages.get(name.replace("-", "_"), {})
+                if config is not None:
+                    fakes[name] = FakeStage(folder, name, **config)
+                    stack.callback(fakes[name].close)
+            admin = Admin(folder)
+
+            @stack.callback
+            def stop():
+                admin.process.send_signal(signal.SIGTERM)
+                assert admin.process.wait(PATIENCE) == 0
+                admin.process.stderr.close()
+
+            return admin, fakes
+
+        yield make
+
+
+def test_it_is_ready_when_every_stage_is(setup):
+    admin, _ = setup()
+    status, body = admin.get("/readyz")
+    assert status == 200
+    assert body.splitlines() == [f"{s}: ok" for s in (*STAGES[:3], "admin", "supervisor")]
+
+
+def test_one_stage_that_is_not_ready_or_away_is_named(setup):
+    admin, _ = setup(
+        watcher={"pages": {"/readyz": (503, "text/plain", "reading\nstill reading\n")}},
+        translator=None,
+    )
+    status, body = admin.get("/readyz")
+    assert status == 503
+    assert "watcher: reading\nwatcher: still reading\ntranslator: does not run\n" in body
+    assert "xds-server: ok" in body
+
+
+def test_without_a_supervisor_of_ours_it_is_ready_all_the_same(setup):
+    admin, _ = setup(supervisor=None)
+    status, body = admin.get("/readyz")
+    assert status == 200 and "supervisor" not in body
+
+
+def test_a_stage_that_hangs_hangs_no_page(setup):
+    admin, _ = setup(translator={"hang": True})
+    answers = {}
+
+    def ask(target):
+        answers[target] = admin.get(target)
+
+    threads = [threading.Thread(target=ask, args=[t]) for t in ("/readyz", "/metrics", "/")]
+    for t in threads:
+        t.start()
+    assert admin.get("/healthz") == (200, "ok\n")  # meanwhile
+    for t in threads:
+        t.join()
+    status, body = answers["/readyz"]
+    assert status == 503 and "translator: runs, but does not answer in time\n" in body
+    status, body = answers["/metrics"]
+    assert status == 200
+    assert 'portolan_stage_up{stage="translator"} 0\n' in body
+    assert 'portolan_stage_up{stage="watcher"} 1\n' in body
+    status, body = answers["/"]
+    assert status == 200 and "runs, but does not answer in time" in body
+
+
+def test_metrics_of_all_stages_are_one_page(setup):
+    link = "# HELP l Of a link.\n# TYPE l counter\nl{link=\"objects\"} %d\n"
+    admin, _ = setup(
+        watcher={"pages": {"/metrics": (200, "text/plain", link % 1)}},
+        translator={"pages": {"/metrics": (200, "text/plain", link % 2)}},
+    )
+    answer, body = admin.request("/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    assert (
+        "# HELP l Of a link.\n# TYPE l counter\n"
+        'l{stage="watcher",link="objects"} 1\nl{stage="translator",link="objects"} 2\n'
+    ) in body
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\r\n\r\n",
+        b"SSH-2.0-x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nab",
+        b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n" + b"y" * 100000,  # more than a readiness answer may have
+    ],
+)
+def test_a_stage_that_answers_nonsense_is_reported(setup, raw):
+    admin, _ = setup(translator={"raw": raw})
+    status, body = admin.get("/readyz")
+    assert status == 503
+    assert re.search("^translator: (does not answer as it should|answers more than)", body, re.M)
+    assert "xds-server: ok" in body
+
+
+def test_a_chunked_answer_is_put_together(setup):
+    raw = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nal\r\n7\r\nl well\n\r\n0\r\n\r\n"
+    admin, _ = setup(translator={"raw": raw})
+    assert "translator: all well\n" in admin.get("/readyz")[1]
+
+
+def test_debug_pages_are_passed_on_with_their_query(setup):
+    page = {"/debug/resources?kind=cluster&name=a%20b": (200, "application/json", '{"a":1}')}
+    admin, fakes = setup(translator={"pages": page})
+    answer, body = admin.request("/debug/translator/resources?kind=cluster&name=a%20b")
+    assert (answer.status, body) == (200, '{"a":1}')
+    assert answer.headers["Content-Type"] == "application/json"
+    assert admin.get("/debug/translator/nothing") == (404, "no such page\n")
+
+
+def test_only_debug_pages_are_passed_on(setup):
+    admin, fakes = setup()
+    for target in ("/debug/translator", "/debug/translator?x", "/debug/translator/../metrics"):
+        assert admin.get(target)[0] == 404
+    assert all(t.startswith("/debug") for t in fakes["translator"].targets)
+    assert admin.get("/debug/notify/x")[0] == 404
+    assert admin.get("/debug/../etc/x")[0] == 404
+
+
+def test_a_client_that_goes_away_leaves_nothing_behind(setup):
+    admin, fakes = setup(translator={"hang": True})
+    for _ in range(70):  # more than may wait at once
+        with socket.create_connection(("127.0.0.1", admin.port), PATIENCE) as s:
+            s.sendall(b"GET /debug/translator/status HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert fakes["translator"].asked.wait(PATIENCE)
+            fakes["translator"].asked.clear()
+    assert admin.get("/debug/watcher/x") == (404, "no such page\n")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
+def test_nothing_but_reading_is_possible(setup, method):
+    admin, fakes = setup()
+    assert admin.get("/debug/translator/x", method=method)[0] in (405, 501)
+    assert fakes["translator"].targets == []
+
+
+def test_a_head_request_has_no_body(setup):
+    admin, _ = setup()
+    assert admin.get("/readyz", method="HEAD") == (200, "")
+
+
+def test_a_page_of_another_site_cannot_ask_through_a_browser(setup):
+    admin, _ = setup()
+    for host in ("evil.example", f"evil.example:{admin.port}"):
+        assert admin.get("/metrics", headers={"Host": host})[0] == 403
+    assert admin.get("/metrics", headers={"Host": f"localhost:{admin.port}"})[0] == 200
+    assert 'portolan_admin_refused_total{stage="admin"} 2' in admin.get("/metrics")[1]
+
+
+def test_the_index_lists_stages_and_pages_and_escapes_what_they_say(setup):
+    admin, _ = setup(
+        watcher={
+            "pages": {
+                "/": (200, "text/plain", "/\n/readyz\n/debug/status\n/debug/<x>\n"),
+                "/readyz": (503, "text/plain", "<script>&\n"),
+            }
+        },
+    )
+    status, body = admin.get("/")
+    assert status == 200
+    assert '<a href="/debug/watcher/status">status</a>' in body
+    assert '<a href="/debug/watcher/&lt;x&gt;">' in body
+    assert "&lt;script&gt;&amp;" in body and "<script" not in body
+
+
+def test_a_port_that_is_taken_is_said_so(setup):
+    admin, _ = setup()
+    with tempfile.TemporaryDirectory(prefix="portolan-") as other:
+        second = subprocess.run(
+            [ADMIN, "--runtime-dir", other, "--admin-address", f"127.0.0.1:{admin.port}"],
+            capture_output=True, text=True, timeout=PATIENCE,
+        )
+    assert second.returncode == 1
+    assert f"cannot listen at 127.0.0.1:{admin.port}: Address already in use" in second.stderr
