@@ -42,3 +42,7 @@ TESTS += tests/unit/test-admin
 tests_unit_test_admin_SOURCES = tests/unit/test-admin.c \
 	admin/http-server.c admin/metrics-merge.c
 tests_unit_test_admin_LDADD = $(COMMON_LIBS)
+check_PROGRAMS += tests/unit/test-translate
+TESTS += tests/unit/test-translate
+tests_unit_test_translate_SOURCES = tests/unit/test-translate.c
+tests_unit_test_translate_LDADD = $(TRANSLATOR_LIBS)
