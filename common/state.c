@@ -32,7 +32,8 @@ struct item *item_new(uint32_t kind, const char *key, size_t key_len, const char
 	i->key_len = (uint32_t)key_len;
 	i->meta_len = (uint32_t)meta_len;
 	i->value_len = (uint32_t)value_len;
-	memcpy(p, key, key_len);
+	if (key_len)
+		memcpy(p, key, key_len);
 	p += key_len;
 	*p++ = '\0';
 	if (meta_len)
