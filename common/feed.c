@@ -1,5 +1,5 @@
-/* A state as frames: snapshots, deltas and what is still to be sent. Used by whoever owns a state that
- * a link carries, and to write streams. */
+/* A state as frames: snapshots, deltas and what is still to be sent. Used by whoever owns a
+ * state that a link carries, and to write streams. */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -53,8 +53,8 @@ static uint32_t key_kind(const struct feed_key *k)
 
 /* ---- changes ---- */
 
-/* The key changes; had: it existed before, has: it exists now. A key that the receiver does not have
- * and that is gone again is forgotten, so `dirty` never outgrows both states together. */
+/* The key changes; had: it existed before, has: it exists now. A key that the receiver does not
+ * have and that is gone again is forgotten, so `dirty` never outgrows both states together. */
 static void mark(struct feed_peer *p, const struct item *i, bool had, bool has)
 {
 	char bytes[KIND_SIZE + FRAME_KEY_MAX];
@@ -292,8 +292,9 @@ bool feed_peer_in_sync(const struct feed_peer *p)
 {
 	const struct state *s = p->feed->state;
 
-	return !feed_peer_busy(p) && p->acked && !state_dirty(s) &&
-	       p->acked_generation == state_generation(s);
+	if (!state_complete(s))
+		return true;
+	return !feed_peer_busy(p) && p->acked && p->acked_generation == state_generation(s);
 }
 
 /* ---- frames ---- */
@@ -397,9 +398,9 @@ static void add_snapshot_items(struct feed_peer *p, struct evbuffer *out)
 {
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
 	size_t bytes, n = batch(p, &bytes);
+	char *at = strbuf_room(&b, FRAME_HEADER_SIZE + MIN(bytes, (size_t)FRAME_BATCH_BYTES));
 
-	(void)put_header((uint8_t *)strbuf_room(&b, FRAME_HEADER_SIZE + MIN(bytes, (size_t)FRAME_BATCH_BYTES)),
-			 FRAME_SNAPSHOT_ITEMS, p->generation, bytes);
+	(void)put_header((uint8_t *)at, FRAME_SNAPSHOT_ITEMS, p->generation, bytes);
 	b.len = FRAME_HEADER_SIZE;
 	add_items(p, out, &b, TAG_ITEMS_ITEM, n);
 	if (b.len)
@@ -434,8 +435,8 @@ static int next_of_snapshot(struct feed_peer *p, struct evbuffer *out)
 
 #define DELTA_FIELDS_MAX 64 /* bytes of everything but puts and removes */
 
-/* since and source first, items then, the end last: the receiver needs them in no order, but a frame
- * is easier to read so. */
+/* since and source first, items then, the end last: the receiver needs them in no order, but a
+ * frame is easier to read so. */
 static int next_of_delta(struct feed_peer *p, struct evbuffer *out)
 {
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;

@@ -1,7 +1,7 @@
 /* The sending half of a link: a state as frames. A feed watches one state; each receiver is a
- * feed_peer with its own place in it: a snapshot first, then deltas, one unacknowledged transfer at a
- * time. What changes meanwhile is kept as a set of keys, so a slow receiver costs memory by the
- * number of keys and not of changes. No I/O: frames go to an evbuffer. */
+ * feed_peer with its own place in it: a snapshot first, then deltas, one unacknowledged transfer
+ * at a time. What changes meanwhile is kept as a set of keys, so a slow receiver costs memory by
+ * the number of keys and not of changes. No I/O: frames go to an evbuffer. */
 #pragma once
 
 #include <event2/buffer.h>

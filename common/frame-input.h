@@ -1,5 +1,5 @@
-/* Bytes in, frames out: what stands between a socket or a file and the handlers of frames. Memory is
- * bounded by the table of frame types, and grows only with bytes that came. */
+/* Bytes in, frames out: what stands between a socket or a file and the handlers of frames.
+ * Memory is bounded by the table of frame types, and grows only with bytes that came. */
 #pragma once
 
 #include <stdbool.h>

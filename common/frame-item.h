@@ -1,6 +1,6 @@
-/* Items as they stand in SNAPSHOT_ITEMS and DELTA (proto/ipc.proto: Item, ItemKey). Written from and
- * read into struct item without a protobuf-c struct between: one copy less of everything, and a
- * peer's bytes cannot make us allocate a multiple of their size. */
+/* Items as they stand in SNAPSHOT_ITEMS and DELTA (proto/ipc.proto: Item, ItemKey). Written from
+ * and read into struct item without a protobuf-c struct between: one copy less of everything,
+ * and a peer's bytes cannot make us allocate a multiple of their size. */
 #pragma once
 
 #include <stdbool.h>

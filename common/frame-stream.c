@@ -1,5 +1,5 @@
-/* A state as a stream of frames in a file or pipe. Used by the offline pipeline (`portolan translate`)
- * and for recordings. */
+/* A state as a stream of frames in a file or pipe. Used by the offline pipeline (`portolan
+ * translate`) and for recordings. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* The frames' header and the table of their types. Used by every process that holds an end of a link
- * and by what reads or writes recordings. */
+/* The frames' header and the table of their types. Used by every process that holds an end of a
+ * link and by what reads or writes recordings. */
 #include <assert.h>
 #include <endian.h>
 #include <errno.h>
@@ -24,7 +24,8 @@ static const struct frame_type_row rows[FRAME_TYPE_MAX_] = {
 				   &portolan__ipc__snapshot_items__descriptor },
 	[FRAME_SNAPSHOT_END] = { "SNAPSHOT_END", OWNER, SLACK,
 				 &portolan__ipc__snapshot_end__descriptor },
-	[FRAME_DELTA] = { "DELTA", OWNER, FRAME_ITEM_MAX + SLACK, &portolan__ipc__delta__descriptor },
+	[FRAME_DELTA] = { "DELTA", OWNER, FRAME_ITEM_MAX + SLACK,
+			  &portolan__ipc__delta__descriptor },
 	[FRAME_ACK] = { "ACK", HOLDER, SLACK, &portolan__ipc__ack__descriptor },
 	[FRAME_RESYNC] = { "RESYNC", HOLDER, 1024, &portolan__ipc__resync__descriptor },
 	[FRAME_BYE] = { "BYE", BOTH, 1024, &portolan__ipc__bye__descriptor },

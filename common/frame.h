@@ -52,10 +52,10 @@ struct frame_header {
 };
 
 void frame_header_encode(const struct frame_header *h, uint8_t out[FRAME_HEADER_SIZE]);
-/* -EBADMSG: not a frame (magic, reserved bits, a type that nobody defined). -EMSGSIZE: longer than
- * the type's table row allows (or than any, for an unknown type). -EPROTONOSUPPORT: another major
- * version; -ENOMSG: a type that we do not know from a newer minor version, to be skipped. With these
- * two *ret is filled in. */
+/* -EBADMSG: not a frame (magic, reserved bits, a type that nobody defined). -EMSGSIZE: longer
+ * than the type's table row allows (or than any, for an unknown type). -EPROTONOSUPPORT: another
+ * major version; -ENOMSG: a type that we do not know from a newer minor version, to be skipped.
+ * With these two *ret is filled in. */
 int frame_header_decode(const uint8_t in[FRAME_HEADER_SIZE], struct frame_header *ret);
 
 /* Appends header and packed message. */

@@ -53,8 +53,8 @@ void hello_clean(char *dst, size_t size, const char *src)
 static void explain_major(unsigned major, char *why)
 {
 	(void)snprintf(why, FRAME_REASON_MAX,
-		       "protocol version %u came, this side speaks %d: are both of one release?", major,
-		       FRAME_MAJOR);
+		       "protocol version %u came, this side speaks %d: are both of one release?",
+		       major, FRAME_MAJOR);
 }
 
 int hello_read(const struct frame *f, struct hello *ret, char *why)
@@ -71,7 +71,8 @@ int hello_read(const struct frame *f, struct hello *ret, char *why)
 		return -EBADMSG;
 	}
 	if (!m->product || strcmp(m->product, "portolan") != 0) {
-		(void)snprintf(why, FRAME_REASON_MAX, "HELLO is not from Portolan: is something else here?");
+		(void)snprintf(why, FRAME_REASON_MAX,
+			       "HELLO is not from Portolan: is something else here?");
 	} else if (m->major != FRAME_MAJOR) {
 		explain_major(m->major, why);
 	} else {
@@ -90,6 +91,5 @@ void hello_explain(int r, const struct frame *f, char *why)
 	else if (r == -EMSGSIZE)
 		(void)snprintf(why, FRAME_REASON_MAX, "a frame longer than its type may be");
 	else
-		(void)snprintf(why, FRAME_REASON_MAX,
-			       "bytes that are no frame: is something else here, or was it damaged?");
+		(void)snprintf(why, FRAME_REASON_MAX, "bytes that are no frame: is this Portolan?");
 }

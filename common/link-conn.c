@@ -1,5 +1,5 @@
-/* One connection of a link: HELLO, frames in and out, limits of time and memory. Used by every stage
- * that has a neighbour. */
+/* One connection of a link: HELLO, frames in and out, limits of time and memory. Used by every
+ * stage that has a neighbour. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -14,9 +14,9 @@
 #include "common/log.h"
 #include "ipc.pb-c.h"
 
-#define OUT_LOW (256u * 1024)  /* below this the next frame is made */
-#define OUT_MAX (FRAME_ITEM_MAX + 8 * OUT_LOW) /* of frames and answers that the peer does not read */
-#define TURN_BYTES (1024u * 1024) /* written before others get their turn */
+#define OUT_LOW (256u * 1024)                  /* below this the next frame is made */
+#define OUT_MAX (FRAME_ITEM_MAX + 8 * OUT_LOW) /* of what the peer does not read */
+#define TURN_BYTES (1024u * 1024)              /* written before others get their turn */
 #define HELLO_USEC (5 * USEC_PER_SEC)
 #define STALL_USEC (30 * USEC_PER_SEC)
 
@@ -63,9 +63,31 @@ static void add_frame(struct link_conn *c, enum frame_type type, uint64_t genera
 	c->link->counters.frames_out++;
 }
 
-void link_conn_refuse(struct link_conn *c, const char *fmt, ...)
+static void say_bye(struct link_conn *c, char *why, bool stopping)
 {
 	Portolan__Ipc__Bye bye = PORTOLAN__IPC__BYE__INIT;
+
+	bye.reason = why;
+	bye.has_stopping = stopping;
+	bye.stopping = stopping;
+	add_frame(c, FRAME_BYE, 0, &bye.base);
+	if (!c->mute)
+		(void)evbuffer_write(c->out, c->fd);
+}
+
+void link_conn_stop(struct link_conn *c)
+{
+	char why[FRAME_REASON_MAX];
+
+	if (c->dead)
+		return;
+	(void)snprintf(why, sizeof(why), "the %s is stopping", c->link->config.role);
+	say_bye(c, why, true);
+	link_conn_end(c, "%s", why);
+}
+
+void link_conn_refuse(struct link_conn *c, const char *fmt, ...)
+{
 	_cleanup_free_ char *why = NULL;
 	va_list ap;
 
@@ -74,10 +96,7 @@ void link_conn_refuse(struct link_conn *c, const char *fmt, ...)
 	va_start(ap, fmt);
 	why = sentence(fmt, ap);
 	va_end(ap);
-	bye.reason = why;
-	add_frame(c, FRAME_BYE, 0, &bye.base);
-	if (!c->mute)
-		(void)evbuffer_write(c->out, c->fd);
+	say_bye(c, why, false);
 	c->fault = true;
 	link_conn_end(c, "the %s was refused: %s", c->reader ? "reader" : c->link->config.peer_role,
 		      why);
@@ -92,6 +111,7 @@ static void reject(struct link_conn *c, const char *fmt, ...)
 	va_start(ap, fmt);
 	why = sentence(fmt, ap);
 	va_end(ap);
+	c->link->counters.rejected_frames++;
 	(void)link_count_reject(c, why);
 	link_conn_refuse(c, "%s", why);
 }
@@ -152,7 +172,7 @@ static void on_watch(evutil_socket_t fd _unused_, short what _unused_, void *ctx
 	if (left > 0)
 		event_loop_arm(c->watch, left);
 	else if (!c->up)
-		link_conn_refuse(c, "no HELLO came in %lld ms: is something else using this socket?",
+		link_conn_refuse(c, "no HELLO in %lld ms: is something else using this socket?",
 				 (long long)(patience(c) / USEC_PER_MSEC));
 	else
 		link_conn_refuse(c, "nothing was read or acknowledged for %lld ms",
@@ -259,6 +279,7 @@ static void take_transfer(struct link_conn *c, const struct frame *f)
 		answer(c, FRAME_ACK, generation, &ack.base);
 	} else if (r < 0) {
 		n->resyncs_asked++;
+		n->rejected_frames++;
 		resync.reason = c->mirror.reason;
 		if (link_count_reject(c, c->mirror.reason))
 			link_conn_refuse(c, "%s", c->mirror.reason);
@@ -270,15 +291,17 @@ static void take_transfer(struct link_conn *c, const struct frame *f)
 static void take_ack(struct link_conn *c, const struct frame *f)
 {
 	if (!c->feeds || feed_peer_ack(&c->feed, f->header.generation) < 0)
-		reject(c, "an ACK of generation %" PRIu64 ", which was not sent", f->header.generation);
+		reject(c, "an ACK of generation %" PRIu64 ", which was not sent",
+		       f->header.generation);
 	c->progress_at = clock_monotonic();
 }
 
 static void take_resync(struct link_conn *c, const struct frame *f)
 {
-	Portolan__Ipc__Resync *m = portolan__ipc__resync__unpack(NULL, f->header.length, f->payload);
+	Portolan__Ipc__Resync *m;
 	char reason[FRAME_REASON_MAX];
 
+	m = portolan__ipc__resync__unpack(NULL, f->header.length, f->payload);
 	if (!m || !c->feeds || !feed_peer_busy(&c->feed)) {
 		reject(c, "a RESYNC that answers nothing");
 	} else {
@@ -286,6 +309,9 @@ static void take_resync(struct link_conn *c, const struct frame *f)
 		log_debug("link %s: a snapshot was asked for: %s", c->link->config.name, reason);
 		c->link->counters.resyncs_sent++;
 		feed_peer_resync(&c->feed);
+		/* Each costs a snapshot. */
+		if (link_count_reject(c, reason))
+			link_conn_refuse(c, "too many snapshots were asked for");
 	}
 	if (m)
 		portolan__ipc__resync__free_unpacked(m, NULL);
@@ -297,7 +323,8 @@ static void take_bye(struct link_conn *c, const struct frame *f)
 	char reason[FRAME_REASON_MAX];
 
 	hello_clean(reason, sizeof(reason), m && m->reason ? m->reason : "no reason given");
-	c->fault = true;
+	c->stopping = m && m->stopping;
+	c->fault = !c->stopping;
 	link_conn_end(c, "the %s closed the connection: %s",
 		      c->reader ? "reader" : c->link->config.peer_role, reason);
 	if (m)

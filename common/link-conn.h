@@ -1,5 +1,5 @@
-/* One connection of a link, and what it and common/link.c know of each other. For these two files and
- * their tests only. */
+/* One connection of a link, and what it and common/link.c know of each other. For these two
+ * files and their tests only. */
 #pragma once
 
 #include <event2/buffer.h>
@@ -48,11 +48,12 @@ struct link_conn {
 	struct event *read, *write, *watch;
 	struct frame_input in;
 	struct evbuffer *out;
-	bool up;     /* HELLO came and was accepted */
-	bool reader; /* of our state; not the peer */
-	bool mute;   /* writing failed; what the peer has said is still to be read */
-	bool dead;   /* waits to be reaped */
-	bool fault;  /* because of a breach of the protocol */
+	bool up;       /* HELLO came and was accepted */
+	bool reader;   /* of our state; not the peer */
+	bool mute;     /* writing failed; what the peer has said is still to be read */
+	bool dead;     /* waits to be reaped */
+	bool fault;    /* because of a breach of the protocol */
+	bool stopping; /* because the peer ends, as it said */
 	int64_t pid; /* as HELLO says */
 	struct feed_peer feed;
 	bool feeds;
@@ -68,10 +69,13 @@ void link_conn_free(struct link_conn *c);
 void link_conn_pump(struct link_conn *c);
 /* Ends it: the peer is gone. */
 void link_conn_end(struct link_conn *c, const char *fmt, ...) _printf_(2, 3);
-/* Ends it with BYE and that sentence. */
+/* Ends it with BYE, as we end. */
+void link_conn_stop(struct link_conn *c);
+/* Ends it with BYE and that sentence, which says what the peer did wrong. */
 void link_conn_refuse(struct link_conn *c, const char *fmt, ...) _printf_(2, 3);
 
 /* In link.c: a valid HELLO has come. Accepts (c->up) or refuses. */
 void link_admit(struct link_conn *c, const char *role);
-/* The peer sent what cannot be taken. True if that was once too often. */
+/* The peer sent what cannot be taken, or could not take what we sent. True if that was once too
+ * often; of a reader that is at once. */
 bool link_count_reject(struct link_conn *c, const char *what);

@@ -18,8 +18,8 @@ struct row {
 static const struct row rows[] = {
 	COUNTER("connects_total", connects, "Times that the peer connected."),
 	COUNTER("disconnects_total", disconnects, "Times that the peer was lost."),
-	COUNTER("resyncs_asked_total", resyncs_asked, "Snapshots asked of the peer after a fault."),
-	COUNTER("resyncs_sent_total", resyncs_sent, "Snapshots that the peer asked for after a fault."),
+	COUNTER("resyncs_asked_total", resyncs_asked, "Snapshots asked of the peer."),
+	COUNTER("resyncs_sent_total", resyncs_sent, "Snapshots sent because the peer asked."),
 	COUNTER("rejected_frames_total", rejected_frames, "Frames that could not be taken."),
 	COUNTER("frames_in_total", frames_in, "Frames received."),
 	COUNTER("frames_out_total", frames_out, "Frames sent."),
@@ -46,7 +46,8 @@ static void line(struct strbuf *b, const char *name, const struct link *l, uint6
 
 void link_metrics_all(struct link *const *links, size_t n, struct strbuf *b)
 {
-	static const char connected[] = "portolan_link_connected", synced[] = "portolan_link_in_sync";
+	static const char connected[] = "portolan_link_connected";
+	static const char synced[] = "portolan_link_in_sync";
 
 	head(b, connected, "gauge", "Whether the peer is connected.");
 	for (size_t i = 0; i < n; i++)

@@ -1,6 +1,6 @@
-/* Links between stages: listening, connecting and connecting again, who may be the peer, metrics. Used
- * by every stage that has a neighbour. The connections are in common/link-conn.c, what they carry in
- * common/feed.c and common/mirror.c. */
+/* Links between stages: listening, connecting and connecting again, who may be the peer,
+ * metrics. Used by every stage that has a neighbour. The connections are in common/link-conn.c,
+ * what they carry in common/feed.c and common/mirror.c. */
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -63,7 +63,7 @@ static void lose(struct link *l)
 	struct link_conn *c = TAKE_PTR(l->peer);
 
 	l->counters.disconnects++;
-	if (clock_monotonic() - c->began_at >= FLAPPING_USEC)
+	if (c->stopping || clock_monotonic() - c->began_at >= FLAPPING_USEC)
 		l->faults = 0;
 	else
 		c->fault = true;
@@ -118,7 +118,7 @@ void link_admit(struct link_conn *c, const char *role)
 	else if (strcmp(role, l->config.peer_role) == 0)
 		admit_peer(c);
 	else
-		link_conn_refuse(c, "the link %s is between %s and %s, not %s: is this the right path?",
+		link_conn_refuse(c, "%s links %s and %s, and %s came: is this the right path?",
 				 l->config.name, l->config.role, l->config.peer_role, role);
 }
 
@@ -127,7 +127,6 @@ bool link_count_reject(struct link_conn *c, const char *what)
 	int64_t now = clock_monotonic();
 	struct link *l = c->link;
 
-	l->counters.rejected_frames++;
 	log_debug("link %s: rejected: %s", l->config.name, what);
 	if (c->reader)
 		return true;
@@ -176,8 +175,8 @@ static void explain(struct link *l, int r)
 	const char *path = l->config.path, *peer = l->config.peer_role;
 
 	if (r == -ENOENT)
-		set_error(l, "%s is not there: is the %s running, with the same runtime directory?", path,
-			  peer);
+		set_error(l, "%s is not there: is the %s running, with the same runtime directory?",
+			  path, peer);
 	else if (r == -ECONNREFUSED)
 		set_error(l, "nobody listens at %s: has the %s stopped?", path, peer);
 	else
@@ -200,8 +199,8 @@ static void on_connect(evutil_socket_t fd_ _unused_, short what _unused_, void *
 	r = unix_socket_check_peer(fd, &uid);
 	if (r < 0) {
 		if (r == -EPERM)
-			set_error(l, "%s belongs to user %u, who is neither us nor root", l->config.path,
-				  uid);
+			set_error(l, "%s belongs to user %u, who is neither us nor root",
+				  l->config.path, uid);
 		else
 			explain(l, r);
 		(void)close(fd);
@@ -357,7 +356,8 @@ int link_connect(struct event_loop *loop, const struct link_config *config, stru
 	return start_connecting(loop, config, LINK_CONNECTOR, ret);
 }
 
-int link_connect_reader(struct event_loop *loop, const struct link_config *config, struct link **ret)
+int link_connect_reader(struct event_loop *loop, const struct link_config *config,
+			struct link **ret)
 {
 	return start_connecting(loop, config, LINK_READER, ret);
 }
@@ -367,7 +367,7 @@ void link_free(struct link *l)
 	if (!l)
 		return;
 	while (l->conns) {
-		link_conn_refuse(l->conns, "the %s is stopping", l->config.role);
+		link_conn_stop(l->conns);
 		link_conn_free(l->conns);
 	}
 	if (l->feeds)

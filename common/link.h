@@ -30,16 +30,18 @@ struct link_config {
 	const char *path;      /* of the socket */
 	const char *role;      /* ours: "watcher" */
 	const char *peer_role; /* expected: "translator" */
-	/* Our state, mirrored by the peer; may be NULL. It is sent as it was last committed, not before
-	 * its first commit. An item that frame_item_fits() refuses is not sent, and counted. */
+	/* Our state, mirrored by the peer; may be NULL. It is sent as it was last committed, not
+	 * before its first commit. An item that frame_item_fits() refuses is not sent, and
+	 * counted. */
 	struct state *send;
-	/* The peer's state; may be NULL, and what the peer sends is then dropped. Only the link changes
-	 * it. It outlives the link's connections: what a lost peer said stands until it says otherwise. */
+	/* The peer's state; may be NULL, and what the peer sends is then dropped. Only the link
+	 * changes it. It outlives the link's connections: what a lost peer said stands until it
+	 * says otherwise. */
 	struct state *mirror;
 	/* Connected (HELLO exchanged) or not any more: link_last_error() says why. May be NULL. */
 	void (*status)(void *ctx, bool connected);
-	/* For the third time in a minute the peer sent what we could not take, and was thrown out; it may
-	 * come back. The stage should log it as an error. May be NULL. */
+	/* For the third time in a minute the peer sent what we could not take, and was thrown
+	 * out; it may come back. The stage should log it as an error. May be NULL. */
 	void (*faulty)(void *ctx, const char *what);
 	void *ctx;
 	struct link_limits limits;
@@ -48,14 +50,16 @@ struct link_config {
 struct link;
 
 /* Producer: listens at path (mode 0600, a stale socket is replaced). One peer of peer_role at a
- * time, a second one is told BYE and may try again; besides it up to LINK_READERS_MAX connections
- * of the role "reader", which get the state and whose own state is not read (record, debugging).
- * Strings in the config are borrowed for the life of the link. -errno: the socket cannot be made. */
+ * time, a second one is told BYE and may try again; besides it up to LINK_READERS_MAX
+ * connections of the role "reader", which get the state and whose own state is not read (record,
+ * debugging). Strings in the config are borrowed for the life of the link. -errno: the socket
+ * cannot be made. */
 int link_listen(struct event_loop *loop, const struct link_config *config, struct link **ret);
 /* Consumer: connects and reconnects; never fails for the peer's absence. */
 int link_connect(struct event_loop *loop, const struct link_config *config, struct link **ret);
 /* As a reader: mirrors the producer's state and sends nothing. */
-int link_connect_reader(struct event_loop *loop, const struct link_config *config, struct link **ret);
+int link_connect_reader(struct event_loop *loop, const struct link_config *config,
+			struct link **ret);
 /* Says BYE and closes. Not from inside of the link's callbacks or the states' observers. */
 void link_free(struct link *l);
 DEFINE_CLEANUP(struct link *, link_free)
@@ -80,7 +84,7 @@ struct link_counters {
 	uint64_t unsendable_items; /* too large for a frame */
 };
 const struct link_counters *link_counters(const struct link *l);
-/* Prometheus lines portolan_link_…{link="name"}. For a process with one link; one with several calls
- * link_metrics_all(), as a metric's lines have to stand together. */
+/* Prometheus lines portolan_link_…{link="name"}. For a process with one link; one with several
+ * calls link_metrics_all(), as a metric's lines have to stand together. */
 void link_metrics(const struct link *l, struct strbuf *b);
 void link_metrics_all(struct link *const *links, size_t n, struct strbuf *b);

@@ -52,7 +52,8 @@ static int _printf_(2, 3) lost(struct mirror *m, const char *fmt, ...)
 	return -EBADMSG;
 }
 
-static void begin(struct mirror *m, enum mirror_transfer transfer, uint64_t generation, uint64_t source)
+static void begin(struct mirror *m, enum mirror_transfer transfer, uint64_t generation,
+		  uint64_t source)
 {
 	drop_aside(m);
 	m->transfer = transfer;
@@ -196,7 +197,7 @@ static int check_sums(struct mirror *m, uint64_t count, uint64_t digest, uint64_
 	if (!m->state)
 		return 0;
 	if (count != have_count)
-		return lost(m, "generation %" PRIu64 " should have %" PRIu64 " items, %" PRIu64 " came out",
+		return lost(m, "generation %" PRIu64 " has %" PRIu64 " items, %" PRIu64 " came",
 			    m->generation, count, have_count);
 	if (digest != have_digest)
 		return lost(m, "the digest of generation %" PRIu64 " is wrong", m->generation);
@@ -243,8 +244,8 @@ static int take_begin(struct mirror *m, const struct frame_header *h, struct wir
 	if (r < 0)
 		return lost(m, "a SNAPSHOT_BEGIN that cannot be decoded");
 	if (count > m->items_max)
-		return lost(m, "a snapshot of %" PRIu64 " items; at most %" PRIu64 " are taken", count,
-			    m->items_max);
+		return lost(m, "a snapshot of %" PRIu64 " items; at most %" PRIu64 " are taken",
+			    count, m->items_max);
 	begin(m, MIRROR_SNAPSHOT, h->generation, source);
 	return 0;
 }
@@ -297,8 +298,8 @@ struct delta {
 	bool more;
 };
 
-/* The fields around the items; the items themselves are taken in a second pass, when it is known that
- * the delta fits. */
+/* The fields around the items; the items themselves are taken in a second pass, when it is known
+ * that the delta fits. */
 static int read_delta(struct wire w, struct delta *ret)
 {
 	struct delta d = { 0 };

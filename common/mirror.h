@@ -38,6 +38,6 @@ void mirror_init(struct mirror *m, struct state *state, uint64_t items_max, uint
 void mirror_restart(struct mirror *m);
 void mirror_done(struct mirror *m);
 
-/* Takes SNAPSHOT_* and DELTA. 1: the state holds frame->header.generation, say so; 0: go on; -EBADMSG:
- * ask for a snapshot and give m->reason; -EPROTO: not a frame for a mirror. */
+/* Takes SNAPSHOT_* and DELTA. 1: the state holds frame->header.generation, say so; 0: go on;
+ * -EBADMSG: ask for a snapshot and give m->reason; -EPROTO: not a frame for a mirror. */
 int mirror_take(struct mirror *m, const struct frame *frame);

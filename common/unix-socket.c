@@ -37,7 +37,8 @@ int unix_socket_listen(const char *path)
 	(void)unlink(addr.sun_path);
 	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
 		return -errno;
-	if (chmod(addr.sun_path, 0600) < 0 || listen(fd, 64) < 0 || rename(addr.sun_path, path) < 0) {
+	if (chmod(addr.sun_path, 0600) < 0 || listen(fd, 64) < 0 ||
+	    rename(addr.sun_path, path) < 0) {
 		r = -errno;
 		(void)unlink(addr.sun_path);
 		return r;

@@ -6,9 +6,9 @@
 /* A non-blocking listening socket at path that only our user can open, in place of a stale one.
  * Nobody finds it before it listens. Returns the descriptor or -errno. */
 int unix_socket_listen(const char *path);
-/* A connected non-blocking socket, or -errno: -ENOENT and -ECONNREFUSED when nobody listens, -EAGAIN
- * when the listener is behind with accepting. */
+/* A connected non-blocking socket, or -errno: -ENOENT and -ECONNREFUSED when nobody listens,
+ * -EAGAIN when the listener is behind with accepting. */
 int unix_socket_connect(const char *path);
-/* Who is at the other end (SO_PEERCRED). -EPERM if it is neither our user nor root. *ret_uid is set in
- * both cases. */
+/* Who is at the other end (SO_PEERCRED). -EPERM if it is neither our user nor root. *ret_uid is
+ * set in both cases. */
 int unix_socket_check_peer(int fd, uid_t *ret_uid);

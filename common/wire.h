@@ -1,5 +1,5 @@
-/* Protobuf's wire format, read in place: for messages whose many small parts or large values are not
- * worth, or not safe, to be unpacked into structs first. */
+/* Protobuf's wire format, read in place: for messages whose many small parts or large values are
+ * not worth, or not safe, to be unpacked into structs first. */
 #pragma once
 
 #include <stddef.h>

@@ -1,5 +1,6 @@
 # Unit tests: one program a module, run by `make check`. The rest of the tests are in Python.
-AM_TESTS_ENVIRONMENT = top_srcdir=$(top_srcdir) top_builddir=$(top_builddir);
+AM_TESTS_ENVIRONMENT = \
+	top_srcdir=$(top_srcdir) top_builddir=$(top_builddir); export top_srcdir top_builddir;
 EXTRA_DIST += tests/lib tests/print tests/proto tests/source tests/pytest.ini tests/requirements.txt
 
 check_PROGRAMS += tests/unit/test-state
@@ -11,6 +12,18 @@ check_PROGRAMS += tests/unit/test-link
 TESTS += tests/unit/test-link
 tests_unit_test_link_SOURCES = tests/unit/test-link.c
 tests_unit_test_link_LDADD = $(COMMON_LIBS)
+
+check_PROGRAMS += tests/unit/test-link-peer
+TESTS += tests/unit/test-link-peer
+tests_unit_test_link_peer_SOURCES = tests/unit/test-link-peer.c
+tests_unit_test_link_peer_LDADD = $(COMMON_LIBS)
+
+check_PROGRAMS += tests/unit/test-frame
+TESTS += tests/unit/test-frame
+tests_unit_test_frame_SOURCES = tests/unit/test-frame.c
+tests_unit_test_frame_LDADD = $(COMMON_LIBS)
+
+include tests/fuzz/local.mk
 
 check_PROGRAMS += tests/unit/test-base
 TESTS += tests/unit/test-base

@@ -1,0 +1,20 @@
+# Fuzzers. With --enable-fuzzing (CC=clang) each is a libFuzzer program, to be run by hand:
+#     tests/fuzz/fuzz-frame -max_total_time=30 NEW-SEEDS-DIR tests/fuzz/corpus/frame
+# Otherwise `make check` runs each over its seeds in corpus/NAME. A new one takes four lines here.
+EXTRA_DIST += tests/fuzz/corpus
+if FUZZING
+noinst_PROGRAMS += $(fuzzers)
+fuzz_main =
+fuzz_ldflags = $(AM_LDFLAGS) $(FUZZER_LDFLAGS)
+else
+check_PROGRAMS += $(fuzzers)
+TESTS += $(fuzzers)
+fuzz_main = tests/fuzz/fuzz-main.c
+fuzz_ldflags = $(AM_LDFLAGS)
+endif
+fuzzers =
+
+fuzzers += tests/fuzz/fuzz-frame
+tests_fuzz_fuzz_frame_SOURCES = tests/fuzz/fuzz-frame.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_frame_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_frame_LDADD = $(COMMON_LIBS)
