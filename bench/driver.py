@@ -1,0 +1,482 @@
+"""bench/run: how fast a change gets from a manifest to a client, and what it takes.
+
+The stages are real processes; docs/performance.md says what is measured and how.
+"""
+
+import argparse
+import contextlib
+import datetime
+import json
+import math
+import os
+import pathlib
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import plot
+from envoy import Backend, Envoy, cores
+from fleet import Client, Fleet, wanted
+from processes import BUILD, TOP, Failure
+from world import World
+
+CHANGES = ("endpoint", "path", "new_host")
+TITLES = {"endpoint": "changed endpoint", "path": "changed path", "new_host": "new host"}
+SUITES = ("changes", "cold", "clients", "tls", "envoy")
+MB = 1e6
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def quantile(values, q):
+    """The smallest value that at least q of all are not above."""
+    ordered = sorted(values)
+    return ordered[math.ceil(round(q * len(ordered), 6)) - 1]
+
+
+def summary(values):
+    return {
+        "n": len(values),
+        "p50": statistics.median(values),
+        "p90": quantile(values, 0.90),
+        "p99": quantile(values, 0.99),
+        "min": min(values),
+        "max": max(values),
+    }
+
+
+# ---- the machine ----
+
+
+def pipe_round_trips(n=2000):
+    """µs that it takes to wake a process and be woken by it: what no number here can be better than
+    several times."""
+    there, back = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(there[1])
+        while os.read(there[0], 1):
+            os.write(back[1], b"x")
+        os._exit(0)
+    times = []
+    for _ in range(n):
+        began = time.monotonic_ns()
+        os.write(there[1], b"x")
+        os.read(back[0], 1)
+        times.append((time.monotonic_ns() - began) / 1e3)
+    for fd in (*there, *back):
+        os.close(fd)
+    os.waitpid(child, 0)
+    return summary(times)
+
+
+def stolen():
+    """Share of processor time since boot that the hypervisor kept, and all of it, in ticks."""
+    fields = [int(f) for f in pathlib.Path("/proc/stat").read_text().split("\n")[0].split()[1:]]
+    return fields[7], sum(fields)
+
+
+def processor():
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def revision():
+    run = ["git", "-C", TOP, "describe", "--always", "--dirty", "--tags"]
+    done = subprocess.run(run, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    return done.stdout.strip() or "unknown"
+
+
+# ---- what is measured ----
+
+
+@contextlib.contextmanager
+def running(n, tls=False):
+    """A fleet over N hosts in a fresh folder, started; ended afterwards."""
+    with tempfile.TemporaryDirectory(prefix="portolan-bench-") as folder:
+        fleet = Fleet(World(folder, n, tls))
+        try:
+            fleet.began = fleet.start()
+            fleet.wait_listening()
+            yield fleet
+        except Failure:
+            for stage in fleet.stages.values():
+                say(f"---- {stage.log.name}\n{stage.log.read_text(errors='replace')[-2000:]}")
+            raise
+        finally:
+            fleet.stop()
+
+
+def change(fleet, client, kind):
+    """One change: (ms until the client had it, units run, Arrival)."""
+    host, rename = getattr(fleet.world, kind)()
+    before = fleet.units_run()
+    began = time.monotonic_ns()
+    rename()
+    arrival = client.collect(wanted(fleet.world, kind, host))
+    return arrival.usec / 1e3 - began / 1e6, fleet.units_run() - before, arrival
+
+
+def measure_changes(fleet, client, kinds, repeat):
+    out = {}
+    for kind in kinds:
+        for _ in range(3):
+            change(fleet, client, kind)
+        cpu = fleet.cpu()
+        runs = [change(fleet, client, kind) for _ in range(repeat)]
+        spent = {k: (v - cpu[k]) * 1e3 / repeat for k, v in fleet.cpu().items()}
+        out[kind] = {
+            "ms": [run[0] for run in runs],
+            "units": [run[1] for run in runs],
+            "response_bytes": sum(run[2].response_bytes for run in runs) / repeat,
+            "resource_bytes": sum(run[2].resource_bytes for run in runs) / repeat,
+            "cpu_ms": spent,
+        }
+    return out
+
+
+def cold_start(fleet):
+    """Starts a client as soon as it can connect; what happened until it had everything."""
+    client = Client(fleet, fleet.expect())
+    usec, responses, resources, size = client.wait_complete()
+    cpu = fleet.cpu()
+    fleet.wait_ready()
+    return client, {
+        "ms": usec / 1e3 - fleet.began / 1e6,
+        "ready_ms": {name: at / 1e6 for name, at in fleet.ready.items()},
+        "first_ms": {kind: at / 1e3 - fleet.began / 1e6 for kind, at in client.first.items()},
+        "cpu_ms": {name: seconds * 1e3 for name, seconds in cpu.items()},
+        "responses": responses,
+        "resources": resources,
+        "bytes": size,
+        "manifest_bytes": fleet.world.bytes,
+    }
+
+
+def memory_of(fleet):
+    each = {name: {"rss": r, "pss": p} for name, (r, p) in fleet.memory().items()}
+    total = {key: sum(m[key] for m in each.values()) for key in ("rss", "pss")}
+    return {"stages": each, "total": total}
+
+
+def run_changes(n, args, tls=False):
+    rounds = []
+    for number in range(args.rounds):
+        say(f"{n:,} hosts{' with TLS' if tls else ''}, round {number + 1} of {args.rounds}")
+        with running(n, tls) as fleet:
+            client, cold = cold_start(fleet)
+            try:
+                memory = memory_of(fleet)
+                kinds = ("new_host",) if tls else CHANGES
+                changes = measure_changes(fleet, client, kinds, args.repeat)
+                after = memory_of(fleet)
+            finally:
+                client.stop()
+        rounds.append({"cold": cold, "memory": memory, "memory_after": after, "changes": changes})
+    return rounds
+
+
+def run_clients(n, clients, repeat):
+    """ms between the first and the last of many clients to get one change."""
+    say(f"{clients} clients at {n:,} hosts")
+    out = {"hosts": n, "clients": clients}
+    with running(n) as fleet:
+        client = Client(fleet, fleet.expect(), clients)
+        try:
+            client.wait_complete()
+            fleet.wait_ready()
+            for kind in ("endpoint", "path"):
+                spreads, lasts = [], []
+                for _ in range(repeat):
+                    host, rename = getattr(fleet.world, kind)()
+                    began = time.monotonic_ns()
+                    rename()
+                    times = client.collect(wanted(fleet.world, kind, host)).by_client.values()
+                    spreads.append((max(times) - min(times)) / 1e3)
+                    lasts.append(max(times) / 1e3 - began / 1e6)
+                out[kind] = {"spread_ms": summary(spreads), "last_ms": summary(lasts)}
+        finally:
+            client.stop()
+    return out
+
+
+def run_envoy(n, repeat):
+    """ms until a real Envoy serves a change, beside ms until its bytes are at a client."""
+    say(f"Envoy at {n:,} hosts")
+    backend = Backend()
+    with running(n) as fleet:
+        world = fleet.world
+        client = Client(fleet, fleet.expect())
+        envoy = None
+        try:
+            client.wait_complete()
+            fleet.wait_ready()
+            began = time.monotonic_ns()
+            envoy = Envoy(fleet)
+            # Nothing listens at the hosts' addresses, so what is routed is answered with 503.
+            full = envoy.asker.wait_for(503, world.hosts[-1].host, "/") - began
+            out = {"version": envoy.version(), "start_ms": full / 1e6, "changes": {}}
+            for kind in CHANGES:
+                runs = [envoy_change(fleet, client, envoy, backend, kind) for _ in range(repeat)]
+                out["changes"][kind] = {
+                    "envoy_ms": summary([run[0] for run in runs]),
+                    "client_ms": summary([run[1] for run in runs]),
+                    "envoy_own_ms": summary([run[0] - run[1] for run in runs]),
+                }
+            out["rss"], out["pss"] = envoy.memory()
+            return out
+        finally:
+            client.stop()
+            if envoy:
+                envoy.stop()
+            backend.stop()
+
+
+def envoy_change(fleet, client, envoy, backend, kind):
+    world = fleet.world
+    host, rename = getattr(world, kind)()
+    status, path = 503, host.path
+    if kind == "endpoint":
+        # To where something listens: the change shows as 200.
+        host.address = host.other = "127.0.0.1"
+        host.port = backend.port
+        rename = world.prepare(host)
+        status = 200
+    if envoy.asker.status(host.host, path) == status:
+        raise Failure(f"{host.host} is served before it is changed")
+    began = time.monotonic_ns()
+    rename()
+    seen = envoy.asker.wait_for(status, host.host, path)
+    arrival = client.collect(wanted(world, kind, host))
+    return (seen - began) / 1e6, arrival.usec / 1e3 - began / 1e6
+
+
+# ---- what is printed ----
+
+
+def table(rows, out):
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
+        print("  ".join(cells).rstrip(), file=out)
+    print(file=out)
+
+
+def pooled(rounds, kind):
+    """All rounds of one kind of change as one: the median of the rounds' medians, with their range, and
+    the other quantiles of all runs together."""
+    runs = [r["changes"][kind] for r in rounds]
+    medians = [statistics.median(run["ms"]) for run in runs]
+    every = [ms for run in runs for ms in run["ms"]]
+    units = [u for run in runs for u in run["units"]]
+    return summary(every) | {
+        "p50": statistics.median(medians),
+        "p50_rounds": [min(medians), max(medians)],
+        "units": statistics.median(units),
+        "units_max": max(units),
+        "response_bytes": statistics.median(run["response_bytes"] for run in runs),
+        "resource_bytes": statistics.median(run["resource_bytes"] for run in runs),
+        "cpu_ms": {k: statistics.median(r["cpu_ms"][k] for r in runs) for k in runs[0]["cpu_ms"]},
+    }
+
+
+def print_changes(results, out):
+    rows = [("manifest to client, ms", "hosts", "p50", "rounds", "p99", "max", "units", "bytes",
+             "/changed", "CPU ms: watcher", "translator", "xds-server")]  # fmt: skip
+    for block in results:
+        for kind, s in block["changes"].items():
+            name = TITLES[kind] + (", TLS" if block["tls"] else "")
+            low, high = s["p50_rounds"]
+            units = f"{s['units']:.0f}" + (
+                f" (max {s['units_max']:.0f})" if s["units_max"] != s["units"] else ""
+            )
+            rows.append((
+                name, f"{block['hosts']:,}", f"{s['p50']:.2f}", f"{low:.2f}-{high:.2f}",
+                f"{s['p99']:.2f}", f"{s['max']:.2f}", units, f"{s['response_bytes']:,.0f}",
+                f"{s['response_bytes'] / max(1, s['resource_bytes']):.3f}",
+                *(f"{s['cpu_ms'][stage]:.2f}" for stage in ("watcher", "translator", "xds-server")),
+            ))  # fmt: skip
+    table(rows, out)
+
+
+def print_cold(results, out):
+    rows = [("cold start, ms", "hosts", "complete", "rounds", "watcher ready", "translator ready",
+             "xds-server ready", "CPU watcher", "translator", "xds-server", "answer MB")]  # fmt: skip
+    for block in results:
+        c = block["cold"]
+        rows.append((
+            "files to full answer" + (", TLS" if block["tls"] else ""), f"{block['hosts']:,}",
+            f"{c['ms']:.0f}", "{:.0f}-{:.0f}".format(*c["ms_rounds"]),
+            *(f"{c['ready_ms'][s]:.0f}" for s in ("watcher", "translator", "xds-server")),
+            *(f"{c['cpu_ms'][s]:.0f}" for s in ("watcher", "translator", "xds-server")),
+            f"{c['bytes'] / MB:.1f}",
+        ))  # fmt: skip
+    table(rows, out)
+    rows = [("resident memory, MB", "hosts", "watcher", "translator", "xds-server", "all RSS",
+             "all PSS", "PSS after changes")]  # fmt: skip
+    for block in results:
+        m = block["memory"]
+        rows.append((
+            "after cold start" + (", TLS" if block["tls"] else ""), f"{block['hosts']:,}",
+            *(f"{m['stages'][s]['rss'] / MB:.1f}" for s in ("watcher", "translator", "xds-server")),
+            f"{m['total']['rss'] / MB:.1f}", f"{m['total']['pss'] / MB:.1f}",
+            f"{block['memory_after']['total']['pss'] / MB:.1f}",
+        ))  # fmt: skip
+    table(rows, out)
+
+
+def print_clients(c, out):
+    rows = [(f"{c['clients']} clients, {c['hosts']:,} hosts", "last - first p50", "max",
+             "last, from rename p50", "max")]  # fmt: skip
+    for kind in ("endpoint", "path"):
+        s, last = c[kind]["spread_ms"], c[kind]["last_ms"]
+        rows.append((TITLES[kind], f"{s['p50']:.1f}", f"{s['max']:.1f}", f"{last['p50']:.1f}",
+                     f"{last['max']:.1f}"))  # fmt: skip
+    table(rows, out)
+
+
+def print_envoy(results, out):
+    rows = [("manifest to Envoy's answer, ms", "hosts", "p50", "p99", "at client", "Envoy's own",
+             "Envoy's start", "Envoy RSS MB")]  # fmt: skip
+    for n, e in results.items():
+        for kind, s in e["changes"].items():
+            rows.append((
+                TITLES[kind], f"{int(n):,}", f"{s['envoy_ms']['p50']:.1f}",
+                f"{s['envoy_ms']['p99']:.1f}", f"{s['client_ms']['p50']:.2f}",
+                f"{s['envoy_own_ms']['p50']:.1f}", f"{e['start_ms']:.0f}", f"{e['rss'] / MB:.0f}",
+            ))  # fmt: skip
+    table(rows, out)
+
+
+def merge_rounds(n, tls, rounds):
+    cold = [r["cold"] for r in rounds]
+    middle = sorted(cold, key=lambda c: c["ms"])[len(cold) // 2]
+    return {
+        "hosts": n,
+        "tls": tls,
+        "changes": {kind: pooled(rounds, kind) for kind in rounds[0]["changes"]},
+        "cold": middle | {"ms_rounds": [min(c["ms"] for c in cold), max(c["ms"] for c in cold)]},
+        "memory": rounds[len(rounds) // 2]["memory"],
+        "memory_after": rounds[len(rounds) // 2]["memory_after"],
+    }
+
+
+def draw(result):
+    series = {}
+    for block in result["changes"]:
+        for kind, s in block["changes"].items():
+            if not block["tls"]:
+                series.setdefault(TITLES[kind], []).append((block["hosts"], s["p50"], s["p99"]))
+    for n, e in result.get("envoy", {}).items():
+        for kind, s in e["changes"].items():
+            line = series.setdefault(f"{TITLES[kind]}, Envoy", [])
+            line.append((int(n), s["envoy_ms"]["p50"], s["envoy_ms"]["p99"]))
+    series = {name: line for name, line in series.items() if len(line) > 1}
+    if not series:
+        return None
+    note = f"p50, bars up to p99; {result['machine']['cores']} cores, {result['revision']}"
+    return plot.svg("From a renamed manifest to the client", note, series, (5, "goal: 5 ms"))
+
+
+def report(result, out):
+    machine = result["machine"]
+    print(f"Portolan {result['revision']}, {machine['processor']}, {machine['cores']} cores", file=out)
+    for when in ("before", "after"):
+        trip = machine[f"pipe_{when}"]
+        print(f"noise {when}: a process woken through a pipe and back in {trip['p50']:.0f} µs (p99 "
+              f"{trip['p99']:.0f}, max {trip['max']:.0f}), load {machine[f'load_{when}'][0]:.1f}",
+              file=out)  # fmt: skip
+    print(f"processor time kept by the hypervisor: {machine['stolen'] * 100:.1f} %\n", file=out)
+    if result["changes"]:
+        print_changes(result["changes"], out)
+        print_cold(result["changes"], out)
+    if "clients" in result:
+        print_clients(result["clients"], out)
+    if result.get("envoy"):
+        print_envoy(result["envoy"], out)
+
+
+# ---- the run ----
+
+
+def parse():
+    parser = argparse.ArgumentParser(prog="bench/run", description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a smoke run: 100 hosts, no Envoy")
+    parser.add_argument("--hosts", default="100,1000,10000", help="numbers of hosts (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="fresh starts of each (%(default)s)")
+    parser.add_argument("--repeat", type=int, default=50, help="changes of each kind a round (%(default)s)")
+    parser.add_argument("--tls-hosts", type=int, default=3000, help="with TLS (%(default)s)")
+    parser.add_argument("--clients", type=int, default=200, help="that follow one change (%(default)s)")
+    parser.add_argument("--client-hosts", type=int, default=1000, help="with those (%(default)s)")
+    parser.add_argument("--only", default=",".join(SUITES), help="of %(default)s")
+    parser.add_argument("--output", type=pathlib.Path, default=BUILD / "bench-results",
+                        help="folder for bench.json, bench.txt and bench.svg")  # fmt: skip
+    args = parser.parse_args()
+    if args.quick:
+        args.hosts, args.rounds, args.repeat = "100", 1, 10
+        args.tls_hosts, args.clients, args.client_hosts = 20, 20, 100
+        args.only = "changes,cold,clients,tls"
+    args.hosts = [int(n) for n in args.hosts.split(",")]
+    args.only = args.only.split(",")
+    if unknown := set(args.only) - set(SUITES):
+        parser.error(f"unknown: {', '.join(unknown)}")
+    return args
+
+
+def measure(args):
+    result = {"changes": []}
+    if {"changes", "cold"} & set(args.only):
+        for n in args.hosts:
+            result["changes"].append(merge_rounds(n, False, run_changes(n, args)))
+    if "tls" in args.only:
+        rounds = run_changes(args.tls_hosts, args, tls=True)
+        result["changes"].append(merge_rounds(args.tls_hosts, True, rounds))
+    if "clients" in args.only:
+        result["clients"] = run_clients(args.client_hosts, args.clients, args.repeat)
+    if "envoy" in args.only:
+        result["envoy"] = {str(n): run_envoy(n, args.repeat) for n in args.hosts}
+    return result
+
+
+def main():
+    args = parse()
+    machine = {"processor": processor(), "cores": cores(), "load_before": os.getloadavg()}
+    machine["pipe_before"] = pipe_round_trips()
+    kept, ticks = stolen()
+    try:
+        result = measure(args)
+    except Failure as failure:
+        say(f"bench/run: {failure}")
+        return 1
+    kept_after, ticks_after = stolen()
+    machine["stolen"] = (kept_after - kept) / max(1, ticks_after - ticks)
+    machine["pipe_after"], machine["load_after"] = pipe_round_trips(), os.getloadavg()
+    result |= {
+        "revision": revision(),
+        "date": datetime.date.today().isoformat(),
+        "machine": machine,
+        "settings": {k: v for k, v in vars(args).items() if k != "output"},
+    }
+    shutil.rmtree(args.output, ignore_errors=True)
+    args.output.mkdir(parents=True)
+    (args.output / "bench.json").write_text(json.dumps(result, indent=1) + "\n")
+    with open(args.output / "bench.txt", "w") as text:
+        report(result, text)
+    if picture := draw(result):
+        (args.output / "bench.svg").write_text(picture)
+    print((args.output / "bench.txt").read_text(), end="")
+    say(f"wrote {args.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
