@@ -19,12 +19,14 @@ struct waiter {
 	struct control_wait *wait;
 	struct evhttp_request *req;
 	struct event *timer;
-	uint64_t source;
+	struct control_wait_query query;
 };
 
 struct control_wait {
 	struct event_loop *loop;
-	struct state *state;
+	const struct control_wait_ops *ops;
+	void *ctx;
+	struct state *state; /* of /debug/wait; else NULL */
 	struct state_observer observer;
 	struct waiter *waiters;
 	unsigned n;
@@ -32,19 +34,16 @@ struct control_wait {
 	bool freed; /* but for a deferred call */
 };
 
-static bool reached(const struct control_wait *w, uint64_t source)
+static bool reached(const struct control_wait *w, const struct control_wait_query *query)
 {
-	return state_complete(w->state) && state_source(w->state) >= source;
+	return w->ops->reached(w->ctx, query);
 }
 
 static void reply(const struct control_wait *w, struct evhttp_request *req, int status)
 {
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
 
-	strbuf_printf(&b, "{\"source\":%llu,\"generation\":%llu,\"complete\":%s}\n",
-		      (unsigned long long)state_source(w->state),
-		      (unsigned long long)state_generation(w->state),
-		      state_complete(w->state) ? "true" : "false");
+	w->ops->describe(w->ctx, &b);
 	control_answer(req, status, "application/json", &b);
 }
 
@@ -89,16 +88,13 @@ static void on_deferred(void *ctx)
 	}
 	for (struct waiter *i = w->waiters; i; i = next) {
 		next = i->next;
-		if (reached(w, i->source))
+		if (reached(w, &i->query))
 			reply(w, take(i), HTTP_OK);
 	}
 }
 
-/* Answered only after every observer of this commit is done with it. */
-static void on_commit(void *ctx)
+void control_wait_check(struct control_wait *w)
 {
-	struct control_wait *w = ctx;
-
 	if (!w->waiters || w->deferred)
 		return;
 	w->deferred = true;
@@ -112,24 +108,26 @@ static uint64_t number(struct evkeyvalq *query, const char *name, uint64_t other
 	return value ? strtoull(value, NULL, 10) : otherwise;
 }
 
-static void on_wait(void *ctx, const char *query, struct evhttp_request *req)
+static void on_wait(void *ctx, const char *text, struct evhttp_request *req)
 {
 	struct control_wait *w = ctx;
+	struct control_wait_query query;
 	struct waiter *waiter;
 	struct evkeyvalq words;
-	uint64_t source, msec;
+	uint64_t msec;
 
 	TAILQ_INIT(&words);
-	(void)evhttp_parse_query_str(query, &words);
-	source = number(&words, "source", 0);
+	(void)evhttp_parse_query_str(text, &words);
+	query.source = number(&words, "source", 0);
+	query.count = number(&words, "count", 0);
 	msec = MIN(number(&words, "timeout_ms", TIMEOUT_MSEC), (uint64_t)TIMEOUT_MSEC_MAX);
 	evhttp_clear_headers(&words);
-	if (reached(w, source) || w->n >= WAITERS_MAX) {
-		reply(w, req, reached(w, source) ? HTTP_OK : HTTP_SERVUNAVAIL);
+	if (reached(w, &query) || w->n >= WAITERS_MAX) {
+		reply(w, req, reached(w, &query) ? HTTP_OK : HTTP_SERVUNAVAIL);
 		return;
 	}
 	waiter = xnew(struct waiter, 1);
-	*waiter = (struct waiter){ w->waiters, w, req, NULL, source };
+	*waiter = (struct waiter){ w->waiters, w, req, NULL, query };
 	waiter->timer = event_loop_timer(w->loop, on_timeout, waiter);
 	event_loop_arm(waiter->timer, (int64_t)msec * USEC_PER_MSEC);
 	evhttp_connection_set_closecb(evhttp_request_get_connection(req), on_close, waiter);
@@ -137,15 +135,54 @@ static void on_wait(void *ctx, const char *query, struct evhttp_request *req)
 	w->n++;
 }
 
-struct control_wait *control_wait_new(struct event_loop *loop, struct control *c, struct state *s)
+struct control_wait *control_wait_new_for(struct event_loop *loop, struct control *c,
+					  const struct control_wait_ops *ops, void *ctx)
 {
 	struct control_wait *w = xnew(struct control_wait, 1);
 
 	w->loop = loop;
+	w->ops = ops;
+	w->ctx = ctx;
+	control_add_later(c, ops->path, on_wait, w);
+	return w;
+}
+
+/* ---- /debug/wait ---- */
+
+static bool state_reached(void *ctx, const struct control_wait_query *query)
+{
+	const struct state *s = ctx;
+
+	return state_complete(s) && state_source(s) >= query->source;
+}
+
+static void describe_state(void *ctx, struct strbuf *out)
+{
+	const struct state *s = ctx;
+
+	strbuf_printf(out, "{\"source\":%llu,\"generation\":%llu,\"complete\":%s}\n",
+		      (unsigned long long)state_source(s), (unsigned long long)state_generation(s),
+		      state_complete(s) ? "true" : "false");
+}
+
+static const struct control_wait_ops state_ops = {
+	.path = "/debug/wait",
+	.reached = state_reached,
+	.describe = describe_state,
+};
+
+static void on_commit(void *ctx)
+{
+	control_wait_check(ctx);
+}
+
+struct control_wait *control_wait_new(struct event_loop *loop, struct control *c, struct state *s)
+{
+	struct control_wait *w = control_wait_new_for(loop, c, &state_ops, s);
+
 	w->state = s;
 	w->observer = (struct state_observer){ .commit = on_commit, .ctx = w };
 	state_observe(s, &w->observer);
-	control_add_later(c, "/debug/wait", on_wait, w);
 	return w;
 }
 
@@ -155,7 +192,8 @@ void control_wait_free(struct control_wait *w)
 		return;
 	while (w->waiters)
 		reply(w, take(w->waiters), HTTP_SERVUNAVAIL);
-	state_unobserve(w->state, &w->observer);
+	if (w->state)
+		state_unobserve(w->state, &w->observer);
 	w->freed = true;
 	if (!w->deferred)
 		free(w);

@@ -1,5 +1,6 @@
-/* /debug/wait on a stage's control socket: answers when the stage has got to a given world. What
- * scripts and tests use in the place of sleeping and asking again. */
+/* Pages on a stage's control socket that answer when something has come about, above all /debug/wait:
+ * when the stage has got to a given world. What scripts and tests use in the place of sleeping and
+ * asking again. */
 #pragma once
 
 #include "common/control.h"
@@ -13,6 +14,24 @@ struct control_wait;
  * many wait already. Without N: as soon as the state is complete. The body is one JSON object,
  * {"source":…,"generation":…,"complete":…}. The state must outlive the result. */
 struct control_wait *control_wait_new(struct event_loop *loop, struct control *c, struct state *s);
+
+/* What a request asks for: source=N&count=M, 0 where it does not say. */
+struct control_wait_query {
+	uint64_t source, count;
+};
+
+/* The same at another path, for something else: reached() is asked at once and at each
+ * control_wait_check(). describe() writes the body's JSON. */
+struct control_wait_ops {
+	const char *path;
+	bool (*reached)(void *ctx, const struct control_wait_query *query);
+	void (*describe)(void *ctx, struct strbuf *out);
+};
+struct control_wait *control_wait_new_for(struct event_loop *loop, struct control *c,
+					  const struct control_wait_ops *ops, void *ctx);
+/* Something changed; cheap where nobody waits. Answers go out after the present callbacks. */
+void control_wait_check(struct control_wait *w);
+
 /* Whoever still waits gets 503. */
 void control_wait_free(struct control_wait *w);
 DEFINE_CLEANUP(struct control_wait *, control_wait_free)
