@@ -73,3 +73,23 @@ libk8s_a_SOURCES = \
 	common/status-document.c \
 	common/status-document.h
 K8S_LIBS = libk8s.a libk8s-proto.a
+
+# JSON, YAML and Kubernetes' protobuf to the messages of proto/k8s.
+noinst_LIBRARIES += libdecode.a
+libdecode_a_SOURCES = \
+	common/decode-json.c \
+	common/decode-message.c \
+	common/decode-message.h \
+	common/decode-node.c \
+	common/decode-node.h \
+	common/decode-rules.c \
+	common/decode-rules.h \
+	common/decode-scalar.c \
+	common/decode-scalar.h \
+	common/decode-schema.c \
+	common/decode-schema.h \
+	common/decode-yaml.c \
+	common/decode.c \
+	common/decode.h
+libdecode_a_CFLAGS = $(AM_CFLAGS) $(JSON_C_CFLAGS) $(YAML_CFLAGS)
+DECODE_LIBS = libdecode.a $(K8S_LIBS) $(JSON_C_LIBS) $(YAML_LIBS)

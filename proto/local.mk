@@ -92,7 +92,11 @@ model_protos = \
 xds_protos = \
 	proto/xds.proto
 
-all_protos = $(ipc_protos) $(k8s_protos) $(envoy_protos) $(model_protos) $(xds_protos)
+# for unit tests
+test_protos = \
+	proto/test/decode.proto
+
+all_protos = $(ipc_protos) $(k8s_protos) $(envoy_protos) $(model_protos) $(xds_protos) $(test_protos)
 
 # One run of protoc makes both files: a pattern rule with two targets says so to make.
 proto/%.pb-c.c proto/%.pb-c.h: proto/%.proto
@@ -108,6 +112,9 @@ nodist_libenvoy_proto_a_SOURCES = $(envoy_protos:.proto=.pb-c.c) $(model_protos:
 libenvoy_proto_a_CFLAGS = $(PROTOBUF_C_CFLAGS) $(SANITIZE_FLAGS) -w
 nodist_libxds_proto_a_SOURCES = $(xds_protos:.proto=.pb-c.c)
 libxds_proto_a_CFLAGS = $(PROTOBUF_C_CFLAGS) $(SANITIZE_FLAGS) -w
+check_LIBRARIES += libtest-proto.a
+nodist_libtest_proto_a_SOURCES = $(test_protos:.proto=.pb-c.c)
+libtest_proto_a_CFLAGS = $(PROTOBUF_C_CFLAGS) $(SANITIZE_FLAGS) -w
 
 BUILT_SOURCES += $(all_protos:.proto=.pb-c.h)
 CLEANFILES += $(all_protos:.proto=.pb-c.h) $(all_protos:.proto=.pb-c.c)

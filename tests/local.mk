@@ -8,6 +8,14 @@ TESTS += tests/unit/test-state
 tests_unit_test_state_SOURCES = tests/unit/test-state.c
 tests_unit_test_state_LDADD = $(COMMON_LIBS)
 
+check_PROGRAMS += tests/unit/test-decode tests/unit/test-decode-objects
+TESTS += tests/unit/test-decode tests/unit/test-decode-objects
+tests_unit_test_decode_SOURCES = tests/unit/test-decode.c tests/lib/dump.c
+tests_unit_test_decode_LDADD = libtest-proto.a $(DECODE_LIBS) $(COMMON_LIBS)
+tests_unit_test_decode_objects_SOURCES = tests/unit/test-decode-objects.c tests/lib/dump.c
+tests_unit_test_decode_objects_CFLAGS = $(AM_CFLAGS) $(JSON_C_CFLAGS)
+tests_unit_test_decode_objects_LDADD = $(DECODE_LIBS) $(COMMON_LIBS)
+
 check_PROGRAMS += tests/unit/test-link
 TESTS += tests/unit/test-link
 tests_unit_test_link_SOURCES = tests/unit/test-link.c

@@ -1,0 +1,54 @@
+/* Message descriptors made ready for decoding: fields by JSON name, with the way to read them. Inside
+ * libdecode only. */
+#pragma once
+
+#include <protobuf-c/protobuf-c.h>
+#include <stddef.h>
+
+#include "common/hashmap.h"
+
+struct schema;
+
+enum field_class {
+	FIELD_STRING,
+	FIELD_BYTES, /* base64 in JSON */
+	FIELD_BOOL,
+	FIELD_INT, /* every width and sign */
+	FIELD_MESSAGE,
+	FIELD_MAP, /* repeated entry messages, sorted by key */
+	/* messages that are scalars in JSON */
+	FIELD_TIME,
+	FIELD_DURATION,
+	FIELD_QUANTITY,
+	FIELD_INT_OR_STRING,
+};
+
+struct schema_field {
+	const char *json; /* name; the schema's */
+	size_t json_len;
+	enum field_class class;
+	const ProtobufCFieldDescriptor *field;
+	/* In JSON it stands in the parent, in the message it is in this field (or NULL). */
+	const ProtobufCFieldDescriptor *inlined_in;
+	const ProtobufCFieldDescriptor *key, *value; /* FIELD_MAP */
+	enum field_class value_class;                /* FIELD_MAP */
+};
+
+struct schema {
+	const ProtobufCMessageDescriptor *type;
+	struct schema_field *fields;
+	size_t n_fields;
+	struct hashmap by_name;
+};
+
+struct schemas {
+	struct hashmap by_type;
+};
+
+void schemas_init(struct schemas *s);
+void schemas_done(struct schemas *s);
+/* Made at first use, kept. */
+const struct schema *schemas_get(struct schemas *s, const ProtobufCMessageDescriptor *type);
+const struct schema_field *schema_find(const struct schema *s, const char *json, size_t len);
+/* Differs in case only. */
+const struct schema_field *schema_find_similar(const struct schema *s, const char *json, size_t len);
