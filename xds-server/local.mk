@@ -1,1 +1,41 @@
-# xds-server/: one process
+# xds-server/: serves resources to Envoys. All but the gRPC side is a library that tests link too.
+noinst_LIBRARIES += libxds.a
+libxds_a_SOURCES = \
+	xds-server/answer.c \
+	xds-server/answer.h \
+	xds-server/buffer.c \
+	xds-server/buffer.h \
+	xds-server/request.c \
+	xds-server/request.h \
+	xds-server/resource-store.c \
+	xds-server/resource-store.h \
+	xds-server/scrub.c \
+	xds-server/scrub.h \
+	xds-server/stream.c \
+	xds-server/stream.h \
+	xds-server/subscription.c \
+	xds-server/subscription.h
+
+XDS_LIBS = libxds.a libxds-proto.a $(COMMON_LIBS)
+
+pkglibexec_PROGRAMS += portolan-xds-server
+portolan_xds_server_SOURCES = \
+	xds-server/client.h \
+	xds-server/grpc-listener.c \
+	xds-server/grpc-listener.h \
+	xds-server/grpc-stream.c \
+	xds-server/grpc-stream.h \
+	xds-server/grpc-thread.c \
+	xds-server/grpc-thread.h \
+	xds-server/grpc-tls.c \
+	xds-server/grpc-tls.h \
+	xds-server/main.c \
+	xds-server/pages.c \
+	xds-server/pages.h \
+	xds-server/report.c \
+	xds-server/report.h \
+	xds-server/saved-state.c \
+	xds-server/saved-state.h \
+	xds-server/xds-server.c \
+	xds-server/xds-server.h
+portolan_xds_server_LDADD = $(XDS_LIBS) $(GRPC_LIBS) -lpthread

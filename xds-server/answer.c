@@ -1,0 +1,556 @@
+/* The order in which a stream's client learns of changes, and the responses themselves. Used by
+ * xds-server's streams.
+ *
+ * Make before break: clusters and endpoints, then what refers to them (listeners, scopes, routes),
+ * which waits until the clusters are acknowledged, and what is gone last. Only what can depend on each
+ * other waits: a route waits for clusters that changed in the same turn as it or before. */
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "common/alloc.h"
+#include "common/wire.h"
+#include "xds-server/answer.h"
+
+/* Larger resources are not copied into a batch but sent from the shared encoding. */
+#define COPY_MAX 16384
+/* How far a queue is searched for something that may go now. */
+#define SEARCH_MAX 256
+
+static const struct {
+	enum resource_kind kind;
+	bool waits; /* for clusters and endpoints */
+} put_order[] = {
+	{ RESOURCE_CLUSTER, false },   { RESOURCE_ENDPOINT, false },
+	{ RESOURCE_SECRET, false },    { RESOURCE_EXTENSION_CONFIG, false },
+	{ RESOURCE_RUNTIME, false },   { RESOURCE_LISTENER, true },
+	{ RESOURCE_SCOPED_ROUTE, true }, { RESOURCE_ROUTE, true },
+	{ RESOURCE_VIRTUAL_HOST, true },
+};
+
+static const enum resource_kind removal_order[] = {
+	RESOURCE_LISTENER, RESOURCE_SCOPED_ROUTE, RESOURCE_ROUTE,
+	RESOURCE_VIRTUAL_HOST, RESOURCE_CLUSTER, RESOURCE_ENDPOINT,
+	RESOURCE_SECRET, RESOURCE_EXTENSION_CONFIG, RESOURCE_RUNTIME,
+};
+
+struct pick {
+	struct resource *r;
+	uint64_t floor;
+	enum flight_what what;
+	bool gating;
+};
+
+struct picks {
+	struct pick *p;
+	size_t n, cap, n_puts;
+	size_t bytes;
+};
+
+static void picks_done(struct picks *p)
+{
+	free(p->p);
+}
+
+/* ---- order ---- */
+
+static bool outstanding(const struct stream *s, enum resource_kind kind, uint64_t turn)
+{
+	return s->subs[kind] && floors_min(&s->subs[kind]->gate) <= turn;
+}
+
+/* Whether the client may still lack a cluster that something of this turn refers to. */
+static bool put_waits(const struct stream *s, uint64_t turn)
+{
+	return outstanding(s, RESOURCE_CLUSTER, turn) || outstanding(s, RESOURCE_ENDPOINT, turn);
+}
+
+/* Whether the client may still use what went in this turn. */
+static bool removal_waits(const struct stream *s, uint64_t turn)
+{
+	return put_waits(s, turn) || outstanding(s, RESOURCE_LISTENER, turn) ||
+	       outstanding(s, RESOURCE_SCOPED_ROUTE, turn) || outstanding(s, RESOURCE_ROUTE, turn) ||
+	       outstanding(s, RESOURCE_VIRTUAL_HOST, turn);
+}
+
+void answer_follow(struct stream *s, const struct resource *cluster, uint64_t floor)
+{
+	struct subscription *sub = s->subs[RESOURCE_ENDPOINT];
+	struct resource *r = cluster->endpoints;
+	struct entry *e = sub && r ? subscription_find(sub, r->id) : NULL;
+
+	/* What the client has not got yet comes by itself. */
+	if (!e || !(e->flags & ENTRY_HELD))
+		return;
+	if ((e->flags & ENTRY_REJECTED) && e->have == r->version)
+		return;
+	e->flags |= ENTRY_FORCE;
+	stream_consider(s, sub, e, r, floor);
+}
+
+/* ---- choice ---- */
+
+static void take(struct picks *p, const struct queued *el, struct resource *r, enum flight_what what)
+{
+	GROW(p->p, p->n, p->cap);
+	p->p[p->n++] = (struct pick){ r, el->floor, what, el->gating };
+	p->n_puts += what == FLIGHT_PUT;
+	p->bytes += what == FLIGHT_PUT ? resource_encoded_size(r, NULL) : (size_t)r->name_len + 4;
+}
+
+/* The entry of a queued element; NULL if it is not wanted any more, which is then settled. */
+static struct entry *wanted(struct stream *s, struct subscription *sub, const struct queued *el,
+			    struct resource **ret_r, enum stream_need *ret_need)
+{
+	struct entry *e = subscription_find(sub, el->id);
+
+	if (e && (e->flags & ENTRY_QUEUED)) {
+		*ret_r = resource_store_by_id(s->c.store, sub->kind, el->id);
+		*ret_need = stream_need(sub, e, *ret_r);
+		if (*ret_need != NEED_NOTHING)
+			return e;
+		e->flags &= ~(uint32_t)ENTRY_QUEUED;
+	}
+	subscription_settle(sub, el->floor, el->gating);
+	return NULL;
+}
+
+/* It came back, or went, while it was waiting. */
+static void requeue(struct subscription *sub, struct queued el, bool gone)
+{
+	if (gone && el.gating) {
+		floors_sub(&sub->gate, el.floor);
+		el.gating = false;
+	} else if (!gone && !el.gating) {
+		floors_add(&sub->gate, el.floor);
+		el.gating = true;
+	}
+	queue_push(gone ? &sub->removals : &sub->puts, el);
+}
+
+static void pick_puts(struct stream *s, struct subscription *sub, bool waits, struct picks *p)
+{
+	struct queue *q = &sub->puts;
+	bool burst = q->n - q->head > STREAM_BURST;
+	struct queued kept[SEARCH_MAX];
+	size_t n_kept = 0;
+
+	while (!queue_empty(q)) {
+		struct queued el = q->q[q->head];
+		enum stream_need need;
+		struct resource *r;
+		struct entry *e = wanted(s, sub, &el, &r, &need);
+		bool batch;
+
+		if (!e || need != NEED_PUT) {
+			q->head++;
+			if (e)
+				requeue(sub, el, true);
+			continue;
+		}
+		if (waits && put_waits(s, r->turn)) {
+			s->blocked = true;
+			if (n_kept == SEARCH_MAX)
+				break;
+			kept[n_kept++] = el;
+			q->head++;
+			continue;
+		}
+		/* Answers to a question go together, changes one by one so that a bad one harms
+		 * nobody, unless there are very many: a rejected batch is repeated in pieces. */
+		batch = (el.floor == 0 || burst) && !(e->flags & ENTRY_ALONE);
+		if (p->n && !batch)
+			break;
+		take(p, &el, r, FLIGHT_PUT);
+		q->head++;
+		if (!batch || p->bytes >= STREAM_BATCH_BYTES)
+			break;
+	}
+	while (n_kept)
+		q->q[--q->head] = kept[--n_kept];
+}
+
+/* What is gone, and answers to who asked for what does not exist, which need not wait. */
+static void pick_removals(struct stream *s, struct subscription *sub, struct picks *p)
+{
+	struct queue *q = &sub->removals;
+	struct queued kept[SEARCH_MAX];
+	size_t n_kept = 0;
+
+	while (!queue_empty(q) && p->bytes < STREAM_BATCH_BYTES) {
+		struct queued el = q->q[q->head];
+		enum stream_need need;
+		struct resource *r;
+		struct entry *e = wanted(s, sub, &el, &r, &need);
+
+		if (!e || need == NEED_PUT) {
+			q->head++;
+			if (e)
+				requeue(sub, el, false);
+			continue;
+		}
+		if (need == NEED_REMOVAL && removal_waits(s, r->turn)) {
+			s->blocked = true;
+			if (n_kept == SEARCH_MAX)
+				break;
+			kept[n_kept++] = el;
+		} else {
+			take(p, &el, r, need == NEED_REMOVAL ? FLIGHT_REMOVAL : FLIGHT_ABSENT);
+		}
+		q->head++;
+	}
+	while (n_kept)
+		q->q[--q->head] = kept[--n_kept];
+}
+
+/* ---- bytes ---- */
+
+struct message {
+	struct segment *s;
+	size_t n, cap;
+	size_t bytes;
+};
+
+static void add_segment(struct message *m, struct buffer *b, size_t offset, size_t len)
+{
+	GROW(m->s, m->n, m->cap);
+	m->s[m->n++] = (struct segment){ b, (uint32_t)offset, (uint32_t)len };
+	m->bytes += len;
+}
+
+static void add_shared(struct stream *s, struct message *m, struct resource *r)
+{
+	struct buffer *b = resource_store_encoded(s->c.store, r);
+	size_t any, size = resource_encoded_size(r, &any);
+
+	assert(size == b->len);
+	if (s->c.delta)
+		add_segment(m, buffer_ref(b), 0, size);
+	else
+		add_segment(m, buffer_ref(b), size - any, any);
+}
+
+static size_t size_in(const struct stream *s, const struct resource *r)
+{
+	size_t any, size = resource_encoded_size(r, &any);
+
+	return s->c.delta ? size : any;
+}
+
+/* Small neighbours are copied into one piece; what is large, or alone and so likely to go to other
+ * clients as well, is shared. */
+static void add_resources(struct stream *s, struct message *m, struct resource **r, size_t n)
+{
+	for (size_t i = 0; i < n;) {
+		size_t run = 0, bytes = 0;
+		struct buffer *b;
+		uint8_t *p;
+
+		for (; n > 1 && i + run < n; run++) {
+			size_t size = size_in(s, r[i + run]);
+
+			if (size > COPY_MAX || bytes > STREAM_BATCH_BYTES)
+				break;
+			bytes += size;
+		}
+		if (run < 2) {
+			add_shared(s, m, r[i++]);
+			continue;
+		}
+		b = buffer_new(bytes);
+		p = b->data;
+		for (; run; run--, i++)
+			p = s->c.delta ? resource_encode(r[i], p) : resource_encode_any(r[i], p);
+		assert(p == b->data + bytes);
+		add_segment(m, b, 0, bytes);
+	}
+}
+
+static size_t field_size(size_t len)
+{
+	return 1 + wire_varint_size(len) + len;
+}
+
+static uint8_t *put_field(uint8_t *p, unsigned number, const void *data, size_t len)
+{
+	*p++ = (uint8_t)(number << 3 | WIRE_BYTES);
+	p = wire_put_varint(p, len);
+	if (len)
+		memcpy(p, data, len);
+	return p + len;
+}
+
+/* DiscoveryResponse.version_info = 1, DeltaDiscoveryResponse.removed_resources = 6; type_url = 4 and
+ * nonce = 5 in both. version: of a state-of-the-world response, else NULL. */
+static void add_tail(struct stream *s, struct message *m, unsigned kind, const char *version,
+		     const struct picks *picks)
+{
+	const char *url = resource_kind(kind)->type_url;
+	size_t size = field_size(strlen(url)), n = version ? 0 : picks->n, nonce_len;
+	struct buffer *b;
+	char nonce[24];
+	uint8_t *p;
+
+	nonce_len = (size_t)snprintf(nonce, sizeof(nonce), "%llu", (unsigned long long)s->nonce);
+	size += field_size(nonce_len) + (version ? field_size(strlen(version)) : 0);
+	for (size_t i = 0; i < n; i++)
+		if (picks->p[i].what != FLIGHT_PUT)
+			size += field_size(picks->p[i].r->name_len);
+	b = buffer_new(size);
+	p = b->data;
+	if (version)
+		p = put_field(p, 1, version, strlen(version));
+	for (size_t i = 0; i < n; i++)
+		if (picks->p[i].what != FLIGHT_PUT)
+			p = put_field(p, 6, picks->p[i].r->name, picks->p[i].r->name_len);
+	p = put_field(p, 4, url, strlen(url));
+	p = put_field(p, 5, nonce, nonce_len);
+	assert(p == b->data + size);
+	add_segment(m, b, 0, size);
+}
+
+/* ---- sending ---- */
+
+static void note_sent(struct subscription *sub, const struct pick *pick)
+{
+	struct entry *e = subscription_find(sub, pick->r->id);
+
+	e->flags &= ~(uint32_t)(ENTRY_QUEUED | ENTRY_FORCE);
+	e->flags |= ENTRY_IN_FLIGHT;
+	subscription_reject(sub, e, false);
+	if (pick->what == FLIGHT_PUT) {
+		e->flags &= ~(uint32_t)ENTRY_ABSENT;
+		e->flags |= ENTRY_HELD | ENTRY_SENT;
+		e->have = pick->r->version;
+	} else {
+		e->flags &= ~(uint32_t)ENTRY_HELD;
+		e->flags |= ENTRY_ABSENT;
+	}
+}
+
+static void fly(struct stream *s, struct subscription *sub, const struct picks *p)
+{
+	struct flight_entry *entries = p->n ? xnew(struct flight_entry, p->n) : NULL;
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct pick *pick = &p->p[i];
+
+		note_sent(sub, pick);
+		entries[i] = (struct flight_entry){
+			.resource = resource_ref(pick->r),
+			.item = pick->what == FLIGHT_PUT ? item_ref(pick->r->item) : NULL,
+			.floor = pick->floor,
+			.what = (uint8_t)pick->what,
+			.gating = pick->gating,
+		};
+	}
+	(void)subscription_fly(sub, s->nonce, s->c.store->turn, entries, p->n, p->n_puts);
+	if (sub->kind == RESOURCE_CLUSTER)
+		for (size_t i = 0; i < p->n; i++)
+			if (p->p[i].what == FLIGHT_PUT)
+				answer_follow(s, p->p[i].r, p->p[i].floor);
+}
+
+static void send_message(struct stream *s, struct subscription *sub, const struct picks *p,
+			 struct resource **puts, size_t n_puts, const char *version)
+{
+	struct stream_kind_stats *stats = &s->c.stats->kinds[sub->kind];
+	struct message m = { 0 };
+
+	s->nonce++;
+	add_resources(s, &m, puts, n_puts);
+	add_tail(s, &m, sub->kind, version, p);
+	fly(s, sub, p);
+	sub->owes = false;
+	sub->last_nonce = s->nonce;
+	stats->responses++;
+	stats->resources += n_puts;
+	stats->removals += p->n - p->n_puts;
+	stats->bytes += m.bytes;
+	s->info.sent++;
+	s->info.bytes += m.bytes;
+	s->sending = true;
+	s->c.ops->send(s->c.ctx, m.s, m.n);
+	free(m.s);
+}
+
+/* ---- state of the world ---- */
+
+void answer_version_text(const uint8_t version[16], char ret[ANSWER_VERSION_SIZE])
+{
+	for (size_t i = 0; i < 16; i++)
+		(void)snprintf(ret + 2 * i, 3, "%02x", version[i]);
+}
+
+static void version_of(struct resource **r, size_t n, uint8_t ret[16])
+{
+	XXH3_state_t x;
+	XXH128_canonical_t out;
+
+	XXH3_INITSTATE(&x);
+	(void)XXH3_128bits_reset(&x);
+	for (size_t i = 0; i < n; i++) {
+		(void)XXH3_128bits_update(&x, r[i]->name, (size_t)r[i]->name_len + 1);
+		(void)XXH3_128bits_update(&x, item_meta(r[i]->item), r[i]->item->meta_len + 1);
+	}
+	XXH128_canonicalFromHash(&out, XXH3_128bits_digest(&x));
+	memcpy(ret, out.digest, 16);
+}
+
+bool answer_is_full(const struct stream *s, unsigned kind)
+{
+	return !s->c.delta && (kind == RESOURCE_CLUSTER || kind == RESOURCE_LISTENER ||
+			       kind == RESOURCE_SCOPED_ROUTE);
+}
+
+/* What the client is subscribed to and exists, by name; the caller frees it. */
+static struct resource **everything(struct stream *s, struct subscription *sub, size_t *ret_n)
+{
+	struct resource **all = subscription_resources(sub, s->c.store, ret_n);
+	size_t n = 0;
+
+	for (size_t i = 0; i < *ret_n; i++)
+		if (all[i]->item)
+			all[n++] = all[i];
+	*ret_n = n;
+	return all;
+}
+
+void answer_full_version(struct stream *s, struct subscription *sub, uint8_t ret[16])
+{
+	_cleanup_free_ struct resource **all = NULL;
+	size_t n;
+
+	all = everything(s, sub, &n);
+	version_of(all, n, ret);
+}
+
+/* All that is queued is part of the next answer. One that only lacks what was removed before waits
+ * for what may still use that; one that has both cannot. */
+static bool pick_full(struct stream *s, struct subscription *sub, bool waits, struct picks *p)
+{
+	struct queue *queues[] = { &sub->puts, &sub->removals };
+	bool puts = !queue_empty(&sub->puts), removals = !queue_empty(&sub->removals);
+	uint64_t turn = s->c.store->turn;
+
+	if ((waits && put_waits(s, turn)) ||
+	    (!puts && !sub->owes && removals && removal_waits(s, turn))) {
+		s->blocked |= puts || removals;
+		return false;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(queues); i++)
+		while (!queue_empty(queues[i])) {
+			struct queued el = queues[i]->q[queues[i]->head++];
+			enum stream_need need;
+			struct resource *r;
+
+			if (wanted(s, sub, &el, &r, &need))
+				take(p, &el, r, need == NEED_PUT ? FLIGHT_PUT : FLIGHT_REMOVAL);
+		}
+	return p->n || sub->owes;
+}
+
+static bool send_full(struct stream *s, struct subscription *sub, bool waits)
+{
+	_cleanup_(picks_done) struct picks p = { 0 };
+	_cleanup_free_ struct resource **all = NULL;
+	char text[ANSWER_VERSION_SIZE];
+	uint8_t version[16];
+	size_t n;
+
+	if (!pick_full(s, sub, waits, &p))
+		return false;
+	all = everything(s, sub, &n);
+	version_of(all, n, version);
+	if (!sub->owes && memcmp(version, sub->last_version, 16) == 0) {
+		/* Changed and changed back: the client has it, or has refused it. */
+		for (size_t i = 0; i < p.n; i++) {
+			struct entry *e = subscription_find(sub, p.p[i].r->id);
+
+			note_sent(sub, &p.p[i]);
+			e->flags &= ~(uint32_t)ENTRY_IN_FLIGHT;
+			subscription_settle(sub, p.p[i].floor, p.p[i].gating);
+			stream_consider(s, sub, e, p.p[i].r, 0);
+		}
+		return false;
+	}
+	memcpy(sub->last_version, version, 16);
+	answer_version_text(version, text);
+	send_message(s, sub, &p, all, n, text);
+	return true;
+}
+
+/* ---- what is next ---- */
+
+static void send_picks(struct stream *s, struct subscription *sub, const struct picks *p)
+{
+	struct resource **puts = xreallocarray(NULL, p->n_puts + 1, sizeof(struct resource *));
+	char text[ANSWER_VERSION_SIZE];
+	uint8_t version[16];
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		if (p->p[i].what == FLIGHT_PUT)
+			puts[n++] = p->p[i].r;
+	if (!s->c.delta) {
+		version_of(puts, n, version);
+		answer_version_text(version, text);
+	}
+	send_message(s, sub, p, puts, n, s->c.delta ? NULL : text);
+	free(puts);
+}
+
+static bool has_room(const struct stream *s, const struct subscription *sub)
+{
+	return sub->n_flights < (s->c.delta ? FLIGHTS_MAX : 1);
+}
+
+static bool next_put(struct stream *s)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(put_order); i++) {
+		struct subscription *sub = s->subs[put_order[i].kind];
+		_cleanup_(picks_done) struct picks p = { 0 };
+
+		if (!sub || !has_room(s, sub))
+			continue;
+		if (answer_is_full(s, sub->kind)) {
+			if (send_full(s, sub, put_order[i].waits))
+				return true;
+			continue;
+		}
+		pick_puts(s, sub, put_order[i].waits, &p);
+		if (!p.n && !(sub->owes && queue_empty(&sub->puts)))
+			continue;
+		send_picks(s, sub, &p);
+		return true;
+	}
+	return false;
+}
+
+static bool next_removal(struct stream *s)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(removal_order); i++) {
+		struct subscription *sub = s->subs[removal_order[i]];
+		_cleanup_(picks_done) struct picks p = { 0 };
+
+		if (!sub || !has_room(s, sub) || queue_empty(&sub->removals))
+			continue;
+		pick_removals(s, sub, &p);
+		if (!p.n)
+			continue;
+		send_picks(s, sub, &p);
+		return true;
+	}
+	return false;
+}
+
+bool answer_next(struct stream *s)
+{
+	s->blocked = false;
+	if (next_put(s))
+		return true;
+	return s->c.delta && next_removal(s);
+}

@@ -1,0 +1,211 @@
+/* Reports for the translator, as a state that the link mirrors. Used by xds-server. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/strbuf.h"
+#include "proto/ipc.pb-c.h"
+#include "xds-server/report.h"
+#include "xds-server/scrub.h"
+
+/* Acknowledgements come in swarms. */
+#define CLIENTS_USEC 500000LL
+
+struct report {
+	struct resource_store *store;
+	struct client *const *clients;
+	struct state *state;
+	struct event *timer;
+	uint64_t dropped;
+};
+
+static void commit(struct report *r)
+{
+	state_commit(r->state, state_source(r->store->state));
+}
+
+static void put(struct report *r, enum report_kind kind, const char *key, size_t key_len,
+		const ProtobufCMessage *m)
+{
+	size_t n = protobuf_c_message_get_packed_size(m);
+	_cleanup_free_ uint8_t *packed = xmalloc(n + 1);
+
+	(void)protobuf_c_message_pack(m, packed);
+	(void)state_put(r->state, item_new(kind, key, key_len, NULL, 0, packed, n));
+}
+
+/* ---- clients ---- */
+
+static size_t client_key(const struct client *c, char key[24])
+{
+	return (size_t)snprintf(key, 24, "%llu", (unsigned long long)c->number);
+}
+
+static void put_client(struct report *r, struct client *c)
+{
+	struct stream_info *i = &c->stream->info;
+	Portolan__Ipc__EnvoyReport m = PORTOLAN__IPC__ENVOY_REPORT__INIT;
+	char key[24];
+
+	m.node_id = i->node_id;
+	m.node_cluster = i->node_cluster;
+	m.peer = c->peer;
+	m.protocol = (char *)(uintptr_t)c->protocol;
+	m.has_connected_usec = m.has_acked_source = m.has_sent = m.has_acks = m.has_nacks = 1;
+	m.connected_usec = c->connected_usec;
+	m.acked_source = i->acked_source;
+	m.has_acked_usec = i->acked_usec != 0;
+	m.acked_usec = i->acked_usec;
+	m.sent = i->sent;
+	m.acks = i->acks;
+	m.nacks = i->nacks;
+	m.last_reject = i->last_reject[0] ? i->last_reject : NULL;
+	put(r, REPORT_ENVOY, key, client_key(c, key), &m.base);
+}
+
+static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *ctx)
+{
+	struct report *r = ctx;
+
+	for (struct client *c = *r->clients; c; c = c->next)
+		if (c->unreported) {
+			c->unreported = false;
+			put_client(r, c);
+		}
+	commit(r);
+}
+
+static void tell_soon(struct report *r)
+{
+	if (!event_pending(r->timer, EV_TIMEOUT, NULL))
+		event_loop_arm(r->timer, CLIENTS_USEC);
+}
+
+void report_client(struct report *r, struct client *c)
+{
+	if (c->unreported)
+		return;
+	c->unreported = true;
+	tell_soon(r);
+}
+
+void report_gone(struct report *r, const struct client *c)
+{
+	char key[24];
+
+	if (state_remove(r->state, REPORT_ENVOY, key, client_key(c, key)))
+		tell_soon(r);
+}
+
+/* ---- refused versions ---- */
+
+/* How many refused this very version before. */
+static uint32_t nodes_before(const struct report *r, const char *key, size_t key_len,
+			     const struct item *item)
+{
+	const struct item *before = state_get(r->state, REPORT_REJECT, key, key_len);
+	Portolan__Ipc__RejectReport *m;
+	uint32_t n = 0;
+
+	if (!before)
+		return 0;
+	m = portolan__ipc__reject_report__unpack(NULL, before->value_len, item_value(before));
+	if (m && m->version.len == item->meta_len &&
+	    memcmp(m->version.data, item_meta(item), item->meta_len) == 0)
+		n = m->nodes;
+	portolan__ipc__reject_report__free_unpacked(m, NULL);
+	return n;
+}
+
+static size_t reject_key(char **ret, unsigned kind, const char *name, size_t name_len)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	size_t n;
+
+	strbuf_puts(&b, resource_kind(kind)->name);
+	strbuf_putc(&b, '\0');
+	strbuf_add(&b, name, name_len);
+	n = b.len;
+	*ret = strbuf_take(&b);
+	return n;
+}
+
+void report_reject(struct report *r, const struct client *c, const struct item *item,
+		   const char *message)
+{
+	Portolan__Ipc__RejectReport m = PORTOLAN__IPC__REJECT_REPORT__INIT;
+	_cleanup_free_ char *key = NULL;
+	char scrubbed[1024];
+	size_t n = reject_key(&key, item->kind, item_key(item), item->key_len);
+
+	if (state_count_kind(r->state, REPORT_REJECT) >= REPORT_REJECTS_MAX &&
+	    !state_get(r->state, REPORT_REJECT, key, n)) {
+		r->dropped++;
+		return;
+	}
+	scrub(message, scrubbed, sizeof(scrubbed));
+	m.has_version = m.has_nodes = 1;
+	m.version.data = (uint8_t *)(uintptr_t)item_meta(item);
+	m.version.len = item->meta_len;
+	m.message = scrubbed;
+	m.node_id = c->stream->info.node_id;
+	m.nodes = nodes_before(r, key, n, item) + 1;
+	put(r, REPORT_REJECT, key, n, &m.base);
+	commit(r);
+}
+
+void report_world(struct report *r)
+{
+	const struct resource_store *s = r->store;
+	bool changed = false;
+
+	if (!state_count_kind(r->state, REPORT_REJECT))
+		return;
+	for (size_t i = 0; i < s->n_changed; i++) {
+		const struct resource *x = s->changed[i];
+		_cleanup_free_ char *key = NULL;
+		size_t n;
+
+		if (x->item)
+			continue;
+		n = reject_key(&key, x->kind, x->name, x->name_len);
+		changed |= state_remove(r->state, REPORT_REJECT, key, n);
+	}
+	if (changed)
+		commit(r);
+}
+
+/* ---- life ---- */
+
+struct report *report_new(struct event_loop *loop, struct resource_store *store,
+			  struct client *const *clients)
+{
+	struct report *r = xnew(struct report, 1);
+
+	r->store = store;
+	r->clients = clients;
+	r->state = state_new();
+	r->timer = event_loop_timer(loop, on_timer, r);
+	/* "Nobody is connected" is something to tell, too. */
+	state_commit(r->state, 0);
+	return r;
+}
+
+void report_free(struct report *r)
+{
+	if (!r)
+		return;
+	event_free(r->timer);
+	state_free(r->state);
+	free(r);
+}
+
+struct state *report_state(struct report *r)
+{
+	return r->state;
+}
+
+uint64_t report_dropped(const struct report *r)
+{
+	return r->dropped;
+}

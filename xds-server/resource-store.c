@@ -1,0 +1,567 @@
+/* The served world, kept by observing the mirror of the translator's resources. Used by xds-server.
+ *
+ * A part comes and goes in a sorted array of pointers; bytes are put together once per version, when
+ * the first stream sends it, and shared. */
+#include <assert.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "common/alloc.h"
+#include "common/clock.h"
+#include "common/wire.h"
+#include "xds-server/resource-store.h"
+
+/* Beyond this, encodings are dropped at once; who is sending one still holds it. */
+#define ENCODED_BYTES_MAX (64u << 20)
+
+struct resource_parts {
+	struct item **items;
+	size_t n, cap;
+	size_t bytes; /* of the values */
+	bool sorted;
+};
+
+static int compare_keys(const void *a, size_t a_len, const void *b, size_t b_len)
+{
+	int r = memcmp(a, b, MIN(a_len, b_len));
+
+	return r ? r : (a_len > b_len) - (a_len < b_len);
+}
+
+int resource_compare_names(const void *a, const void *b)
+{
+	const struct resource *x = *(struct resource *const *)a, *y = *(struct resource *const *)b;
+
+	return compare_keys(x->name, x->name_len, y->name, y->name_len);
+}
+
+static int compare_items(const void *a, const void *b)
+{
+	const struct item *x = *(struct item *const *)a, *y = *(struct item *const *)b;
+
+	return compare_keys(item_key(x), x->key_len, item_key(y), y->key_len);
+}
+
+uint64_t resource_version_hash(const char *version, size_t len)
+{
+	uint64_t hash = XXH3_64bits(version, len);
+
+	return hash ? hash : 1;
+}
+
+/* ---- parts ---- */
+
+static void parts_sort(struct resource_parts *p)
+{
+	if (!p->sorted)
+		qsort(p->items, p->n, sizeof(*p->items), compare_items);
+	p->sorted = true;
+}
+
+/* Where the key is or belongs. */
+static size_t parts_place(const struct resource_parts *p, const struct item *key)
+{
+	size_t low = 0, high = p->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (compare_items(&p->items[mid], &key) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static void parts_add(struct resource_parts *p, struct item *i)
+{
+	size_t at = p->n;
+
+	GROW(p->items, p->n, p->cap);
+	/* A whole world comes in no order: it is sorted once, when it is needed. */
+	if (p->n && compare_items(&p->items[p->n - 1], &i) > 0) {
+		if (p->sorted && p->n > 64) {
+			at = parts_place(p, i);
+			memmove(p->items + at + 1, p->items + at, (p->n - at) * sizeof(*p->items));
+		} else {
+			p->sorted = false;
+		}
+	}
+	p->items[at] = item_ref(i);
+	p->n++;
+	p->bytes += i->value_len;
+}
+
+static void parts_change(struct resource_parts *p, struct item *before, struct item *after)
+{
+	size_t at;
+
+	if (!before) {
+		parts_add(p, after);
+		return;
+	}
+	parts_sort(p);
+	at = parts_place(p, before);
+	assert(at < p->n && p->items[at] == before);
+	p->bytes -= before->value_len;
+	if (after) {
+		p->bytes += after->value_len;
+		p->items[at] = item_ref(after);
+	} else {
+		p->n--;
+		memmove(p->items + at, p->items + at + 1, (p->n - at) * sizeof(*p->items));
+	}
+	item_unref(before);
+}
+
+static void parts_free(struct resource_parts *p)
+{
+	if (!p)
+		return;
+	for (size_t i = 0; i < p->n; i++)
+		item_unref(p->items[i]);
+	free(p->items);
+	free(p);
+}
+
+/* ---- names ---- */
+
+static const void *name_of(const void *entry, size_t *ret_len)
+{
+	const struct resource *r = entry;
+
+	*ret_len = r->name_len;
+	return r->name;
+}
+
+struct resource *resource_store_find(const struct resource_store *s, unsigned kind, const char *name,
+				     size_t len)
+{
+	return hashmap_get(&s->tables[kind].names, name, len);
+}
+
+struct resource *resource_store_by_id(const struct resource_store *s, unsigned kind, uint32_t id)
+{
+	const struct resource_table *t = &s->tables[kind];
+
+	return id < t->n_ids ? t->by_id[id] : NULL;
+}
+
+struct resource *resource_ref(struct resource *r)
+{
+	r->refs++;
+	return r;
+}
+
+struct resource *resource_store_intern(struct resource_store *s, unsigned kind, const char *name,
+				       size_t len)
+{
+	struct resource_table *t = &s->tables[kind];
+	struct resource *r = resource_store_find(s, kind, name, len);
+
+	assert(len <= RESOURCE_NAME_MAX);
+	if (r)
+		return resource_ref(r);
+	r = xcalloc(1, sizeof(*r) + len + 1);
+	r->refs = 1;
+	r->kind = (uint8_t)kind;
+	r->name_len = (uint16_t)len;
+	memcpy(r->name, name, len);
+	if (t->n_free) {
+		r->id = t->free_ids[--t->n_free];
+	} else {
+		GROW(t->by_id, t->n_ids, t->cap_ids);
+		r->id = t->n_ids++;
+	}
+	t->by_id[r->id] = r;
+	(void)hashmap_put(&t->names, r);
+	return r;
+}
+
+static void drop_encoded(struct resource_store *s, struct resource *r)
+{
+	if (!r->encoded)
+		return;
+	s->encoded_bytes -= r->encoded->len;
+	buffer_unref(TAKE_PTR(r->encoded));
+}
+
+void resource_store_unref(struct resource_store *s, struct resource *r)
+{
+	struct resource_table *t;
+
+	if (!r)
+		return;
+	assert(r->refs > 0);
+	if (--r->refs)
+		return;
+	t = &s->tables[r->kind];
+	(void)hashmap_remove(&t->names, r->name, r->name_len);
+	t->by_id[r->id] = NULL;
+	GROW(t->free_ids, t->n_free, t->cap_free);
+	t->free_ids[t->n_free++] = r->id;
+	resource_store_unref(s, r->endpoints);
+	drop_encoded(s, r);
+	parts_free(r->parts);
+	item_unref(r->item);
+	free(r);
+}
+
+struct resource **resource_store_sorted(struct resource_store *s, unsigned kind, size_t *ret_n)
+{
+	struct resource_table *t = &s->tables[kind];
+
+	if (!t->sorted_valid) {
+		t->sorted = xreallocarray(t->sorted, t->count + 1, sizeof(*t->sorted));
+		t->n_sorted = 0;
+		for (uint32_t i = 0; i < t->n_ids; i++)
+			if (t->by_id[i] && t->by_id[i]->item)
+				t->sorted[t->n_sorted++] = t->by_id[i];
+		assert(t->n_sorted == t->count);
+		qsort(t->sorted, t->n_sorted, sizeof(*t->sorted), resource_compare_names);
+		t->sorted_valid = true;
+	}
+	*ret_n = t->n_sorted;
+	return t->sorted;
+}
+
+/* ---- changes ---- */
+
+/* Stands in changed[] with a reference until the commit is over. */
+static void mark(struct resource_store *s, struct resource *r)
+{
+	if (r->changed)
+		return;
+	r->changed = true;
+	GROW(s->changed, s->n_changed, s->cap_changed);
+	s->changed[s->n_changed++] = resource_ref(r);
+}
+
+static void change_part(struct resource_store *s, unsigned kind, struct item *before, struct item *after)
+{
+	const struct item *i = after ? after : before;
+	size_t len = strnlen(item_key(i), i->key_len);
+	struct resource *r;
+
+	if (len > RESOURCE_NAME_MAX)
+		return;
+	r = resource_store_intern(s, kind, item_key(i), len);
+	/* The first part, and so the list of parts, holds a reference. */
+	if (!r->parts) {
+		r->parts = xnew(struct resource_parts, 1);
+		r->parts->sorted = true;
+		(void)resource_ref(r);
+	}
+	parts_change(r->parts, before, after);
+	mark(s, r);
+	if (r->parts->n == 0) {
+		parts_free(TAKE_PTR(r->parts));
+		resource_store_unref(s, r);
+	}
+	resource_store_unref(s, r);
+}
+
+static void on_change(void *ctx, struct item *before, struct item *after)
+{
+	struct resource_store *s = ctx;
+	const struct item *i = after ? after : before;
+	struct resource *r;
+
+	if (i->kind > RESOURCE_PART && resource_kind(i->kind - RESOURCE_PART)) {
+		change_part(s, i->kind - RESOURCE_PART, before, after);
+		return;
+	}
+	if (!resource_kind(i->kind) || i->key_len > RESOURCE_NAME_MAX)
+		return;
+	r = resource_store_intern(s, i->kind, item_key(i), i->key_len);
+	item_unref(r->item);
+	r->item = after ? item_ref(after) : NULL;
+	mark(s, r);
+	resource_store_unref(s, r);
+}
+
+/* Cluster.name = 1, .eds_cluster_config = 3 { service_name = 2 } (envoy/config/cluster/v3). Returns
+ * the name under which the cluster asks for its endpoints, or NULL if it does not. */
+static const char *endpoints_of(const struct item *cluster, size_t *ret_len)
+{
+	struct wire w = { item_value(cluster), item_value(cluster) + cluster->value_len };
+	const uint8_t *name = (const uint8_t *)"", *service = NULL;
+	size_t name_len = 0, service_len = 0;
+	struct wire_field f, g;
+	bool eds = false;
+
+	while (wire_next(&w, &f) > 0) {
+		if (f.type != WIRE_BYTES)
+			continue;
+		if (f.number == 1) {
+			name = f.data;
+			name_len = f.len;
+		} else if (f.number == 3) {
+			struct wire inner = { f.data, f.data + f.len };
+
+			eds = true;
+			while (wire_next(&inner, &g) > 0)
+				if (g.number == 2 && g.type == WIRE_BYTES) {
+					service = g.data;
+					service_len = g.len;
+				}
+		}
+	}
+	if (!eds)
+		return NULL;
+	*ret_len = service_len ? service_len : name_len;
+	return (const char *)(service_len ? service : name);
+}
+
+static void follow_endpoints(struct resource_store *s, struct resource *r)
+{
+	struct resource *before = TAKE_PTR(r->endpoints);
+	size_t len;
+
+	if (r->item) {
+		const char *name = endpoints_of(r->item, &len);
+
+		if (name && len <= RESOURCE_NAME_MAX)
+			r->endpoints = resource_store_intern(s, RESOURCE_ENDPOINT, name, len);
+	}
+	resource_store_unref(s, before);
+}
+
+/* Brings what is derived from item and parts up to date. */
+static void settle(struct resource_store *s, struct resource *r)
+{
+	struct resource_table *t = &s->tables[r->kind];
+	bool exists = r->item != NULL;
+
+	r->turn = s->turn;
+	r->version = exists ? resource_version_hash(item_meta(r->item), r->item->meta_len) : 0;
+	drop_encoded(s, r);
+	if (r->kind == RESOURCE_CLUSTER)
+		follow_endpoints(s, r);
+	if (exists == r->exists)
+		return;
+	r->exists = exists;
+	t->sorted_valid = false;
+	if (exists) {
+		t->count++;
+		(void)resource_ref(r);
+	} else {
+		t->count--;
+		resource_store_unref(s, r);
+	}
+}
+
+static void on_commit(void *ctx)
+{
+	struct resource_store *s = ctx;
+
+	s->turn++;
+	s->turns[s->turn % RESOURCE_TURNS].source = state_source(s->state);
+	s->turns[s->turn % RESOURCE_TURNS].at = clock_monotonic();
+	for (size_t i = 0; i < s->n_changed; i++)
+		settle(s, s->changed[i]);
+	if (s->ops->commit)
+		s->ops->commit(s->ctx);
+	for (size_t i = 0; i < s->n_changed; i++) {
+		s->changed[i]->changed = false;
+		resource_store_unref(s, s->changed[i]);
+	}
+	s->n_changed = 0;
+	/* The first world is large, changes are small. */
+	if (s->cap_changed > 4096) {
+		free(TAKE_PTR(s->changed));
+		s->cap_changed = 0;
+	}
+}
+
+struct resource_store *resource_store_new(struct state *state, const struct resource_store_ops *ops,
+					  void *ctx)
+{
+	struct resource_store *s = xnew(struct resource_store, 1);
+
+	assert(state_count(state) == 0 && !state_complete(state));
+	s->state = state;
+	s->ops = ops;
+	s->ctx = ctx;
+	for (unsigned k = 0; k < RESOURCE_KIND_MAX_; k++)
+		s->tables[k].names = HASHMAP_INIT(name_of);
+	s->observer = (struct state_observer){ .change = on_change, .commit = on_commit, .ctx = s };
+	state_observe(state, &s->observer);
+	return s;
+}
+
+void resource_store_free(struct resource_store *s)
+{
+	if (!s)
+		return;
+	state_unobserve(s->state, &s->observer);
+	for (size_t i = 0; i < s->n_changed; i++)
+		resource_store_unref(s, s->changed[i]);
+	for (size_t i = 0; i < s->n_encoded; i++)
+		resource_store_unref(s, s->encoded[i]);
+	for (unsigned k = 0; k < RESOURCE_KIND_MAX_; k++) {
+		struct resource_table *t = &s->tables[k];
+
+		/* What the store itself refers to; streams have gone before. */
+		for (uint32_t i = 0; i < t->n_ids; i++) {
+			struct resource *r = t->by_id[i];
+
+			if (r && r->parts) {
+				parts_free(TAKE_PTR(r->parts));
+				resource_store_unref(s, r);
+			}
+			if (t->by_id[i] && r->exists)
+				resource_store_unref(s, r);
+		}
+	}
+	for (unsigned k = 0; k < RESOURCE_KIND_MAX_; k++) {
+		struct resource_table *t = &s->tables[k];
+
+		assert(t->names.n == 0);
+		hashmap_done(&t->names);
+		free(t->by_id);
+		free(t->free_ids);
+		free(t->sorted);
+	}
+	free(s->changed);
+	free(s->encoded);
+	free(s);
+}
+
+bool resource_store_complete(const struct resource_store *s)
+{
+	return s->turn > 0;
+}
+
+uint64_t resource_store_source_before(const struct resource_store *s, uint64_t turn)
+{
+	if (turn < 2 || turn > s->turn + 1 || s->turn - (turn - 1) >= RESOURCE_TURNS)
+		return 0;
+	return s->turns[(turn - 1) % RESOURCE_TURNS].source;
+}
+
+int64_t resource_store_time_of(const struct resource_store *s, uint64_t turn)
+{
+	if (turn < 1 || turn > s->turn || s->turn - turn >= RESOURCE_TURNS)
+		return 0;
+	return s->turns[turn % RESOURCE_TURNS].at;
+}
+
+/* ---- encodings ---- */
+
+/* Sizes of the nested pieces; Resource { version = 1, name = 3, resource = 2 { type_url = 1, value = 2 } }
+ * (envoy/service/discovery/v3/discovery.proto). */
+struct sizes {
+	size_t value, any, resource, total, total_any;
+};
+
+static size_t field_size(size_t len)
+{
+	return 1 + wire_varint_size(len) + len;
+}
+
+static uint8_t *put_head(uint8_t *p, unsigned number, size_t len)
+{
+	*p++ = (uint8_t)(number << 3 | WIRE_BYTES);
+	return wire_put_varint(p, len);
+}
+
+static uint8_t *put_bytes(uint8_t *p, const void *data, size_t len)
+{
+	if (len)
+		memcpy(p, data, len);
+	return p + len;
+}
+
+static uint8_t *put_field(uint8_t *p, unsigned number, const void *data, size_t len)
+{
+	return put_bytes(put_head(p, number, len), data, len);
+}
+
+static struct sizes sizes_of(const struct resource *r)
+{
+	struct sizes z;
+
+	assert(r->item);
+	z.value = r->item->value_len + (r->parts ? r->parts->bytes : 0);
+	z.any = field_size(strlen(resource_kind(r->kind)->type_url)) + field_size(z.value);
+	z.total_any = field_size(z.any);
+	z.resource = field_size(r->item->meta_len) + field_size(r->name_len) + z.total_any;
+	z.total = field_size(z.resource);
+	return z;
+}
+
+size_t resource_encoded_size(const struct resource *r, size_t *ret_any)
+{
+	struct sizes z = sizes_of(r);
+
+	if (ret_any)
+		*ret_any = z.total_any;
+	return z.total;
+}
+
+uint8_t *resource_encode_any(struct resource *r, uint8_t *p)
+{
+	const char *url = resource_kind(r->kind)->type_url;
+	struct sizes z = sizes_of(r);
+
+	p = put_head(p, 2, z.any);
+	p = put_field(p, 1, url, strlen(url));
+	p = put_head(p, 2, z.value);
+	p = put_bytes(p, item_value(r->item), r->item->value_len);
+	if (!r->parts)
+		return p;
+	parts_sort(r->parts);
+	for (size_t i = 0; i < r->parts->n; i++)
+		p = put_bytes(p, item_value(r->parts->items[i]), r->parts->items[i]->value_len);
+	return p;
+}
+
+uint8_t *resource_encode(struct resource *r, uint8_t *p)
+{
+	p = put_head(p, 2, sizes_of(r).resource);
+	p = put_field(p, 1, item_meta(r->item), r->item->meta_len);
+	p = put_field(p, 3, r->name, r->name_len);
+	return resource_encode_any(r, p);
+}
+
+struct buffer *resource_store_encoded(struct resource_store *s, struct resource *r)
+{
+	r->encoded_used = true;
+	if (r->encoded)
+		return r->encoded;
+	if (s->encoded_bytes > ENCODED_BYTES_MAX) {
+		for (size_t i = 0; i < s->n_encoded; i++)
+			drop_encoded(s, s->encoded[i]);
+	}
+	r->encoded = buffer_new(resource_encoded_size(r, NULL));
+	(void)resource_encode(r, r->encoded->data);
+	s->encoded_bytes += r->encoded->len;
+	GROW(s->encoded, s->n_encoded, s->cap_encoded);
+	s->encoded[s->n_encoded++] = resource_ref(r);
+	if (s->n_encoded == 1 && s->ops->keeps)
+		s->ops->keeps(s->ctx);
+	return r->encoded;
+}
+
+bool resource_store_trim(struct resource_store *s)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < s->n_encoded; i++) {
+		struct resource *r = s->encoded[i];
+
+		if (r->encoded && r->encoded_used) {
+			r->encoded_used = false;
+			s->encoded[left++] = r;
+			continue;
+		}
+		drop_encoded(s, r);
+		resource_store_unref(s, r);
+	}
+	s->n_encoded = left;
+	return left > 0;
+}

@@ -1,0 +1,135 @@
+/* Takes key material out of messages before they are logged, shown or reported. Used by xds-server.
+ * A word too much removed harms nobody. */
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/cleanup.h"
+#include "xds-server/scrub.h"
+
+/* Hosts and type URLs are broken up by '.', '-' and ':', which base64 does not have, and long names of
+ * Kubernetes objects have no capitals, which long base64 does not lack. */
+#define WORD_MAX 40
+
+static const char *const secret_fields[] = {
+	"inline_string", "inline_bytes", "inlineString", "inlineBytes", "private_key", "privateKey",
+	"password", "token", "hmac_secret",
+};
+
+struct out {
+	char *s;
+	size_t len, size;
+};
+
+static void put(struct out *o, const char *s, size_t n)
+{
+	for (size_t i = 0; i < n && o->len + 1 < o->size; i++)
+		o->s[o->len++] = (unsigned char)s[i] < 0x20 || s[i] == 0x7f ? ' ' : s[i];
+}
+
+static bool is_base64(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
+	       c == '/' || c == '=' || c == '_';
+}
+
+/* The end of a quoted text, its quotes may be escaped and either sort; of an unquoted word else. */
+static const char *end_of_value(const char *p)
+{
+	bool escaped = *p == '\\';
+	char quote;
+
+	if (escaped)
+		p++;
+	quote = *p;
+	if (quote != '"' && quote != '\'') {
+		while (*p && !strchr(" \t\r\n,}", *p))
+			p++;
+		return p;
+	}
+	for (p++; *p; p++) {
+		if (!escaped && *p == '\\' && p[1])
+			p++;
+		else if (escaped && *p == '\\' && p[1] == quote)
+			return p + 2;
+		else if (!escaped && *p == quote)
+			return p + 1;
+	}
+	return p;
+}
+
+/* If a secret's field begins here: where its value begins. */
+static const char *secret_value(const char *p)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(secret_fields); i++) {
+		size_t n = strlen(secret_fields[i]);
+		const char *v = p + n;
+
+		if (strncasecmp(p, secret_fields[i], n) != 0)
+			continue;
+		while (*v == '"' || *v == '\'' || *v == '\\' || *v == ' ')
+			v++;
+		if (*v != ':' && *v != '=')
+			continue;
+		v++;
+		while (*v == ' ')
+			v++;
+		return v;
+	}
+	return NULL;
+}
+
+static const char *skip_pem(const char *p)
+{
+	const char *end = strstr(p, "-----END");
+
+	if (!end)
+		return p + strlen(p);
+	end = strstr(end + strlen("-----END"), "-----");
+	return end ? end + strlen("-----") : p + strlen(p);
+}
+
+static const char removed[] = "[removed]";
+
+static const char *step(const char *p, struct out *o)
+{
+	const char *end = secret_value(p);
+	bool capitals = false;
+
+	if (end) {
+		put(o, p, (size_t)(end - p));
+		put(o, removed, sizeof(removed) - 1);
+		return end_of_value(end);
+	}
+	if (strncmp(p, "-----BEGIN", 10) == 0) {
+		put(o, removed, sizeof(removed) - 1);
+		return skip_pem(p);
+	}
+	for (end = p; is_base64(*end); end++) {
+		if (end > p && secret_value(end))
+			break;
+		capitals |= *end >= 'A' && *end <= 'Z';
+	}
+	if (end == p)
+		end++;
+	if (end - p > WORD_MAX && capitals)
+		put(o, removed, sizeof(removed) - 1);
+	else
+		put(o, p, (size_t)(end - p));
+	return end;
+}
+
+void scrub(const char *message, char *ret, size_t size)
+{
+	struct out o = { ret, 0, size };
+
+	while (*message && o.len + 1 < size)
+		message = step(message, &o);
+	/* Not in the middle of a UTF-8 sequence. */
+	if (*message || o.len + 1 == size)
+		while (o.len && ((unsigned char)ret[o.len - 1] & 0xc0) == 0x80)
+			o.len--;
+	if (o.len && ((unsigned char)ret[o.len - 1] & 0xc0) == 0xc0)
+		o.len--;
+	ret[o.len] = '\0';
+}

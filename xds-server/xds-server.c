@@ -1,0 +1,309 @@
+/* The xds-server process: the mirror of the translator's resources, the streams of Envoys, what goes
+ * back, and what is kept for a restart. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "xds-server/pages.h"
+#include "xds-server/scrub.h"
+#include "xds-server/xds-server.h"
+
+/* How long an encoding that nobody uses is kept. */
+#define TRIM_USEC 1000000LL
+
+struct xds_server_options xds_server_options = {
+	.address = "127.0.0.1:8001",
+};
+
+/* ---- readiness ---- */
+
+bool xds_server_ready(struct daemon *d, struct strbuf *why)
+{
+	struct xds_server *x = d->stage;
+
+	if (x->saved_error[0])
+		strbuf_printf(why, "the saved state was refused: %s\n", x->saved_error);
+	if (x->saved && saved_state_error(x->saved)[0])
+		strbuf_printf(why, "the state cannot be saved: %s\n", saved_state_error(x->saved));
+	if (!x->link || !link_connected(x->link))
+		strbuf_printf(why, "the translator is away: %s\n",
+			      state_complete(x->state) ? "its last resources are served" :
+							 "there is nothing to serve yet");
+	if (!state_complete(x->state))
+		strbuf_puts(why, "no complete set of resources yet: Envoys are kept waiting\n");
+	return x->listener && state_complete(x->state);
+}
+
+static void tell_supervisor(struct xds_server *x)
+{
+	if (x->listener && state_complete(x->state))
+		daemon_status(x->daemon, "%zu resources, %zu streams%s", state_count(x->state),
+			      grpc_listener_streams(x->listener),
+			      x->link && link_connected(x->link) ? "" : ", no translator connected");
+}
+
+/* ---- the world ---- */
+
+static void on_world(void *ctx)
+{
+	struct xds_server *x = ctx;
+	bool first = x->store->turn == 1;
+
+	for (struct client *c = x->clients; c; c = c->next)
+		stream_world(c->stream, first);
+	for (struct client *c = x->clients; c; c = c->next)
+		stream_pump(c->stream);
+	report_world(x->report);
+	if (!first)
+		return;
+	log_info("first complete world: %zu resources after %.1f ms", state_count(x->state),
+		 (double)(clock_monotonic() - x->began) / USEC_PER_MSEC);
+	tell_supervisor(x);
+}
+
+static void on_trim(evutil_socket_t fd _unused_, short what _unused_, void *ctx)
+{
+	struct xds_server *x = ctx;
+
+	if (resource_store_trim(x->store))
+		event_loop_arm(x->trim_timer, TRIM_USEC);
+}
+
+static void on_keeps(void *ctx)
+{
+	struct xds_server *x = ctx;
+
+	event_loop_arm(x->trim_timer, TRIM_USEC);
+}
+
+static const struct resource_store_ops store_ops = {
+	.commit = on_world,
+	.keeps = on_keeps,
+};
+
+/* ---- clients ---- */
+
+static void on_opened(void *ctx, struct client *c)
+{
+	struct xds_server *x = ctx;
+
+	c->next = x->clients;
+	c->link = &x->clients;
+	if (c->next)
+		c->next->link = &c->next;
+	x->clients = c;
+}
+
+static void on_closed(void *ctx, struct client *c)
+{
+	struct xds_server *x = ctx;
+	unsigned dropped;
+
+	*c->link = c->next;
+	if (c->next)
+		c->next->link = c->link;
+	report_gone(x->report, c);
+	if (c->stream->info.named && log_limit_pass(&x->connect_limit, &dropped))
+		log_with(LOG_INFO,
+			 FIELDS({ "node", c->stream->info.node_id }, { "peer", c->peer },
+				{ "protocol", c->protocol }),
+			 "an Envoy's stream has ended");
+}
+
+static void on_updated(void *ctx, struct client *c)
+{
+	struct xds_server *x = ctx;
+	unsigned dropped;
+
+	if (c->stream->info.named && !c->greeted) {
+		c->greeted = true;
+		if (log_limit_pass(&x->connect_limit, &dropped))
+			log_with(LOG_INFO,
+				 FIELDS({ "node", c->stream->info.node_id }, { "peer", c->peer },
+					{ "protocol", c->protocol }, { "agent", c->stream->info.agent }),
+				 "an Envoy has opened a stream");
+	}
+	report_client(x->report, c);
+}
+
+static void on_rejected(void *ctx, struct client *c, const struct item *item, const char *message)
+{
+	struct xds_server *x = ctx;
+	char scrubbed[512];
+	unsigned dropped;
+
+	report_reject(x->report, c, item, message);
+	if (!log_limit_pass(&x->reject_limit, &dropped))
+		return;
+	scrub(message, scrubbed, sizeof(scrubbed));
+	log_with(LOG_WARNING,
+		 FIELDS({ "node", c->stream->info.node_id }, { "peer", c->peer },
+			{ "kind", resource_kind(item->kind)->name }, { "resource", item_key(item) },
+			{ "version", item_meta(item) }),
+		 "an Envoy refused a resource: %s", scrubbed);
+}
+
+static const struct client_ops client_ops = {
+	.opened = on_opened,
+	.closed = on_closed,
+	.rejected = on_rejected,
+	.updated = on_updated,
+};
+
+/* ---- the translator ---- */
+
+static void on_link(void *ctx, bool connected)
+{
+	struct xds_server *x = ctx;
+
+	if (connected)
+		log_info("connected to the translator");
+	else
+		log_warning("the translator is gone (%s): its last resources are served",
+			    link_last_error(x->link));
+	tell_supervisor(x);
+}
+
+static void on_faulty(void *ctx _unused_, const char *what)
+{
+	log_error("the translator sends what cannot be used, again and again: %s", what);
+}
+
+/* ---- life ---- */
+
+static void load_saved(struct xds_server *x)
+{
+	int r = saved_state_load(x->saved_path, x->state, x->saved_error);
+
+	if (r == -ENOENT) {
+		x->saved_error[0] = '\0';
+	} else if (r < 0) {
+		log_error("%s is not used: %s; waiting for the translator", x->saved_path, x->saved_error);
+	} else {
+		log_info("serving %zu resources from before the restart, world %llu",
+			 state_count(x->state), (unsigned long long)state_source(x->state));
+	}
+}
+
+static int open_link(struct xds_server *x)
+{
+	struct link_config config = {
+		.name = "resources",
+		.path = x->socket_path,
+		.role = "xds-server",
+		.peer_role = "translator",
+		.send = report_state(x->report),
+		.mirror = x->state,
+		.status = on_link,
+		.faulty = on_faulty,
+		.ctx = x,
+	};
+	int r = link_connect(x->daemon->loop, &config, &x->link);
+
+	return r < 0 ? log_error_errno(r, "cannot use %s: %m", x->socket_path) : 0;
+}
+
+static int open_listener(struct xds_server *x)
+{
+	const struct xds_server_options *o = &xds_server_options;
+	struct grpc_listener_config config = {
+		.loop = x->daemon->loop,
+		.address = o->address,
+		.cert = o->cert,
+		.key = o->key,
+		.ca = o->ca,
+		.store = x->store,
+		.stats = &x->stats,
+		.ops = &client_ops,
+		.ctx = x,
+	};
+	int r = grpc_listener_new(&config, &x->listener);
+
+	if (r < 0)
+		return r;
+	log_info("listening for Envoys at %s%s", grpc_listener_address(x->listener),
+		 o->cert ? " (mutual TLS)" : " (no TLS)");
+	tell_supervisor(x);
+	return 0;
+}
+
+static int check_options(void)
+{
+	const struct xds_server_options *o = &xds_server_options;
+
+	if (!!o->cert != !!o->key || !!o->cert != !!o->ca)
+		return log_error_errno(-EINVAL, "--tls-cert, --tls-key and --tls-ca go together");
+	if (!o->cert && !o->insecure && !grpc_listener_is_local(o->address))
+		return log_error_errno(-EINVAL,
+				       "--xds-address %s can be reached from other machines: it needs "
+				       "--tls-cert, --tls-key and --tls-ca, or --insecure if something else "
+				       "protects it",
+				       o->address);
+	return 0;
+}
+
+static void xds_server_free(struct xds_server *x)
+{
+	if (!x)
+		return;
+	/* Envoys see the end of their streams while all that the streams need is there. */
+	grpc_listener_free(x->listener);
+	control_wait_free(x->wait);
+	link_free(x->link);
+	saved_state_free(x->saved);
+	report_free(x->report);
+	resource_store_free(x->store);
+	state_free(x->state);
+	if (x->trim_timer)
+		event_free(x->trim_timer);
+	free(x->saved_path);
+	free(x->socket_path);
+	free(x);
+}
+DEFINE_CLEANUP(struct xds_server *, xds_server_free)
+
+static struct xds_server *xds_server_new(struct daemon *d)
+{
+	struct xds_server *x = xnew(struct xds_server, 1);
+
+	x->daemon = d;
+	x->began = clock_monotonic();
+	x->connect_limit = (struct log_limit){ .interval_usec = 10 * USEC_PER_SEC, .burst = 20 };
+	x->reject_limit = (struct log_limit){ .interval_usec = 10 * USEC_PER_SEC, .burst = 20 };
+	x->saved_path = daemon_path(d, "xds-server.state");
+	x->socket_path = daemon_path(d, "resources.sock");
+	x->trim_timer = event_loop_timer(d->loop, on_trim, x);
+	x->state = state_new();
+	x->store = resource_store_new(x->state, &store_ops, x);
+	x->report = report_new(d->loop, x->store, &x->clients);
+	return x;
+}
+
+int xds_server_start(struct daemon *d)
+{
+	_cleanup_(xds_server_freep) struct xds_server *x = NULL;
+	int r = check_options();
+
+	if (r < 0)
+		return r;
+	x = xds_server_new(d);
+	load_saved(x);
+	x->saved = saved_state_new(d->loop, x->saved_path, x->state);
+	r = open_listener(x);
+	if (r < 0)
+		return r;
+	r = open_link(x);
+	if (r < 0)
+		return r;
+	x->wait = control_wait_new(d->loop, d->control, x->state);
+	pages_add(x);
+	d->stage = TAKE_PTR(x);
+	return 0;
+}
+
+void xds_server_stop(struct daemon *d)
+{
+	xds_server_free(TAKE_PTR(d->stage));
+}
