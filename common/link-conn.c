@@ -31,7 +31,7 @@ static void die(struct link_conn *c)
 	event_active(c->link->reap, 0, 0);
 }
 
-static char *sentence(const char *fmt, va_list ap)
+static char *_printf_(1, 0) sentence(const char *fmt, va_list ap)
 {
 	char text[FRAME_REASON_MAX];
 

@@ -53,8 +53,9 @@ static void run_damaged(uint8_t *bytes, size_t len)
 		case 2:
 			n = at;
 			break;
-		default:
-			memmove(copy + at, copy + pick(len - at) + at, len - at - pick(len - at));
+		default: /* a piece is missing */
+			n = len - pick(len - at);
+			memmove(copy + at, copy + at + len - n, n - at);
 			break;
 		}
 		run(copy, n);

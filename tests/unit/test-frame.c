@@ -482,3 +482,27 @@ TEST(a_text_file_is_no_stream)
 	CHECK_EQ(read_back("apiVersion: v1\nkind: Service\n", 29, mirror), -EBADMSG);
 	CHECK_EQ(read_back("", 0, mirror), -EBADMSG);
 }
+
+/* ---- documentation ---- */
+
+TEST(the_protocols_page_lists_the_frames_as_they_are)
+{
+	const char *top = getenv("top_srcdir");
+	_cleanup_free_ char *path = xasprintf("%s/docs/ipc-protocol.md", top ? top : ".");
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_free_ char *text = NULL;
+	char row[128];
+	size_t len;
+
+	CHECK(fd >= 0);
+	text = contents(fd, &len);
+	for (uint16_t type = 1; type < FRAME_TYPE_MAX_; type++) {
+		(void)snprintf(row, sizeof(row), "\n| %u | %s | %s | %u | ", type,
+			       frame_type(type)->name, frame_type(type)->sender,
+			       frame_type(type)->max_length);
+		if (!memmem(text, len, row, strlen(row))) {
+			fprintf(stderr, "  missing:%s\n", row);
+			CHECK(!"in docs/ipc-protocol.md");
+		}
+	}
+}
