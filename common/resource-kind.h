@@ -22,6 +22,10 @@ enum resource_kind {
 	 * values in the order of their keys (memcmp, shorter first). Its version covers all of
 	 * them, so it changes with any part. Parts without their resource are not served. */
 	RESOURCE_PART = 32,
+
+	/* What is held back, for xds-server to keep and to send back as REPORT_QUARANTINE: see Quarantine
+	 * in ipc.proto. Never sent to an Envoy. */
+	RESOURCE_QUARANTINE = 31,
 };
 
 struct resource_kind_row {
@@ -39,4 +43,6 @@ enum resource_kind resource_kind_of_url(const char *type_url);
 enum report_kind {
 	REPORT_ENVOY = 1,
 	REPORT_REJECT,
+	REPORT_ACCEPT,
+	REPORT_QUARANTINE,
 };

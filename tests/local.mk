@@ -67,3 +67,8 @@ check_PROGRAMS += tests/unit/test-translate
 TESTS += tests/unit/test-translate
 tests_unit_test_translate_SOURCES = tests/unit/test-translate.c
 tests_unit_test_translate_LDADD = $(TRANSLATOR_LIBS)
+
+check_PROGRAMS += tests/unit/test-quarantine
+TESTS += tests/unit/test-quarantine
+tests_unit_test_quarantine_SOURCES = tests/unit/test-quarantine.c
+tests_unit_test_quarantine_LDADD = $(TRANSLATOR_LIBS)

@@ -153,3 +153,26 @@ void graph_status_publish(struct graph *g, struct cell *notes)
 						     packed, len));
 	arena_reset(scratch);
 }
+
+struct item *graph_note_add(struct graph *g, enum object_kind kind, const char *key,
+			    const Portolan__Ipc__Problem *problem)
+{
+	size_t len = portolan__ipc__problem__get_packed_size(problem);
+	_cleanup_free_ uint8_t *packed = xmalloc(len);
+	_cleanup_(item_unrefp) struct item *note = NULL;
+	struct cell *c = graph_cell(g, SPACE_NOTES, kind, key, strlen(key));
+
+	(void)portolan__ipc__problem__pack(problem, packed);
+	note = item_new(0, (const char *)packed, len, NULL, 0, NULL, 0);
+	cell_entry_add(c, note);
+	graph_touch(g, c);
+	return note;
+}
+
+void graph_note_remove(struct graph *g, enum object_kind kind, const char *key, struct item *note)
+{
+	struct cell *c = graph_cell(g, SPACE_NOTES, kind, key, strlen(key));
+
+	cell_entry_remove(c, note);
+	graph_touch(g, c);
+}

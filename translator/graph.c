@@ -15,10 +15,7 @@ static void output_publish(struct graph *g, struct cell *c)
 	size_t n;
 	const struct item *const *items = cell_entries(c, &n);
 
-	if (n)
-		(void)state_put(g->config.resources, item_ref((struct item *)items[0]));
-	else
-		(void)state_remove(g->config.resources, c->kind, c->key, c->key_len);
+	g->config.output(g->config.ctx, c->kind, c->key, c->key_len, n ? (struct item *)items[0] : NULL);
 }
 
 struct graph *graph_new(const struct graph_config *config)
@@ -408,7 +405,7 @@ static bool collect(struct graph *g)
 	return true;
 }
 
-static void publish(struct graph *g)
+void graph_publish(struct graph *g)
 {
 	for (uint32_t i = 0; i < g->touched.n; i++) {
 		struct cell *c = vec_at(&g->touched, i);
@@ -423,7 +420,7 @@ static void publish(struct graph *g)
 	vec_done(&g->touched);
 }
 
-void graph_run(struct graph *g, uint64_t source)
+void graph_run(struct graph *g)
 {
 	int64_t began = clock_monotonic();
 	uint64_t before = g->counters.units_run;
@@ -432,9 +429,7 @@ void graph_run(struct graph *g, uint64_t source)
 		while (run_lowest(g))
 			;
 	} while (collect(g));
-	publish(g);
-	state_commit(g->config.resources, source);
-	state_commit(g->config.statuses, source);
+	graph_publish(g);
 	g->counters.waves++;
 	g->counters.last_wave_units = g->counters.units_run - before;
 	g->counters.last_wave_usec = (uint64_t)(clock_monotonic() - began);

@@ -75,9 +75,11 @@ struct graph_config {
 	const struct index_row *indexes;
 	size_t n_indexes;
 	const void *settings;	 /* for reader_settings(); graph_rerun_all() after a change */
-	struct state *objects;	 /* read */
-	struct state *resources; /* written */
-	struct state *statuses;	 /* written */
+	struct state *objects;	/* read */
+	struct state *statuses; /* written */
+	/* What is wanted at (kind, key) has changed: an item, borrowed, or NULL for none. */
+	void (*output)(void *ctx, uint32_t kind, const char *key, size_t key_len, struct item *wanted);
+	void *ctx;
 };
 
 struct graph *graph_new(const struct graph_config *config);
@@ -86,8 +88,8 @@ DEFINE_CLEANUP(struct graph *, graph_free)
 
 /* An object came, changed or went (as a state_observer's change). */
 void graph_object_changed(struct graph *g, struct item *before, struct item *after);
-/* Runs what is due and commits resources and statuses with this source generation. */
-void graph_run(struct graph *g, uint64_t source);
+/* Runs what is due and tells output() what has changed; statuses are written, not committed. */
+void graph_run(struct graph *g);
 /* Every unit is due: the settings have changed. */
 void graph_rerun_all(struct graph *g);
 
@@ -105,6 +107,17 @@ const struct graph_counters *graph_counters(const struct graph *g);
  * as kind and key, in order. */
 void graph_provenance(struct graph *g, uint32_t kind, const char *key, size_t key_len,
 		      void (*fn)(void *ctx, enum object_kind kind, const char *key), void *ctx);
+
+/* The parts of a resource that are wanted, by key; borrowed until the graph runs. */
+const struct item *const *graph_parts(struct graph *g, enum resource_kind kind, const char *name,
+				      size_t *ret_n);
+
+/* Something that is not a unit's has to be said of an object. The result is for graph_note_remove(). */
+struct item *graph_note_add(struct graph *g, enum object_kind kind, const char *key,
+			    const Portolan__Ipc__Problem *problem);
+void graph_note_remove(struct graph *g, enum object_kind kind, const char *key, struct item *note);
+/* Writes the statuses of objects of which something has been said since graph_run(). */
+void graph_publish(struct graph *g);
 
 /* ---- for units ---- */
 

@@ -33,6 +33,11 @@ libtranslator_a_SOURCES = \
 	translator/offline.c \
 	translator/pages.c \
 	translator/provenance.c \
+	translator/quarantine-hold.c \
+	translator/quarantine-subject.c \
+	translator/quarantine-subject.h \
+	translator/quarantine.c \
+	translator/quarantine.h \
 	translator/reader.c \
 	translator/regex.cc \
 	translator/regex.h \

@@ -178,6 +178,12 @@ static void on_metrics(void *ctx, struct strbuf *b)
 	metric(b, "units_run_total", "counter", "Units of translation run.", c->units_run);
 	metric(b, "units_unchanged_total", "counter", "Units run whose output was as before.",
 	       c->units_unchanged);
+	metric(b, "rejects_total", "counter", "Changes that Envoy refused.",
+	       quarantine_counters(t->quarantine)->rejects);
+	metric(b, "held", "gauge", "Resources and parts of them held back since Envoy refused them.",
+	       quarantine_counters(t->quarantine)->held);
+	metric(b, "unconfirmed", "gauge", "Changes that not every Envoy has accepted yet.",
+	       quarantine_counters(t->quarantine)->pending);
 	metric(b, "last_wave_microseconds", "gauge", "Time that the last change took.", c->last_wave_usec);
 	strbuf_puts(b, "# HELP portolan_translator_units Units alive, by kind.\n"
 		       "# TYPE portolan_translator_units gauge\n");

@@ -122,15 +122,26 @@ void emit_resource(struct reader *r, enum resource_kind kind, const char *name, 
 	emit_versioned(r, kind, name, version, value, len);
 }
 
-static char *parts_key(struct reader *r, enum resource_kind kind, const char *name)
+static char *parts_key(struct arena *a, enum resource_kind kind, const char *name)
 {
-	return arena_printf(r->arena, "%d/%s", kind, name);
+	return arena_printf(a, "%d/%s", kind, name);
+}
+
+const struct item *const *graph_parts(struct graph *g, enum resource_kind kind, const char *name,
+				      size_t *ret_n)
+{
+	const char *key = parts_key(g->arenas[0], kind, name);
+	struct cell *c = hashmap_get_str(&g->cells[SPACE_FACT][FACT_PART], key);
+
+	arena_reset(g->arenas[0]);
+	*ret_n = 0;
+	return c ? cell_entries(c, ret_n) : NULL;
 }
 
 void emit_part(struct reader *r, enum resource_kind kind, const char *name, const char *part,
 	       const void *value, size_t len)
 {
-	const char *collection = parts_key(r, kind, name);
+	const char *collection = parts_key(r->arena, kind, name);
 	size_t name_len = strlen(name), part_len = strlen(part);
 	size_t key_len = name_len + 1 + part_len;
 	char *key = arena_alloc(r->arena, key_len);
@@ -150,7 +161,7 @@ void emit_part(struct reader *r, enum resource_kind kind, const char *name, cons
 void emit_head(struct reader *r, enum resource_kind kind, const char *name, const void *value,
 	       size_t len, bool need_parts)
 {
-	const char *collection = parts_key(r, kind, name);
+	const char *collection = parts_key(r->arena, kind, name);
 	const struct item *const *parts;
 	uint8_t version[VERSION_SIZE];
 	size_t n;
@@ -158,18 +169,7 @@ void emit_head(struct reader *r, enum resource_kind kind, const char *name, cons
 	parts = read_facts(r, FACT_PART, collection, strlen(collection), &n);
 	if (!n && need_parts)
 		return;
-	version_begin();
-	version_add(value, len);
-	for (size_t i = 0; i < n; i++) {
-		/* Ten thousand of them lie all over memory: ask for the next ones early. */
-		if (i + 8 < n) {
-			__builtin_prefetch(parts[i + 8]);
-			__builtin_prefetch((const char *)parts[i + 8] + 64);
-		}
-		/* The key, its NUL and the meta follow each other. */
-		version_add(parts[i]->data, (size_t)parts[i]->key_len + 1 + parts[i]->meta_len);
-	}
-	version_end(version);
+	version_of_parts(value, len, parts, n, version);
 	emit_versioned(r, kind, name, version, value, len);
 }
 

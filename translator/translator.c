@@ -16,6 +16,9 @@ struct translator_options translator_options = {
 	.access_log = "off",
 };
 
+/* For xds-server's reports before the first commit. */
+#define PATIENCE_USEC (500 * USEC_PER_MSEC)
+
 static struct settings settings;
 
 static int settings_read(const struct translator_options *o)
@@ -58,14 +61,68 @@ static void on_object(void *ctx, struct item *before, struct item *after)
 	graph_object_changed(t->graph, before, after);
 }
 
+static void commit(struct translator *t)
+{
+	uint64_t source = state_source(t->objects);
+
+	quarantine_settle(t->quarantine, source);
+	graph_publish(t->graph);
+	state_commit(t->resources, source);
+	state_commit(t->statuses, source);
+}
+
+/* Translates what has changed. The first time, what xds-server was told to keep must be known before
+ * it is told anything else (Quarantine in ipc.proto), if it is there at all. */
+static void advance(struct translator *t)
+{
+	if (!state_complete(t->objects))
+		return;
+	if (!state_complete(t->resources)) {
+		if (!state_complete(t->reports) && !t->patience_ended)
+			return;
+		quarantine_recall(t->quarantine);
+	}
+	graph_run(t->graph);
+	commit(t);
+	log_debug("world %llu: %llu units run in %llu us", (unsigned long long)state_source(t->objects),
+		  (unsigned long long)graph_counters(t->graph)->last_wave_units,
+		  (unsigned long long)graph_counters(t->graph)->last_wave_usec);
+}
+
 static void on_objects_committed(void *ctx)
 {
 	struct translator *t = ctx;
 
-	graph_run(t->graph, state_source(t->objects));
-	log_debug("world %llu: %llu units run in %llu us", (unsigned long long)state_source(t->objects),
-		  (unsigned long long)graph_counters(t->graph)->last_wave_units,
-		  (unsigned long long)graph_counters(t->graph)->last_wave_usec);
+	if (!t->patience_ended && !evtimer_pending(t->patience, NULL))
+		event_loop_arm(t->patience, PATIENCE_USEC);
+	advance(t);
+}
+
+static void on_reports_committed(void *ctx)
+{
+	struct translator *t = ctx;
+
+	if (!state_complete(t->resources)) {
+		advance(t);
+		return;
+	}
+	quarantine_reports(t->quarantine);
+	commit(t);
+}
+
+static void on_patience_ended(evutil_socket_t fd _unused_, short what _unused_, void *ctx)
+{
+	struct translator *t = ctx;
+
+	t->patience_ended = true;
+	advance(t);
+}
+
+static void on_output(void *ctx, uint32_t kind, const char *key, size_t key_len, struct item *wanted)
+{
+	struct translator *t = ctx;
+
+	quarantine_output(t->quarantine, kind, key, key_len, wanted);
 }
 
 int translator_new(struct translator **ret)
@@ -74,7 +131,9 @@ int translator_new(struct translator **ret)
 	struct graph_config config = { .units = units,
 				       .indexes = units_indexes,
 				       .n_indexes = units_n_indexes,
-				       .settings = &settings };
+				       .settings = &settings,
+				       .output = on_output,
+				       .ctx = t };
 	int r;
 
 	t->started = clock_monotonic();
@@ -82,12 +141,18 @@ int translator_new(struct translator **ret)
 	if (r < 0)
 		return r;
 	config.objects = t->objects = state_new();
-	config.resources = t->resources = state_new();
+	t->resources = state_new();
 	config.statuses = t->statuses = state_new();
 	t->reports = state_new();
+	t->quarantine = quarantine_new(t->resources, t->reports);
 	t->graph = graph_new(&config);
-	t->observer = (struct state_observer){ on_object, on_objects_committed, t, NULL };
-	state_observe(t->objects, &t->observer);
+	quarantine_attach(t->quarantine, t->graph);
+	t->on_objects = (struct state_observer){ on_object, on_objects_committed, t, NULL };
+	t->on_reports = (struct state_observer){ NULL, on_reports_committed, t, NULL };
+	state_observe(t->objects, &t->on_objects);
+	state_observe(t->reports, &t->on_reports);
+	/* Without links there is nobody to wait for. */
+	t->patience_ended = true;
 	*ret = TAKE_PTR(t);
 	return 0;
 }
@@ -100,7 +165,12 @@ void translator_free(struct translator *t)
 	link_free(t->to_xds_server);
 	link_free(t->from_watcher);
 	if (t->objects)
-		state_unobserve(t->objects, &t->observer);
+		state_unobserve(t->objects, &t->on_objects);
+	if (t->reports)
+		state_unobserve(t->reports, &t->on_reports);
+	if (t->patience)
+		event_free(t->patience);
+	quarantine_free(t->quarantine);
 	graph_free(t->graph);
 	state_free(t->reports);
 	state_free(t->statuses);
@@ -176,6 +246,8 @@ int translator_start(struct daemon *d)
 	r = translator_new(&t);
 	if (r < 0)
 		return r;
+	t->patience = event_loop_timer(d->loop, on_patience_ended, t);
+	t->patience_ended = false;
 	r = open_links(d, t);
 	if (r < 0)
 		return r;

@@ -6,6 +6,7 @@
 #include "common/options.h"
 #include "common/state.h"
 #include "translator/graph.h"
+#include "translator/quarantine.h"
 #include "translator/settings.h"
 
 struct translator {
@@ -13,8 +14,12 @@ struct translator {
 	struct state *resources; /* ours, for xds-server */
 	struct state *statuses;	 /* ours, for the watcher */
 	struct state *reports;	 /* xds-server's, mirrored */
-	struct state_observer observer;
+	struct state_observer on_objects;
+	struct state_observer on_reports;
 	struct graph *graph;
+	struct quarantine *quarantine;
+	struct event *patience; /* for xds-server's reports before the first commit */
+	bool patience_ended;
 	char *objects_path; /* of the links' sockets */
 	char *resources_path;
 	struct link *from_watcher;

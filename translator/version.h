@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/state.h"
+
 #define VERSION_SIZE 16
 #define VERSION_HEX (2 * VERSION_SIZE)
 
@@ -14,5 +16,8 @@ void version_add(const void *data, size_t len);
 void version_end(uint8_t ret[VERSION_SIZE]);
 
 void version_of(const void *data, size_t len, uint8_t ret[VERSION_SIZE]);
+/* Of a resource that is a head and parts, by the parts' own versions (their meta). */
+void version_of_parts(const void *head, size_t len, const struct item *const *parts, size_t n,
+		      uint8_t ret[VERSION_SIZE]);
 /* VERSION_HEX digits and a NUL. */
 void version_to_hex(const uint8_t version[VERSION_SIZE], char ret[VERSION_HEX + 1]);
