@@ -266,3 +266,10 @@ class Pipeline:
         source = json.loads(self.translator.get("/debug/wait"))["source"]
         with frames.connect(self.dir / "resources.sock", "reader") as reader:
             return frames.resources(reader.wait_source(source))
+
+    def wait_acked(self, source, envoys=1, timeout=20):
+        """Until so many Envoys have accepted the world of that number; the rows of /debug/envoys."""
+        page = f"/debug/acked?source={source}&envoys={envoys}&timeout_ms={int(timeout * 1000)}"
+        status, body = ask(self.dir / "xds-server.control", page, timeout + 5)
+        assert status == 200, f"not accepted in {timeout} s: {status} {body}\n{self.xds.logged()[-3000:]}"
+        return json.loads(body)

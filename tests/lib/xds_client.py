@@ -113,6 +113,7 @@ class Stream:
         self.last = {}      # type: last response
         self.names = {}     # type: subscribed names, for state of the world
         self.said_node = False
+        self.questions = 0
         self.call = self._method()(iter(self.requests.get, None))
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
@@ -197,6 +198,28 @@ class Stream:
         if ack:
             self.ack(response)
         return response
+
+    def drain(self):
+        """All that the server has to say now, acknowledged. Delta, and aggregated, only.
+
+        Asks for a resource that does not exist: the answer stands behind all that the server had to say
+        when it read the question. An acknowledgement can set free more, so it ends with a round of
+        which nothing came.
+        """
+        found = []
+        while True:
+            before = len(found)
+            self.questions += 1
+            question = f"question/{self.questions}"
+            self.subscribe("EDS", question)
+            while True:
+                response = self.next()
+                if question in response.removed:
+                    break
+                found.append(response)
+            self.subscribe("EDS", unsubscribe=[question])
+            if len(found) == before:
+                return found
 
 
 class World:

@@ -1,0 +1,101 @@
+import pathlib
+import shutil
+import tempfile
+
+import pytest
+
+from addresses import loopback
+from backends import Backend, Client
+from envoy_process import Envoy
+from resources import ServerAlone
+from stage import Pipeline
+
+
+@pytest.fixture
+def folder():
+    """A short path: Unix socket addresses hold 107 bytes."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="portolan-test-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def pipeline(folder):
+    """Watcher, translator and xds-server over an empty folder of manifests."""
+    with Pipeline(folder) as running:
+        yield running.start()
+
+
+@pytest.fixture
+def server(folder):
+    """An xds-server that runs, and whose translator is the test."""
+    with ServerAlone(folder / "run") as alone:
+        yield alone.start()
+
+
+class Site:
+    """A pipeline with a real Envoy, backends, and a client."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.address = loopback()
+        self.pipeline = Pipeline(folder / "portolan", http=self.address)
+        self.client = Client(self.address)
+        self.backends = {}
+        self.envoy = None
+
+    def backend(self, name):
+        self.backends[name] = Backend(name, self.address)
+        return self.backends[name]
+
+    def start(self, which="newest"):
+        self.pipeline.start()
+        self.envoy = Envoy(self.folder, self.pipeline.xds_address, which)
+        self.envoy.start()
+        return self
+
+    def settle(self, timeout=20):
+        """Until Envoy has accepted the present world."""
+        source = self.pipeline.settle()
+        self.pipeline.wait_acked(source, timeout)
+        return source
+
+    def write(self, name, *objects):
+        self.pipeline.manifests.write(name, *objects)
+        return self.settle()
+
+    def remove(self, name):
+        self.pipeline.manifests.remove(name)
+        return self.settle()
+
+    def get(self, *args, **kwargs):
+        return self.client.get(*args, **kwargs)
+
+
+@pytest.fixture
+def site(folder, request):
+    (folder / "portolan").mkdir()
+    site = Site(folder)
+    with site.pipeline:
+        yield site
+        if site.envoy:
+            site.envoy.close()
+    for backend in site.backends.values():
+        backend.close()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """When a test fails, its logs are part of what is shown."""
+    report = (yield).get_result()
+    if report.when == "call" and report.failed:
+        for fixture in ("pipeline", "site", "server"):
+            found = item.funcargs.get(fixture) if hasattr(item, "funcargs") else None
+            if found is None:
+                continue
+            stages = getattr(found, "pipeline", found)
+            stages = stages.stages.values() if hasattr(stages, "stages") else [stages.stage]
+            for stage in stages:
+                report.sections.append((f"log of {stage.name}", stage.logged()[-4000:]))
+            if getattr(found, "envoy", None):
+                report.sections.append(("log of envoy", found.envoy.logged()[-3000:]))

@@ -1,0 +1,146 @@
+"""Random histories of objects: whatever the way, the answer is that of a translation from scratch, byte
+for byte. The seed is in the test's name; PORTOLAN_SEED and PORTOLAN_STEPS choose others."""
+
+import os
+import random
+
+import pytest
+
+import frames
+import offline
+from certs import Authority
+from objects import (
+    app, backend, endpoint, ingress, ingress_class, path, port, rule, service, slice_of, tls_secret,
+)
+from stage import Manifests
+
+SEEDS = [int(os.environ["PORTOLAN_SEED"])] if "PORTOLAN_SEED" in os.environ else [1, 2, 3]
+STEPS = int(os.environ.get("PORTOLAN_STEPS", 150))
+COMPARE_EVERY = 10
+
+
+class History:
+    """One random change after the other, to a small set of names so that they collide."""
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+        authority = Authority()
+        self.certificates = [authority.issue("a.example.com", "*.example.com") for _ in range(3)]
+        self.files = {}
+
+    def name(self, of="abcd"):
+        return self.random.choice(of)
+
+    def host(self):
+        return self.random.choice(["a.example.com", "b.example.com", "c.example.com", "*.example.com",
+                                   "x.example.org", "", "bad host"])
+
+    def namespace(self):
+        return self.random.choice(["default", "default", "other"])
+
+    def path(self):
+        at, type = self.random.choice([
+            ("/", "Prefix"), ("/a", "Prefix"), ("/a/", "Prefix"), ("/a/b", "Exact"), ("/a", "Exact"),
+            ("/x[0-9]+", "ImplementationSpecific"), ("/x", "ImplementationSpecific"),
+            ("/(", "ImplementationSpecific"), ("relative", "Prefix")])
+        return path(self.name("abcde"), self.random.choice([80, 80, 81, "http", "none"]), at=at, type=type)
+
+    def ingress(self):
+        rules = [rule(self.host(), *[self.path() for _ in range(self.random.randint(1, 4))])
+                 for _ in range(self.random.randint(0, 3))]
+        tls = [(f"cert-{self.name('ab')}", *{self.host() for _ in range(self.random.randint(0, 2))})
+               for _ in range(self.random.randint(0, 2))]
+        return ingress(
+            self.name(), *rules, namespace=self.namespace(), tls=tls,
+            default=backend(self.name(), 80) if self.random.random() < 0.2 else None,
+            klass=self.random.choice(["portolan", "portolan", "portolan", "edge", "other", None]),
+            created=self.random.choice([None, "2023-01-01T00:00:00Z", "2024-01-01T00:00:00Z"]))
+
+    def service(self):
+        ports = self.random.choice([
+            [port(80, target=8080)], [port(80, "http", "web")], [port(80, "http", 8080), port(81, "two", 81)],
+            [port(81)], [port(80, "http", 80, "UDP")]])
+        kind = {"type": "ExternalName", "externalName": "far.example.net"} if (
+            self.random.random() < 0.1) else {}
+        return service(self.name(), *ports, namespace=self.namespace(), **kind)
+
+    def slice(self):
+        endpoints = [endpoint(f"10.0.0.{self.random.randint(1, 5)}", **self.random.choice([
+            {}, {"ready": True}, {"ready": False}, {"ready": False, "serving": True, "terminating": True}]))
+            for _ in range(self.random.randint(0, 4))]
+        named = self.random.choice([None, "http", "two"])
+        return slice_of(self.name(), self.random.choice([8080, 9090]), *endpoints, port_name=named,
+                        namespace=self.namespace(), suffix=self.name("12"))
+
+    def secret(self):
+        chain, key = self.random.choice(self.certificates)
+        if self.random.random() < 0.3:
+            _, key = self.random.choice(self.certificates)
+        if self.random.random() < 0.1:
+            chain = "no certificate"
+        return tls_secret(f"cert-{self.name('ab')}", (chain, key), namespace=self.namespace())
+
+    def klass(self):
+        return ingress_class("edge", self.random.choice(["portolan.io/ingress-controller", "other/x"]),
+                             default=self.random.random() < 0.3)
+
+    def objects(self):
+        makers = [self.ingress] * 4 + [self.service] * 3 + [self.slice] * 3 + [self.secret, self.klass]
+        return [self.random.choice(makers)() for _ in range(self.random.choice([1, 1, 1, 2, 5]))]
+
+    def step(self, manifests):
+        file = f"{self.random.randint(1, 12):02}.yaml"
+        what = self.random.random()
+        if what < 0.25 and file in self.files:
+            manifests.remove(file)
+            del self.files[file]
+        elif what < 0.3:
+            manifests.write_text(file, "kind: [broken\n")
+            self.files[file] = "broken"
+        else:
+            self.files[file] = self.objects()
+            manifests.write(file, *self.files[file])
+
+
+def differences(incremental, scratch):
+    keys = incremental.keys() | scratch.keys()
+    return {k: (incremental.get(k), scratch.get(k)) for k in sorted(keys)
+            if incremental.get(k) != scratch.get(k)}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_incremental_output_equals_from_scratch_output(pipeline, folder, seed):
+    history = History(seed)
+    with frames.connect(pipeline.dir / "resources.sock", "reader") as resources:
+        for step in range(1, STEPS + 1):
+            for _ in range(history.random.choice([1, 1, 1, 3])):
+                history.step(pipeline.manifests)
+            source = pipeline.settle("watcher", "translator")
+            if step % COMPARE_EVERY and step != STEPS:
+                continue
+            served = resources.wait_source(source)
+            scratch = offline.translate(folder, pipeline.manifests.path)
+            wrong = differences(served, scratch.resources)
+            assert wrong == {}, f"seed {seed}, step {step}"
+
+
+def test_the_history_makes_worlds_worth_comparing(folder):
+    """Resources of every kind, and refused objects among accepted ones, or equality says little."""
+    manifests = Manifests(folder / "manifests")
+    history = History(SEEDS[0])
+    for _ in range(60):
+        history.step(manifests)
+    translated = offline.translate(folder, manifests.path)
+    assert {kind for kind, _ in frames.resources(translated.resources)} >= {
+        "cluster", "endpoint", "listener", "route"}
+    verdicts = {s["verdict"] for s in offline.statuses(translated.statuses).values()}
+    assert len(verdicts) >= 3
+
+
+def test_a_difference_would_be_seen(folder):
+    manifests = Manifests(folder / "manifests")
+    manifests.write("a.yaml", *app("a", "10.0.0.1", 80))
+    one = offline.translate(folder, manifests.path).resources
+    manifests.write("a.yaml", *app("a", "10.0.0.2", 80))
+    two = offline.translate(folder, manifests.path).resources
+    assert len(differences(one, two)) == 1

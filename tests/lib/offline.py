@@ -1,0 +1,121 @@
+"""The pipeline without its processes' lives: files in, resources and statuses out, decoded by Google's
+protobuf and written in one canonical form."""
+
+import base64
+import hashlib
+import re
+import subprocess
+from typing import NamedTuple
+
+import yaml
+
+import frames
+from programs import program
+from xds_client import SHORT, plain, unpack
+
+URLS = {
+    "cluster": "CDS", "endpoint": "EDS", "secret": "SDS", "listener": "LDS", "scoped-route": "SRDS",
+    "route": "RDS", "runtime": "RTDS",
+}
+KINDS = {
+    1: "Ingress", 2: "IngressClass", 3: "Service", 4: "EndpointSlice", 5: "Secret", 6: "Namespace",
+    7: "ConfigMap", 8: "HTTPProxy", 9: "TLSCertificateDelegation", 10: "ExtensionService",
+    11: "ContourConfiguration", 12: "GatewayClass", 13: "Gateway", 14: "HTTPRoute", 15: "GRPCRoute",
+    16: "TLSRoute", 17: "TCPRoute", 18: "ReferenceGrant", 19: "BackendTLSPolicy", 63: "Document",
+}
+
+
+class Translated(NamedTuple):
+    resources: frames.State
+    statuses: frames.State
+    said: str  # by the watcher, about what it could not read
+    codes: tuple
+
+
+def read_state(data):
+    mirror = frames.Mirror()
+    for frame in frames.read_stream(data):
+        if frame.type != frames.HELLO:
+            mirror.take(frame)
+    assert mirror.state.complete
+    return mirror.state
+
+
+def translate(folder, *files, options=()):
+    """portolan-watcher --once | portolan-translator --once"""
+    watcher = [program("portolan-watcher"), "--once", "--write-stream", "-"]
+    for file in files:
+        watcher += ["--manifests", file]
+    read = subprocess.run(watcher, stdin=subprocess.DEVNULL, capture_output=True)
+    out = folder / "statuses"
+    translator = [program("portolan-translator"), "--once", "--read-stream", "-", "--write-stream", "-",
+                  "--write-statuses", out, *options]
+    done = subprocess.run(translator, input=read.stdout, capture_output=True)
+    said = read.stderr.decode(errors="replace")
+    assert done.returncode in (0, 1) and done.stdout, (
+        f"translator ended with {done.returncode}\n{said}\n{done.stderr.decode()}")
+    return Translated(read_state(done.stdout), read_state(out.read_bytes()), said,
+                      (read.returncode, done.returncode))
+
+
+def _shorten(value):
+    """Certificates and keys as what identifies them."""
+    if isinstance(value, dict):
+        return {k: _fingerprint(v) if k == "inline_bytes" else _shorten(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_shorten(v) for v in value]
+    return value
+
+
+def _fingerprint(text):
+    data = base64.b64decode(text)
+    return f"{len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()[:16]}"
+
+
+def resources(state):
+    """{"CDS": {name: resource}, …} in plain Python."""
+    found = {}
+    type_url = {short: url for url, short in SHORT.items()}
+    for (kind, name), (_, data) in sorted(frames.resources(state).items()):
+        message = unpack(type_url[URLS[kind]], data)
+        found.setdefault(URLS[kind], {})[name] = _shorten(plain(message))
+    return found
+
+
+def statuses(state):
+    """{"Kind namespace/name": {"verdict": …, "problems": [...]}}"""
+    found = {}
+    for (kind, key), item in sorted(state.items()):
+        message = frames.schema()["ObjectStatus"].FromString(item.value)
+        row = {"verdict": _word("Verdict", message.verdict)}
+        problems = [
+            {"severity": _word("Severity", p.severity), "reason": p.reason,
+             **({"field": p.field} if p.field else {}), "message": p.message}
+            for p in message.problems]
+        if problems:
+            row["problems"] = problems
+        found[f"{KINDS[kind]} {key.decode()}"] = row
+    return found
+
+
+def _word(enum, number):
+    values = frames.schema()["Problem"].DESCRIPTOR.file.enum_types_by_name[enum].values_by_number
+    return values[number].name.removeprefix(enum.upper() + "_").lower()
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, _):
+        return True
+
+    def increase_indent(self, flow=False, indentless=False):
+        return super().increase_indent(flow, False)
+
+
+def canonical(value):
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True)
+
+
+def lines(said, folder):
+    """What a program said on stderr, without what differs from run to run."""
+    said = re.sub(r"^\S*\d\d:\d\d:\d\d\S* *", "", said, flags=re.M)
+    return said.replace(f"{folder}/", "").splitlines()
