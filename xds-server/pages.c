@@ -138,6 +138,42 @@ static int on_envoys(void *ctx, const char *query _unused_, struct strbuf *out)
 	return 200;
 }
 
+static bool refuses_something(const struct stream *s)
+{
+	for (unsigned k = 0; k < RESOURCE_KIND_MAX_; k++)
+		if (s->subs[k] && s->subs[k]->rejected)
+			return true;
+	return false;
+}
+
+/* As many Envoys as asked for (one, if that is not said) have answered all of the world. */
+static bool world_answered(void *ctx, const struct control_wait_query *query)
+{
+	const struct xds_server *x = ctx;
+	uint64_t n = 0;
+
+	if (!state_complete(x->state) || state_source(x->state) < query->source)
+		return false;
+	for (const struct client *c = x->clients; c; c = c->next)
+		n += c->stream->info.named &&
+		     (c->stream->info.acked_source >= query->source ||
+		      (refuses_something(c->stream) && !stream_outstanding(c->stream)));
+	return n >= MAX(query->count, (uint64_t)1);
+}
+
+static void describe_envoys(void *ctx, struct strbuf *out)
+{
+	(void)on_envoys(ctx, "", out);
+}
+
+/* /debug/answered?source=N&count=M: the page of Envoys, as soon as M of them have accepted world N, or
+ * refused some of it and been told all the rest. */
+static const struct control_wait_ops answered_ops = {
+	.path = "/debug/answered",
+	.reached = world_answered,
+	.describe = describe_envoys,
+};
+
 /* ---- resources ---- */
 
 static int on_resources(void *ctx, const char *query _unused_, struct strbuf *out)
@@ -265,4 +301,5 @@ void pages_add(struct xds_server *x)
 	control_add(c, "/debug/envoys", "application/json", on_envoys, x);
 	control_add(c, "/debug/resources", "application/json", on_resources, x);
 	control_add_metrics(c, on_metrics, x);
+	x->answered = control_wait_new_for(x->daemon->loop, c, &answered_ops, x);
 }

@@ -126,6 +126,7 @@ static void on_updated(void *ctx, struct client *c)
 				 "an Envoy has opened a stream");
 	}
 	report_client(x->report, c);
+	control_wait_check(x->answered);
 }
 
 static void on_rejected(void *ctx, struct client *c, const struct item *item, const char *message)
@@ -251,6 +252,7 @@ static void xds_server_free(struct xds_server *x)
 	/* Envoys see the end of their streams while all that the streams need is there. */
 	grpc_listener_free(x->listener);
 	control_wait_free(x->wait);
+	control_wait_free(x->answered);
 	link_free(x->link);
 	saved_state_free(x->saved);
 	report_free(x->report);

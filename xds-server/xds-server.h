@@ -28,6 +28,7 @@ struct xds_server {
 	struct link *link;
 	struct grpc_listener *listener;
 	struct control_wait *wait;
+	struct control_wait *answered; /* by Envoys */
 	struct client *clients;
 	struct event *trim_timer;
 	char *saved_path, *socket_path;
