@@ -57,7 +57,7 @@ class Site:
     def settle(self, timeout=20):
         """Until Envoy has accepted the present world."""
         source = self.pipeline.settle()
-        self.pipeline.wait_acked(source, timeout)
+        self.pipeline.xds.wait_accepted(source, timeout=timeout)
         return source
 
     def write(self, name, *objects):

@@ -14,7 +14,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 from envoy.extensions.transport_sockets.tls.v3 import secret_pb2
 
 import frames
-from stage import Stage
+from stage import XdsServer
 
 KINDS = {name: number for number, name in frames.RESOURCE_KINDS.items()}
 ADS = config_source_pb2.ConfigSource(ads={}, resource_api_version="V3")
@@ -121,11 +121,6 @@ class FakeTranslator:
             raise AssertionError(f"reports after {timeout} s: {self.reports()}") from None
         return self.reports()
 
-    def wait_acked(self, source, envoys=1, timeout=20):
-        """Until so many Envoys have accepted the world of that number."""
-        return self.wait_reports(
-            lambda e, _: sum(r.acked_source >= source for r in e.values()) >= envoys, timeout)
-
 
 class ServerAlone:
     """A real xds-server whose translator is the test."""
@@ -134,7 +129,7 @@ class ServerAlone:
         folder.mkdir(mode=0o700)
         self.dir = folder
         self.translator = FakeTranslator(folder)
-        self.stage = Stage("xds-server", folder, "--xds-address", "127.0.0.1:0", *args)
+        self.stage = XdsServer(folder, *args)
 
     def start(self, *messages):
         """With these resources as the first complete set."""
@@ -151,7 +146,7 @@ class ServerAlone:
 
     @property
     def address(self):
-        return self.stage.status()["xds_address"]
+        return self.stage.address
 
     def __enter__(self):
         return self

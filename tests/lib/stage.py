@@ -146,6 +146,35 @@ class Stage:
         return json.loads(body)
 
 
+class XdsServer(Stage):
+    def __init__(self, runtime_dir, *args):
+        super().__init__("xds-server", runtime_dir, "--xds-address", "127.0.0.1:0", *args)
+
+    @property
+    def address(self):
+        return self.status()["xds_address"]
+
+    def keep_address(self):
+        """What starts again is to be found where it was."""
+        self.args[1] = self.address
+
+    def wait_answered(self, source, envoys=1, timeout=20):
+        """Until so many Envoys have accepted the world of that number, or refused some of it; the rows
+        of /debug/envoys."""
+        page = f"/debug/answered?source={source}&count={envoys}&timeout_ms={int(timeout * 1000)}"
+        status, body = ask(self.dir / "xds-server.control", page, timeout + 5)
+        rows = json.loads(body)
+        assert status == 200, f"not all of {source} answered in {timeout} s by: " + ", ".join(
+            "{node_id} acked_source {acked_source}, outstanding {outstanding}, nacks {nacks}".format(**r)
+            for r in rows[:5])
+        return rows
+
+    def wait_accepted(self, source, envoys=1, timeout=20):
+        rows = self.wait_answered(source, envoys, timeout)
+        refused = {r["node_id"]: r["last_reject"] for r in rows if r["acked_source"] < source}
+        assert len(rows) - len(refused) >= envoys, f"refused: {refused}"
+
+
 class Manifests:
     """A folder of objects. A change is complete or not there: files are renamed into place."""
 
@@ -184,7 +213,7 @@ class Pipeline:
         address = ("--listen-address", http) if http else ()
         self.watcher = Stage("watcher", self.dir, "--manifests", self.manifests.path, *watcher)
         self.translator = Stage("translator", self.dir, *address, *translator)
-        self.xds = Stage("xds-server", self.dir, "--xds-address", "127.0.0.1:0", *xds)
+        self.xds = XdsServer(self.dir, *xds)
         self.stages = {"watcher": self.watcher, "translator": self.translator,
                        "xds-server": self.xds}
 
@@ -254,7 +283,7 @@ class Pipeline:
 
     @property
     def xds_address(self):
-        return self.xds.status()["xds_address"]
+        return self.xds.address
 
     def statuses(self):
         """The translator's statuses and the watcher's notes: {"Kind namespace/name": status}."""
@@ -266,10 +295,3 @@ class Pipeline:
         source = json.loads(self.translator.get("/debug/wait"))["source"]
         with frames.connect(self.dir / "resources.sock", "reader") as reader:
             return frames.resources(reader.wait_source(source))
-
-    def wait_acked(self, source, envoys=1, timeout=20):
-        """Until so many Envoys have accepted the world of that number; the rows of /debug/envoys."""
-        page = f"/debug/acked?source={source}&envoys={envoys}&timeout_ms={int(timeout * 1000)}"
-        status, body = ask(self.dir / "xds-server.control", page, timeout + 5)
-        assert status == 200, f"not accepted in {timeout} s: {status} {body}\n{self.xds.logged()[-3000:]}"
-        return json.loads(body)

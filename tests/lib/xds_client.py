@@ -279,7 +279,7 @@ class World:
         for cluster in self.resources["CDS"].values():
             if cluster.HasField("eds_cluster_config"):
                 endpoints.add(cluster.eds_cluster_config.service_name or cluster.name)
-        for listener in self.resources["LDS"].values():
+        for listener in self.resources.get("LDS", {}).values():
             self._references(plain(listener), routes, secrets)
         for type, names in (("EDS", endpoints), ("RDS", routes), ("SDS", secrets)):
             if type in self.resources:
