@@ -72,3 +72,5 @@ check_PROGRAMS += tests/unit/test-quarantine
 TESTS += tests/unit/test-quarantine
 tests_unit_test_quarantine_SOURCES = tests/unit/test-quarantine.c
 tests_unit_test_quarantine_LDADD = $(TRANSLATOR_LIBS)
+# A real Kubernetes API server, and what tests of all folders share with pytest.
+EXTRA_DIST += tests/conftest.py tests/kube

@@ -19,8 +19,9 @@ class Certificate(NamedTuple):
     key: str
 
 
-def _name(text):
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+def _name(text, groups=()):
+    organizations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
+    return x509.Name([*organizations, x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
 def _alternative(name):
@@ -64,9 +65,13 @@ class Authority:
                                        ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
         return builder.sign(self.key, hashes.SHA256())
 
-    def issue(self, *names, begins=None, ends=None):
+    def issue(self, *names, groups=(), begins=None, ends=None):
+        """A certificate for both sides of a connection. Kubernetes takes a client's user from the
+        first name and its groups from the groups.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
-        signed = self._sign(_name(names[0]), key.public_key(), names, begins=begins, ends=ends)
+        subject = _name(names[0], groups)
+        signed = self._sign(subject, key.public_key(), names, begins=begins, ends=ends)
         return Certificate(signed.public_bytes(serialization.Encoding.PEM).decode(), _key_text(key))
 
     def write(self, folder, *names):

@@ -1,0 +1,3 @@
+"""Fixtures that tests of any folder may ask for."""
+
+pytest_plugins = ["kube_fixtures"]
