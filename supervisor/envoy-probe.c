@@ -1,8 +1,9 @@
 /* Readiness and draining of Envoy by its admin interface
  * (https://www.envoyproxy.io/docs/envoy/latest/operations/admin). Runs in the supervisor. Of the
- * answers only the status code is read, and one number. */
+ * answers only the status code is read, and whether connections are left. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/alloc.h"
 #include "common/clock.h"
@@ -14,6 +15,7 @@
 #define LATER_USEC (5 * USEC_PER_SEC)
 #define TIMEOUT_USEC (5 * USEC_PER_SEC)
 #define ANSWER_MAX 65536
+#define CONNECTIONS "/stats?filter=^listener%5C..*%5C.downstream_cx_active$"
 
 struct envoy_probe {
 	struct event_loop *loop;
@@ -21,6 +23,7 @@ struct envoy_probe {
 	const char *socket;
 	struct event *timer;
 	struct control_client *asking;
+	pid_t asked_pid; /* whom the questions are for; 0: nobody */
 	int64_t drain_until; /* monotonic; 0 while it is not draining */
 };
 
@@ -36,6 +39,14 @@ static void ask(struct envoy_probe *p, const char *method, const char *target,
 						 .answer = answer,
 						 .ctx = p,
 					 });
+}
+
+static void stop_asking(struct envoy_probe *p)
+{
+	(void)event_del(p->timer);
+	if (p->asking)
+		control_ask_cancel(p->asking);
+	p->asking = NULL;
 }
 
 static void on_ready_answer(void *ctx, struct control_answer *a)
@@ -54,17 +65,29 @@ static void on_ready_answer(void *ctx, struct control_answer *a)
 	event_loop_arm(p->timer, p->child->state == CHILD_READY ? LATER_USEC : SOON_USEC);
 }
 
+/* Of lines "listener.0.0.0.0_8080.downstream_cx_active: 3", but for the admin interface's own. */
+static bool has_connections(struct evbuffer *body)
+{
+	bool some = false;
+	char *line;
+
+	while ((line = evbuffer_readln(body, NULL, EVBUFFER_EOL_LF))) {
+		const char *colon = strrchr(line, ':');
+
+		if (colon && strncmp(line, "listener.admin.", strlen("listener.admin.")) != 0)
+			some |= atoi(colon + 1) > 0;
+		free(line);
+	}
+	return some;
+}
+
 static void on_connections_answer(void *ctx, struct control_answer *a)
 {
 	struct envoy_probe *p = ctx;
-	char line[64] = "";
-	unsigned n = 1;
 
 	p->asking = NULL;
-	if (a->body)
-		(void)evbuffer_copyout(a->body, line, sizeof(line) - 1);
-	if (a->error || sscanf(line, "server.total_connections: %u", &n) != 1 || n == 0 ||
-	    clock_monotonic() >= p->drain_until)
+	if (a->error || a->status != 200 || clock_monotonic() >= p->drain_until ||
+	    !has_connections(a->body))
 		child_stop(p->child);
 	else
 		event_loop_arm(p->timer, SOON_USEC);
@@ -87,10 +110,18 @@ static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *ctx
 	enum child_state state = p->child->state;
 
 	if (p->drain_until)
-		ask(p, "GET", "/stats?filter=^server.total_connections$", on_connections_answer);
+		ask(p, "GET", CONNECTIONS, on_connections_answer);
 	else if (state == CHILD_STARTING || state == CHILD_READY)
 		ask(p, "GET", "/ready", on_ready_answer);
-	else
+}
+
+void envoy_probe_follow(struct envoy_probe *p)
+{
+	if (p->asked_pid == p->child->pid || p->drain_until)
+		return;
+	stop_asking(p); /* what the one before would have answered */
+	p->asked_pid = p->child->pid;
+	if (p->asked_pid)
 		event_loop_arm(p->timer, SOON_USEC);
 }
 
@@ -102,14 +133,12 @@ struct envoy_probe *envoy_probe_new(struct event_loop *loop, struct child *child
 	p->child = child;
 	p->socket = socket;
 	p->timer = event_loop_timer(loop, on_timer, p);
-	event_loop_arm(p->timer, 0);
 	return p;
 }
 
 void envoy_probe_free(struct envoy_probe *p)
 {
-	if (p->asking)
-		control_ask_cancel(p->asking);
+	stop_asking(p);
 	event_free(p->timer);
 	free(p);
 }
@@ -118,10 +147,7 @@ void envoy_probe_drain_and_stop(struct envoy_probe *p, int64_t usec)
 {
 	if (p->drain_until)
 		return;
-	(void)event_del(p->timer);
-	if (p->asking)
-		control_ask_cancel(p->asking);
-	p->asking = NULL;
+	stop_asking(p);
 	if (usec == 0 || p->child->state != CHILD_READY) {
 		child_stop(p->child);
 		return;

@@ -11,6 +11,8 @@ struct envoy_probe;
  * and child are borrowed. */
 struct envoy_probe *envoy_probe_new(struct event_loop *loop, struct child *child, const char *socket);
 void envoy_probe_free(struct envoy_probe *p);
+/* The child's state may be another: a new process is asked at once. */
+void envoy_probe_follow(struct envoy_probe *p);
 
 /* Has Envoy tell its clients to go (Connection: close, GOAWAY) and ends the child when no connection
  * is left or the time is over. */

@@ -100,6 +100,8 @@ static void evaluate(void *ctx)
 	struct supervisor *s = ctx;
 
 	s->evaluating = false;
+	if (s->probe)
+		envoy_probe_follow(s->probe);
 	for (size_t i = 0; i < s->n; i++)
 		if (s->children[i]->misused && !s->stopping) {
 			log_error("%s cannot run like this; stopping", s->children[i]->config.name);

@@ -13,8 +13,9 @@ import threading
 
 import pytest
 
-BUILD = pathlib.Path(os.environ.get("PORTOLAN_BUILD", pathlib.Path(__file__).parents[2] / "build"))
-ADMIN = BUILD / "admin/portolan-admin"
+from programs import program
+
+ADMIN = program("portolan-admin")
 PATIENCE = 20  # seconds until a test that waits for what does not come fails
 STAGES = ("watcher", "translator", "xds-server", "supervisor")
 

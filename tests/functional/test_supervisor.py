@@ -14,8 +14,9 @@ import tempfile
 
 import pytest
 
-BUILD = pathlib.Path(os.environ.get("PORTOLAN_BUILD", pathlib.Path(__file__).parents[2] / "build"))
-SUPERVISOR = BUILD / "supervisor/portolan-supervisor"
+from programs import program
+
+SUPERVISOR = program("portolan-supervisor")
 FAKE_STAGE = pathlib.Path(__file__).with_name("fake_stage.py")
 PATIENCE = 20  # seconds until a test that waits for what does not come fails
 
