@@ -75,18 +75,3 @@ void gather_cancel(struct gather *g)
 			control_ask_cancel(g->answers[i].asking);
 	gather_free(g);
 }
-
-const char *gather_error(const struct gather_answer *a)
-{
-	switch (a->error) {
-	case -ENOENT:
-	case -ECONNREFUSED:
-		return "does not run";
-	case -ETIMEDOUT:
-		return "runs, but does not answer in time";
-	case -EMSGSIZE:
-		return "answers more than can be shown";
-	default:
-		return "does not answer as it should";
-	}
-}

@@ -32,6 +32,3 @@ void gather_ask(struct gather *g, const struct stage_row *stage, const char *tar
 		int64_t timeout_usec);
 /* done() will not be called. */
 void gather_cancel(struct gather *g);
-
-/* "does not answer", "is not there": a word on a failed answer, for people. */
-const char *gather_error(const struct gather_answer *a);

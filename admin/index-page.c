@@ -50,7 +50,7 @@ static void put_state(struct strbuf *out, const struct gather_answer *a)
 
 	strbuf_printf(out, "<td><pre class=\"%s\">", ok ? "ok" : "bad");
 	if (a->error)
-		strbuf_puts(out, gather_error(a));
+		strbuf_puts(out, control_error(a->error));
 	else
 		put_html(out, (const char *)evbuffer_pullup(a->body, -1),
 			 evbuffer_get_length(a->body));

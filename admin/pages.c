@@ -68,7 +68,7 @@ static void send_readyz(struct job *j, struct gather *g)
 			continue;
 		ready &= a->error == 0 && a->status == HTTP_OK;
 		if (a->error)
-			strbuf_printf(&out, "%s: %s\n", a->stage->name, gather_error(a));
+			strbuf_printf(&out, "%s: %s\n", a->stage->name, control_error(a->error));
 		else
 			put_lines(&out, a);
 	}
@@ -122,7 +122,7 @@ static void send_passed_on(struct job *j, struct gather *g)
 
 	if (a->error)
 		http_send_text(j->req, a->error == -ETIMEDOUT ? 504 : 502, "%s: %s\n", a->stage->name,
-			       gather_error(a));
+			       control_error(a->error));
 	else
 		http_send(j->req, a->status, a->type[0] ? a->type : TEXT, a->body);
 }

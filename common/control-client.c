@@ -233,3 +233,18 @@ struct control_client *control_ask(struct event_loop *loop, const struct control
 	event_loop_arm(c->timer, wait);
 	return c;
 }
+
+const char *control_error(int error)
+{
+	switch (error) {
+	case -ENOENT:
+	case -ECONNREFUSED:
+		return "does not run";
+	case -ETIMEDOUT:
+		return "runs, but does not answer in time";
+	case -EMSGSIZE:
+		return "answers more than can be shown";
+	default:
+		return "does not answer as it should";
+	}
+}

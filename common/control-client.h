@@ -32,3 +32,5 @@ struct control_question {
 struct control_client *control_ask(struct event_loop *loop, const struct control_question *question);
 /* answer() will not be called any more. */
 void control_ask_cancel(struct control_client *c);
+/* An answer's error in words, to follow a stage's name: "does not run". */
+const char *control_error(int error);

@@ -19,9 +19,10 @@ static void print_help(const struct option_row *rows, const char *usage, const c
 	for (const struct option_row *r = rows; r->name; r++) {
 		_cleanup_free_ char *left = NULL;
 
-		left = xasprintf("%c%c%c --%s%s%s", r->letter ? '-' : ' ',
+		left = xasprintf("%c%c%c --%s%s%s%s", r->letter ? '-' : ' ',
 				 r->letter ? r->letter : ' ', r->letter ? ',' : ' ', r->name,
-				 r->arg ? " " : "", r->arg ? r->arg : "");
+				 r->type == OPTION_MAYBE ? "[=" : r->arg ? " " : "",
+				 r->arg ? r->arg : "", r->type == OPTION_MAYBE ? "]" : "");
 		(void)printf("  %-32s %s\n", left, r->help);
 	}
 	(void)printf("  %-32s %s\n  %-32s %s\n", "-h, --help", "show this help", "    --version",
@@ -54,6 +55,9 @@ static int set(const struct option_row *r, const char *value)
 	case OPTION_STRING:
 		*(const char **)r->target = value;
 		return 0;
+	case OPTION_MAYBE:
+		*(const char **)r->target = value ? value : "";
+		return 0;
 	case OPTION_UINT:
 		return set_uint(r, value);
 	case OPTION_LIST:
@@ -76,7 +80,9 @@ int options_parse(int argc, char **argv, const struct option_row *rows, const ch
 	int c;
 
 	for (const struct option_row *r = rows; r->name && n < OPTIONS_MAX - 1; r++, n++) {
-		int has_arg = r->type == OPTION_FLAG ? no_argument : required_argument;
+		int has_arg = r->type == OPTION_FLAG  ? no_argument :
+			      r->type == OPTION_MAYBE ? optional_argument :
+							required_argument;
 
 		longs[n] = (struct option){ r->name, has_arg, NULL, OPTION_FIRST + (int)(r - rows) };
 		if (r->letter) {

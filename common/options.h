@@ -9,6 +9,7 @@ enum option_type {
 	OPTION_STRING, /* const char *: points into argv */
 	OPTION_UINT,   /* unsigned */
 	OPTION_LIST,   /* struct option_list: may be given many times */
+	OPTION_MAYBE,  /* const char *: --name or --name=VALUE; "" without a value */
 };
 
 struct option_row {

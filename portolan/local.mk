@@ -1,1 +1,33 @@
-# portolan/: one process
+# portolan/: the command for people
+bin_PROGRAMS += portolan/portolan
+portolan_portolan_SOURCES = \
+	portolan/ask-stages.c \
+	portolan/ask-stages.h \
+	portolan/bootstrap.c \
+	portolan/bootstrap.h \
+	portolan/cmd-bootstrap.c \
+	portolan/cmd-health.c \
+	portolan/cmd-run.c \
+	portolan/cmd-status.c \
+	portolan/cmd-translate.c \
+	portolan/cmd-version.c \
+	portolan/commands.h \
+	portolan/main.c \
+	portolan/object-report.c \
+	portolan/object-report.h \
+	portolan/output-file.c \
+	portolan/output-file.h \
+	portolan/port-choice.c \
+	portolan/port-choice.h \
+	portolan/program.c \
+	portolan/program.h \
+	portolan/run-screen.c \
+	portolan/run-screen.h \
+	portolan/stage-options.c \
+	portolan/stage-options.h \
+	portolan/stage-report.c \
+	portolan/stage-report.h \
+	portolan/text-table.c \
+	portolan/text-table.h
+portolan_portolan_CFLAGS = $(AM_CFLAGS) $(JSON_C_CFLAGS)
+portolan_portolan_LDADD = $(K8S_LIBS) $(COMMON_LIBS) $(JSON_C_LIBS)

@@ -1,0 +1,25 @@
+/* Envoy's bootstrap: how it finds the xds-server, and its own limits. */
+#pragma once
+
+#include "common/strbuf.h"
+
+struct bootstrap {
+	const char *xds_address;   /* HOST:PORT; HOST may be a name */
+	const char *admin_path;    /* Unix socket; or NULL and */
+	const char *admin_address; /* ADDRESS:PORT */
+	const char *node_id, *node_cluster;
+	const char *tls_cert, *tls_key, *tls_ca; /* all or none; absolute paths on Envoy's host */
+	const char *tls_name;                    /* that the server's certificate must have */
+	const char *sds_cert, *sds_ca;           /* with TLS: the files of bootstrap_sds_…() */
+	unsigned max_connections;                /* from clients */
+	unsigned max_heap_mb;                    /* 0: no limit */
+};
+
+/* NULL, or what is wrong with the values: a sentence for people. */
+const char *bootstrap_check(const struct bootstrap *b);
+/* YAML. b must have passed bootstrap_check(). */
+void bootstrap_write(const struct bootstrap *b, struct strbuf *out);
+/* The files that name certificate and key, and the CA: as files of their own they are read again when
+ * what they name is replaced. */
+void bootstrap_write_sds_cert(const struct bootstrap *b, struct strbuf *out);
+void bootstrap_write_sds_ca(const struct bootstrap *b, struct strbuf *out);

@@ -1,0 +1,280 @@
+/* portolan run: becomes the supervisor of all stages, and of Envoy if asked. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/alloc.h"
+#include "common/options.h"
+#include "common/runtime-dir.h"
+#include "portolan/bootstrap.h"
+#include "portolan/commands.h"
+#include "portolan/output-file.h"
+#include "portolan/port-choice.h"
+#include "portolan/program.h"
+#include "portolan/run-screen.h"
+#include "portolan/stage-options.h"
+
+static const char *arg_runtime_dir, *arg_envoy, *arg_envoy_bootstrap, *arg_try;
+static const char *arg_envoy_log_level = "warning";
+static unsigned arg_envoy_concurrency;
+static bool arg_no_screen;
+
+static const struct option_row own_options[] = {
+	{ "envoy", 0, OPTION_MAYBE, &arg_envoy, "PATH",
+	  "run an Envoy too (default: the one in $PATH, or the one that scripts/venv has fetched)" },
+	{ "envoy-concurrency", 0, OPTION_UINT, &arg_envoy_concurrency, "N",
+	  "its worker threads (default: one a processor)" },
+	{ "envoy-log-level", 0, OPTION_STRING, &arg_envoy_log_level, "LEVEL",
+	  "trace, debug, info, warning, error or off (default: warning)" },
+	{ "envoy-bootstrap", 0, OPTION_STRING, &arg_envoy_bootstrap, "FILE",
+	  "start it with this file of portolan bootstrap's, not one made here; its admin interface must be "
+	  "the socket " RUNTIME_ENVOY_ADMIN " in the runtime directory" },
+	{ "no-screen", 0, OPTION_FLAG, &arg_no_screen, NULL,
+	  "do not show what runs where when all is ready" },
+	{ "try-file", 0, OPTION_STRING, &arg_try, "FILE",
+	  "show this text on that screen, in the place of the general hints" },
+	{ "runtime-dir", 0, OPTION_STRING, &arg_runtime_dir, "DIR",
+	  "directory for sockets and kept state (default: $RUNTIME_DIRECTORY, "
+	  "$XDG_RUNTIME_DIR/portolan or /tmp/portolan-UID)" },
+};
+
+enum { PORT_XDS, PORT_ADMIN, PORT_HTTP, PORT_HTTPS, PORTS };
+
+static const struct stage {
+	const char *name, *program;
+	unsigned options;
+} stages[] = {
+	/* In the order in which they start; they end in the opposite one, Envoy before all. */
+	{ "admin", "portolan-admin", FOR_ADMIN },
+	{ "watcher", "portolan-watcher", FOR_WATCHER },
+	{ "translator", "portolan-translator", FOR_TRANSLATOR },
+	{ "xds-server", "portolan-xds-server", FOR_XDS_SERVER },
+};
+
+static const char *option_or(const char *name, const char *otherwise)
+{
+	const char *value = stage_option(name);
+
+	return value ? value : otherwise;
+}
+
+static char *join(const char *host, const char *port)
+{
+	bool ipv6 = strchr(host, ':') != NULL;
+
+	return xasprintf("%s%s%s:%s", ipv6 ? "[" : "", host, ipv6 ? "]" : "", port);
+}
+
+/* Envoys elsewhere have ports of their own: without one here only ours are looked at. */
+static int choose_ports(struct port_choice *ports)
+{
+	const char *host = option_or("listen-address", "0.0.0.0");
+	int r;
+
+	ports[PORT_XDS] = (struct port_choice){ "--xds-address",
+						xstrdup(option_or("xds-address", "127.0.0.1:8001")) };
+	ports[PORT_ADMIN] = (struct port_choice){
+		"--admin-address", xstrdup(option_or("admin-address", "127.0.0.1:8000"))
+	};
+	ports[PORT_HTTP] =
+		(struct port_choice){ "--http-port", join(host, option_or("http-port", "8080")) };
+	ports[PORT_HTTPS] =
+		(struct port_choice){ "--https-port", join(host, option_or("https-port", "8443")) };
+	r = port_choices_make(ports, arg_envoy ? PORTS : PORT_HTTP);
+	if (r < 0)
+		return r;
+	stage_option_set("xds-address", ports[PORT_XDS].address);
+	stage_option_set("admin-address", ports[PORT_ADMIN].address);
+	if (arg_envoy) {
+		stage_option_set("http-port", strrchr(ports[PORT_HTTP].address, ':') + 1);
+		stage_option_set("https-port", strrchr(ports[PORT_HTTPS].address, ':') + 1);
+	}
+	return 0;
+}
+
+static int open_runtime_dir(char **ret)
+{
+	int fd, pid = 0, r = runtime_dir_open(arg_runtime_dir, ret);
+
+	if (r < 0) {
+		errno = -r;
+		(void)fprintf(stderr, "portolan run: cannot use the runtime directory %s: %m (%s)\n", *ret,
+			      runtime_dir_explain(r));
+		return r;
+	}
+	/* The supervisor takes the lock for good; asked here so that this is said before "port taken". */
+	fd = runtime_dir_lock(*ret, "supervisor", &pid);
+	if (fd == -EBUSY)
+		(void)fprintf(stderr,
+			      "portolan run: Portolan runs here already (pid %d, runtime directory %s); "
+			      "another one needs another --runtime-dir and other ports\n",
+			      pid, *ret);
+	if (fd < 0)
+		return fd;
+	(void)close(fd);
+	return 0;
+}
+
+static int write_bootstrap(const char *dir, const struct port_choice *ports, char **ret)
+{
+	_cleanup_free_ char *admin = xasprintf("%s/" RUNTIME_ENVOY_ADMIN, dir);
+	_cleanup_free_ char *path = xasprintf("%s/envoy.yaml", dir);
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	struct bootstrap b = {
+		.xds_address = ports[PORT_XDS].address,
+		.admin_path = admin,
+		.node_id = "portolan-run",
+		.node_cluster = "portolan",
+		.max_connections = 50000,
+	};
+	int r;
+
+	if (stage_option("tls-cert")) {
+		(void)fprintf(stderr,
+			      "portolan run: an xDS port with TLS needs an Envoy with a certificate: write its "
+			      "bootstrap with\nportolan bootstrap --tls-cert … --admin-path %s FILE\nand give it "
+			      "with --envoy-bootstrap FILE\n",
+			      admin);
+		return -EINVAL;
+	}
+	bootstrap_write(&b, &out);
+	r = output_file_write(path, &out, 0);
+	if (r < 0) {
+		errno = -r;
+		(void)fprintf(stderr, "portolan run: cannot write %s: %m\n", path);
+		return r;
+	}
+	*ret = TAKE_PTR(path);
+	return 0;
+}
+
+/* Its log lines look like ours and go where ours go. */
+static void add_log_format(struct words *w)
+{
+	const char *format = option_or("log-format", "text");
+
+	words_add(w, "--log-format");
+	words_add(w, strcmp(format, "json") == 0 ?
+			     "{\"time\":\"%Y-%m-%dT%T.%fZ\",\"level\":\"%l\",\"process\":\"envoy\","
+			     "\"message\":\"%j\"}" :
+			     "%Y-%m-%dT%T.%fZ %-7l envoy: [%n] %_");
+	words_add(w, "--log-level");
+	words_add(w, arg_envoy_log_level);
+}
+
+static int add_envoy(struct words *w, const char *dir, const struct port_choice *ports)
+{
+	_cleanup_free_ char *bootstrap = NULL;
+	char *path = program_find_envoy(arg_envoy);
+	int r = 0;
+
+	if (!path)
+		return -ENOENT;
+	words_add(w, "--");
+	words_add(w, "envoy");
+	words_take(w, path);
+	if (arg_envoy_bootstrap)
+		bootstrap = xstrdup(arg_envoy_bootstrap);
+	else
+		r = write_bootstrap(dir, ports, &bootstrap);
+	if (r < 0)
+		return r;
+	words_add(w, "--config-path");
+	words_add(w, bootstrap);
+	words_add(w, "--disable-hot-restart"); /* which would need a number of its own an Envoy */
+	if (arg_envoy_concurrency)
+		words_take(w, xasprintf("--concurrency=%u", arg_envoy_concurrency));
+	add_log_format(w);
+	return 0;
+}
+
+static int add_stage(struct words *w, const struct stage *s, const char *dir)
+{
+	char *path = program_find(s->program);
+
+	if (!path)
+		return -ENOENT;
+	words_add(w, "--");
+	words_add(w, s->name);
+	words_take(w, path);
+	words_take(w, xasprintf("--runtime-dir=%s", dir));
+	stage_options_pass(w, s->options);
+	return 0;
+}
+
+static int make_command(struct words *w, const char *dir, const struct port_choice *ports)
+{
+	char *path = program_find("portolan-supervisor");
+	int r = path ? 0 : -ENOENT;
+
+	if (r < 0)
+		return r;
+	words_take(w, path);
+	words_take(w, xasprintf("--runtime-dir=%s", dir));
+	stage_options_pass(w, FOR_SUPERVISOR);
+	for (size_t i = 0; i < ARRAY_SIZE(stages) && r == 0; i++)
+		r = add_stage(w, &stages[i], dir);
+	return r == 0 && arg_envoy ? add_envoy(w, dir, ports) : r;
+}
+
+/* --ready-fd is for the screen, unless the user wants it. */
+static int prepare_screen(const char *dir, const struct port_choice *ports)
+{
+	struct run_screen screen = {
+		.runtime_dir = dir,
+		.http = ports[PORT_HTTP].address,
+		.https = ports[PORT_HTTPS].address,
+		.xds = ports[PORT_XDS].address,
+		.admin = ports[PORT_ADMIN].address,
+		.envoy = arg_envoy != NULL,
+		.try_file = arg_try,
+	};
+	static char number[16];
+	int ends[2];
+
+	if (arg_no_screen || stage_option("ready-fd"))
+		return 0;
+	if (pipe(ends) < 0)
+		return -errno;
+	(void)fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+	(void)fcntl(ends[1], F_SETFD, 0);
+	run_screen_wait_and_print(&screen, ends);
+	(void)close(ends[0]);
+	(void)snprintf(number, sizeof(number), "%d", ends[1]);
+	stage_option_set("ready-fd", number);
+	return 0;
+}
+
+static int run(void)
+{
+	struct port_choice ports[PORTS] = { 0 };
+	_cleanup_free_ char *dir = NULL;
+	struct words w = { 0 };
+
+	if (open_runtime_dir(&dir) < 0 || choose_ports(ports) < 0 || prepare_screen(dir, ports) < 0 ||
+	    make_command(&w, dir, ports) < 0)
+		return EXIT_FAILURE; /* which closes the pipe that the screen waits for */
+	(void)execv(w.v[0], w.v);
+	(void)fprintf(stderr, "portolan run: cannot execute %s: %m\n", w.v[0]);
+	return EXIT_FAILURE;
+}
+
+int cmd_run(const struct command *c, int argc, char **argv)
+{
+	struct option_row options[ARRAY_SIZE(own_options) + STAGE_OPTIONS_MAX + 1] = { 0 };
+	size_t n = stage_options_rows(FOR_ALL, options);
+	int exit_code;
+
+	memcpy(options + n, own_options, sizeof(own_options));
+	if (command_parse(c, argc, argv, options,
+			  "Starts all stages here and keeps each of them running; with --envoy, an Envoy that "
+			  "they\nconfigure. Ends them in order on SIGTERM or Ctrl-C.",
+			  0, &exit_code) < 0)
+		return exit_code;
+	if (!stage_option("manifests"))
+		return command_misused(c, "say where the objects are with --manifests PATH");
+	return run();
+}

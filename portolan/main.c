@@ -1,0 +1,109 @@
+/* portolan: the command for people. Each subcommand is in a file of its own, cmd-NAME.c. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "common/options.h"
+#include "portolan/commands.h"
+
+static int cmd_help(const struct command *c, int argc, char **argv);
+
+const struct command commands[] = {
+	{ "run", "[OPTION…]", "start everything here: all stages, and Envoy if asked", cmd_run },
+	{ "status", "[OPTION…] [KIND/NAMESPACE/NAME]",
+	  "show what the stages do, or what became of an object", cmd_status },
+	{ "translate", "[OPTION…] FILE…", "translate objects in files, without running anything",
+	  cmd_translate },
+	{ "bootstrap", "[OPTION…] [FILE]", "write Envoy's bootstrap", cmd_bootstrap },
+	{ "health", "[OPTION…] STAGE", "ask one stage whether it is well, for probes", cmd_health },
+	{ "version", "", "show the version", cmd_version },
+	{ "help", "[COMMAND]", "show this, or the options of a command", cmd_help },
+};
+const size_t n_commands = ARRAY_SIZE(commands);
+
+static void print_commands(FILE *to)
+{
+	(void)fprintf(to, "Usage: portolan COMMAND [OPTION…]\n\n"
+			  "Portolan configures Envoy by Kubernetes objects, from a cluster or from files.\n\n"
+			  "Commands:\n");
+	for (size_t i = 0; i < n_commands; i++)
+		(void)fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].summary);
+	(void)fprintf(to, "\nportolan COMMAND --help shows a command's options.\n");
+}
+
+static const struct command *find(const char *name)
+{
+	for (size_t i = 0; i < n_commands; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static int run(const struct command *c, int argc, char **argv)
+{
+	_cleanup_free_ char *name = xasprintf("portolan %s", c->name);
+
+	argv[0] = name;
+	return c->run(c, argc, argv);
+}
+
+static int unknown(const char *name)
+{
+	(void)fprintf(stderr, "portolan: there is no command \"%s\"; portolan help lists them\n", name);
+	return EXIT_USAGE;
+}
+
+static int cmd_help(const struct command *self _unused_, int argc, char **argv)
+{
+	const struct command *c;
+
+	if (argc < 2 || argv[1][0] == '-') {
+		print_commands(stdout);
+		return EXIT_SUCCESS;
+	}
+	c = find(argv[1]);
+	if (!c)
+		return unknown(argv[1]);
+	return run(c, 2, (char *[]){ NULL, (char[]){ "--help" }, NULL });
+}
+
+int command_parse(const struct command *c, int argc, char **argv, const struct option_row *rows,
+		  const char *description, int max_words, int *ret_exit)
+{
+	_cleanup_free_ char *usage = xasprintf("portolan %s %s", c->name, c->words);
+	int at = options_parse(argc, argv, rows, usage, description, ret_exit);
+	_cleanup_free_ char *why = NULL;
+
+	if (at < 0 || argc - at <= max_words)
+		return at;
+	why = xasprintf("unexpected word \"%s\"", argv[at + max_words]);
+	*ret_exit = command_misused(c, why);
+	return -1;
+}
+
+int command_misused(const struct command *c, const char *why)
+{
+	(void)fprintf(stderr, "portolan %s: %s (--help says more)\n", c->name, why);
+	return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *c;
+
+	log_init("portolan");
+	if (argc < 2) {
+		print_commands(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		argv[1] = (char[]){ "help" };
+	if (strcmp(argv[1], "--version") == 0)
+		argv[1] = (char[]){ "version" };
+	c = find(argv[1]);
+	return c ? run(c, argc - 1, argv + 1) : unknown(argv[1]);
+}

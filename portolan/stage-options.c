@@ -1,0 +1,135 @@
+/* Options that the portolan command passes on to stages. The stages check their values; --help of each
+ * says what is here, and a test compares the two. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/cleanup.h"
+#include "portolan/stage-options.h"
+
+struct stage_option {
+	const char *name, *arg; /* no arg: a flag */
+	unsigned stages;
+	const char *help;
+};
+
+static const struct stage_option table[] = {
+	{ "manifests", "PATH", FOR_WATCHER,
+	  "file or directory with objects in YAML or JSON, watched for changes; may be repeated" },
+	{ "listen-address", "ADDRESS", FOR_TRANSLATOR,
+	  "where Envoy listens for clients (default: 0.0.0.0)" },
+	{ "http-port", "PORT", FOR_TRANSLATOR, "for plain HTTP (default: 8080)" },
+	{ "https-port", "PORT", FOR_TRANSLATOR, "for HTTPS (default: 8443)" },
+	{ "ingress-class", "NAME", FOR_TRANSLATOR,
+	  "serve objects of this class; may be repeated (default: portolan)" },
+	{ "enable-external-name", NULL, FOR_TRANSLATOR,
+	  "let Services of type ExternalName be backends" },
+	{ "access-log", "WHERE", FOR_TRANSLATOR,
+	  "Envoy's log of requests: off, stdout, or a path on Envoy's host (default: off)" },
+	{ "xds-address", "ADDRESS:PORT", FOR_XDS_SERVER,
+	  "where Envoys connect (default: 127.0.0.1:8001)" },
+	{ "tls-cert", "FILE", FOR_XDS_SERVER, "certificate of the xDS port" },
+	{ "tls-key", "FILE", FOR_XDS_SERVER, "its private key" },
+	{ "tls-ca", "FILE", FOR_XDS_SERVER, "what Envoys' certificates must be signed by" },
+	{ "insecure", NULL, FOR_XDS_SERVER,
+	  "allow an xDS port without TLS that other machines can reach" },
+	{ "admin-address", "ADDRESS:PORT", FOR_ADMIN,
+	  "where people and Prometheus ask (default: 127.0.0.1:8000)" },
+	{ "watchdog-msec", "MSEC", FOR_SUPERVISOR,
+	  "end a program that was silent for so long, and start it again (default: 30000; 0: never)" },
+	{ "stop-msec", "MSEC", FOR_SUPERVISOR,
+	  "what a program gets between SIGTERM and SIGKILL (default: 5000)" },
+	{ "drain-seconds", "SECONDS", FOR_SUPERVISOR,
+	  "let Envoy drain its connections for at most so long before it is ended (default: 0)" },
+	{ "ready-fd", "FD", FOR_SUPERVISOR,
+	  "write a newline to this descriptor and close it when all programs are ready" },
+	{ "log-level", "LEVEL", FOR_ALL, "debug, info, warning or error (default: info)" },
+	{ "log-format", "FORMAT", FOR_ALL, "text, json or journal" },
+};
+
+_Static_assert(ARRAY_SIZE(table) <= STAGE_OPTIONS_MAX, "room in callers' arrays");
+
+static struct option_list given[ARRAY_SIZE(table)];
+static bool flags[ARRAY_SIZE(table)];
+
+size_t stage_options_rows(unsigned stages, struct option_row *rows)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		const struct stage_option *o = &table[i];
+
+		if (!(o->stages & ~stages))
+			rows[n++] = (struct option_row){
+				.name = o->name,
+				.type = o->arg ? OPTION_LIST : OPTION_FLAG,
+				.target = o->arg ? (void *)&given[i] : (void *)&flags[i],
+				.arg = o->arg,
+				.help = o->help,
+			};
+	}
+	return n;
+}
+
+static size_t find(const char *name)
+{
+	size_t i = 0;
+
+	while (strcmp(table[i].name, name) != 0) {
+		i++;
+		assert(i < ARRAY_SIZE(table));
+	}
+	return i;
+}
+
+const char *stage_option(const char *name)
+{
+	const struct option_list *l = &given[find(name)];
+
+	return l->n ? l->words[l->n - 1] : NULL;
+}
+
+void stage_option_set(const char *name, const char *value)
+{
+	struct option_list *l = &given[find(name)];
+
+	l->words = xreallocarray(l->words, 1, sizeof(*l->words));
+	l->words[0] = value;
+	l->n = 1;
+}
+
+void words_take(struct words *w, char *word)
+{
+	if (w->n + 1 >= w->cap) {
+		w->cap = w->cap ? 2 * w->cap : 16;
+		w->v = xreallocarray(w->v, w->cap, sizeof(*w->v));
+	}
+	w->v[w->n++] = word;
+	w->v[w->n] = NULL;
+}
+
+void words_add(struct words *w, const char *word)
+{
+	words_take(w, xstrdup(word));
+}
+
+void words_done(struct words *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		free(w->v[i]);
+	free(w->v);
+	*w = (struct words){ 0 };
+}
+
+void stage_options_pass(struct words *w, unsigned stage)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		if (!(table[i].stages & stage))
+			continue;
+		if (flags[i])
+			words_take(w, xasprintf("--%s", table[i].name));
+		for (unsigned k = 0; k < given[i].n; k++)
+			words_take(w, xasprintf("--%s=%s", table[i].name, given[i].words[k]));
+	}
+}
