@@ -45,6 +45,7 @@ struct reader {
 	struct graph *graph;
 	struct unit *unit;
 	struct arena *arena;
+	const struct item *blamed; /* was read last */
 	struct cell **reads;
 	size_t n_reads, cap_reads;
 	struct emit *emits;

@@ -131,7 +131,7 @@ void graph_status_publish(struct graph *g, struct cell *notes)
 	for (size_t i = 0; i < n; i++) {
 		if (all[i]->meta_len)
 			verdict = MAX(verdict, item_meta(all[i])[0] - '0');
-		else
+		if (all[i]->key_len)
 			problems[status.n_problems++] = portolan__ipc__problem__unpack(
 				arena_pb(scratch), all[i]->key_len, (const uint8_t *)all[i]->data);
 	}
@@ -155,15 +155,16 @@ void graph_status_publish(struct graph *g, struct cell *notes)
 }
 
 struct item *graph_note_add(struct graph *g, enum object_kind kind, const char *key,
-			    const Portolan__Ipc__Problem *problem)
+			    Portolan__Ipc__Verdict verdict, const Portolan__Ipc__Problem *problem)
 {
+	char text[2] = { verdict ? (char)('0' + verdict) : '\0', '\0' };
 	size_t len = portolan__ipc__problem__get_packed_size(problem);
 	_cleanup_free_ uint8_t *packed = xmalloc(len);
 	_cleanup_(item_unrefp) struct item *note = NULL;
 	struct cell *c = graph_cell(g, SPACE_NOTES, kind, key, strlen(key));
 
 	(void)portolan__ipc__problem__pack(problem, packed);
-	note = item_new(0, (const char *)packed, len, NULL, 0, NULL, 0);
+	note = item_new(0, (const char *)packed, len, text, strlen(text), NULL, 0);
 	cell_entry_add(c, note);
 	graph_touch(g, c);
 	return note;

@@ -340,6 +340,8 @@ void graph_run_unit(struct graph *g, struct unit *u)
 	u->running = true;
 	g->config.units[kind].run(&r, u->cell.key, u->cell.key_len);
 	u->running = false;
+	if (g->config.reading)
+		g->config.reading(g->config.ctx, NULL);
 	g->current = u;
 	reads_replace(g, u, &r);
 	changed = emits_replace(g, u, &r);
@@ -466,11 +468,21 @@ static void index_change(struct graph *g, const struct index_row *row, struct it
 	arena_reset(scratch);
 }
 
+/* An object that is hidden is none. */
+static struct item *visible(const struct graph *g, struct item *object)
+{
+	bool hidden = object && g->config.hidden && g->config.hidden(g->config.ctx, object);
+
+	return hidden ? NULL : object;
+}
+
 void graph_object_changed(struct graph *g, struct item *before, struct item *after)
 {
 	const struct item *i = before ? before : after;
 	struct cell *c = cell_find(g, SPACE_OBJECT, i->kind, i->data, i->key_len);
 
+	before = visible(g, before);
+	after = visible(g, after);
 	if (c)
 		readers_due(g, c);
 	for (size_t k = 0; k < g->config.n_indexes; k++) {

@@ -79,6 +79,10 @@ struct graph_config {
 	struct state *statuses; /* written */
 	/* What is wanted at (kind, key) has changed: an item, borrowed, or NULL for none. */
 	void (*output)(void *ctx, uint32_t kind, const char *key, size_t key_len, struct item *wanted);
+	/* An object is read by a unit from now on; NULL: none is. May be NULL. */
+	void (*reading)(void *ctx, const struct item *object);
+	/* Objects that are to be treated as if they were not there; may not change. May be NULL. */
+	bool (*hidden)(void *ctx, const struct item *object);
 	void *ctx;
 };
 
@@ -112,9 +116,10 @@ void graph_provenance(struct graph *g, uint32_t kind, const char *key, size_t ke
 const struct item *const *graph_parts(struct graph *g, enum resource_kind kind, const char *name,
 				      size_t *ret_n);
 
-/* Something that is not a unit's has to be said of an object. The result is for graph_note_remove(). */
+/* Something that is not a unit's has to be said of an object. A note's verdict counts like a unit's:
+ * ACCEPTED says nothing. The result is for graph_note_remove(). */
 struct item *graph_note_add(struct graph *g, enum object_kind kind, const char *key,
-			    const Portolan__Ipc__Problem *problem);
+			    Portolan__Ipc__Verdict verdict, const Portolan__Ipc__Problem *problem);
 void graph_note_remove(struct graph *g, enum object_kind kind, const char *key, struct item *note);
 /* Writes the statuses of objects of which something has been said since graph_run(). */
 void graph_publish(struct graph *g);
@@ -127,6 +132,8 @@ struct arena *reader_arena(const struct reader *r);
 
 /* The object's item, or NULL; key is "namespace/name". */
 const struct item *read_object(struct reader *r, enum object_kind kind, const char *key);
+/* What the unit does next is for this object: if it crashes, this is to blame. */
+void reader_blame(struct reader *r, enum object_kind kind, const char *key);
 /* The object itself, unpacked into the arena, or NULL; the type is its kind's schema. */
 void *read_message(struct reader *r, enum object_kind kind, const char *key);
 /* Items of an index, sorted by key. */

@@ -32,6 +32,8 @@ libtranslator_a_SOURCES = \
 	translator/ingress-path.h \
 	translator/offline.c \
 	translator/pages.c \
+	translator/poison.c \
+	translator/poison.h \
 	translator/provenance.c \
 	translator/quarantine-hold.c \
 	translator/quarantine-subject.c \

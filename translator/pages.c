@@ -178,6 +178,8 @@ static void on_metrics(void *ctx, struct strbuf *b)
 	metric(b, "units_run_total", "counter", "Units of translation run.", c->units_run);
 	metric(b, "units_unchanged_total", "counter", "Units run whose output was as before.",
 	       c->units_unchanged);
+	metric(b, "set_aside", "gauge", "Objects set aside since they crashed the translator.",
+	       t->set_aside.n);
 	metric(b, "rejects_total", "counter", "Changes that Envoy refused.",
 	       quarantine_counters(t->quarantine)->rejects);
 	metric(b, "held", "gauge", "Resources and parts of them held back since Envoy refused them.",

@@ -118,6 +118,8 @@ static void note_object(void *ctx, enum object_kind kind, const char *key)
 void hold_explain(struct quarantine *q, const struct subject *s, struct hold *h)
 {
 	Portolan__Ipc__Problem p = PORTOLAN__IPC__PROBLEM__INIT;
+	Portolan__Ipc__Verdict verdict = h->good ? PORTOLAN__IPC__VERDICT__VERDICT_PARTIAL :
+						   PORTOLAN__IPC__VERDICT__VERDICT_REJECTED;
 	_cleanup_free_ char *text = NULL;
 
 	text = xasprintf("Envoy refuses what this object makes of %s: %s. %s until it changes", s->key + 1,
@@ -130,7 +132,7 @@ void hold_explain(struct quarantine *q, const struct subject *s, struct hold *h)
 	for (uint32_t i = 0; i < h->notes.n; i++) {
 		struct note *n = vec_at(&h->notes, i);
 
-		n->item = item_ref(graph_note_add(q->graph, n->kind, n->key, &p));
+		n->item = item_ref(graph_note_add(q->graph, n->kind, n->key, verdict, &p));
 	}
 }
 

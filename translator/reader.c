@@ -28,12 +28,40 @@ static void record(struct reader *r, struct cell *c)
 	r->reads[r->n_reads++] = c;
 }
 
+static void blame(struct reader *r, const struct item *object)
+{
+	r->blamed = object;
+	if (r->graph->config.reading)
+		r->graph->config.reading(r->graph->config.ctx, object);
+}
+
+/* The object, unless it is hidden. */
+static const struct item *find_object(const struct graph *g, enum object_kind kind, const char *key,
+				      size_t len)
+{
+	const struct item *i = state_get(g->config.objects, kind, key, len);
+	bool hidden = i && g->config.hidden && g->config.hidden(g->config.ctx, i);
+
+	return hidden ? NULL : i;
+}
+
 const struct item *read_object(struct reader *r, enum object_kind kind, const char *key)
 {
 	size_t len = strlen(key);
+	const struct item *i = find_object(r->graph, kind, key, len);
 
 	record(r, graph_cell(r->graph, SPACE_OBJECT, kind, key, len));
-	return state_get(r->graph->config.objects, kind, key, len);
+	if (i)
+		blame(r, i);
+	return i;
+}
+
+void reader_blame(struct reader *r, enum object_kind kind, const char *key)
+{
+	const struct item *i = find_object(r->graph, kind, key, strlen(key));
+
+	if (i)
+		blame(r, i);
 }
 
 void *read_message(struct reader *r, enum object_kind kind, const char *key)
@@ -59,7 +87,13 @@ static const struct item *const *read_entries(struct reader *r, struct cell *c, 
 const struct item *const *read_index(struct reader *r, enum index_kind index, const char *key,
 				     size_t *ret_n)
 {
-	return read_entries(r, graph_cell(r->graph, SPACE_INDEX, index, key, strlen(key)), ret_n);
+	struct cell *c = graph_cell(r->graph, SPACE_INDEX, index, key, strlen(key));
+	const struct item *const *all = read_entries(r, c, ret_n);
+
+	/* Of several the last: if that is innocent, another is found at the next crash. */
+	if (*ret_n)
+		blame(r, all[*ret_n - 1]);
+	return all;
 }
 
 const struct item *const *read_facts(struct reader *r, enum fact_kind fact, const char *key,
@@ -75,8 +109,10 @@ const struct item *read_unit(struct reader *r, enum unit_kind kind, const char *
 	assert(kind < r->unit->cell.kind);
 	u = graph_unit(r->graph, kind, key, key_len);
 	record(r, &u->cell);
-	if (u->due)
+	if (u->due) {
 		graph_run_unit(r->graph, u);
+		blame(r, r->blamed);
+	}
 	return u->result;
 }
 

@@ -54,11 +54,72 @@ static int settings_read(const struct translator_options *o)
 	return 0;
 }
 
+static void on_reading(void *ctx, const struct item *object)
+{
+	struct translator *t = ctx;
+
+	poison_reading(t->poison, object);
+}
+
+static bool is_hidden(void *ctx, const struct item *object)
+{
+	struct translator *t = ctx;
+
+	return poison_is(t->poison, object);
+}
+
+/* An object that crashed the translator is not read, but its status says so. */
+struct aside {
+	struct item *object;
+	struct item *note;
+};
+
+static void set_aside(struct translator *t, struct item *object)
+{
+	Portolan__Ipc__Problem p = PORTOLAN__IPC__PROBLEM__INIT;
+	struct aside *a = xnew(struct aside, 1);
+
+	p.has_severity = 1;
+	p.severity = PORTOLAN__IPC__SEVERITY__SEVERITY_ERROR;
+	p.reason = (char *)"SetAside";
+	p.message = (char *)"the translator died twice while it was reading this object, so it is set aside "
+			    "until it changes; please report it, with the object";
+	a->object = item_ref(object);
+	a->note = item_ref(graph_note_add(t->graph, (enum object_kind)object->kind, item_key(object),
+					  PORTOLAN__IPC__VERDICT__VERDICT_REJECTED, &p));
+	vec_add(&t->set_aside, a);
+}
+
+static void aside_free(struct aside *a)
+{
+	item_unref(a->object);
+	item_unref(a->note);
+	free(a);
+}
+
+static void take_back(struct translator *t, const struct item *object)
+{
+	for (uint32_t i = 0; i < t->set_aside.n; i++) {
+		struct aside *a = vec_at(&t->set_aside, i);
+
+		if (a->object != object)
+			continue;
+		graph_note_remove(t->graph, (enum object_kind)object->kind, item_key(object), a->note);
+		vec_take_out(&t->set_aside, i);
+		aside_free(a);
+		return;
+	}
+}
+
 static void on_object(void *ctx, struct item *before, struct item *after)
 {
 	struct translator *t = ctx;
 
+	if (before && is_hidden(t, before))
+		take_back(t, before);
 	graph_object_changed(t->graph, before, after);
+	if (after && is_hidden(t, after))
+		set_aside(t, after);
 }
 
 static void commit(struct translator *t)
@@ -133,6 +194,8 @@ int translator_new(struct translator **ret)
 				       .n_indexes = units_n_indexes,
 				       .settings = &settings,
 				       .output = on_output,
+				       .reading = on_reading,
+				       .hidden = is_hidden,
 				       .ctx = t };
 	int r;
 
@@ -170,6 +233,11 @@ void translator_free(struct translator *t)
 		state_unobserve(t->reports, &t->on_reports);
 	if (t->patience)
 		event_free(t->patience);
+	while (t->set_aside.n) {
+		aside_free(vec_at(&t->set_aside, t->set_aside.n - 1));
+		vec_take_out(&t->set_aside, t->set_aside.n - 1);
+	}
+	poison_close(t->poison);
 	quarantine_free(t->quarantine);
 	graph_free(t->graph);
 	state_free(t->reports);
@@ -241,11 +309,17 @@ static int open_links(struct daemon *d, struct translator *t)
 int translator_start(struct daemon *d)
 {
 	_cleanup_(translator_freep) struct translator *t = NULL;
+	_cleanup_free_ char *poison = NULL;
 	int r;
 
 	r = translator_new(&t);
 	if (r < 0)
 		return r;
+	poison = daemon_path(d, "translator.poison");
+	r = poison_open(poison, &t->poison);
+	if (r < 0)
+		log_warning_errno(r, "cannot use %s: %m; an object that crashes the translator will not be "
+				     "set aside", poison);
 	t->patience = event_loop_timer(d->loop, on_patience_ended, t);
 	t->patience_ended = false;
 	r = open_links(d, t);

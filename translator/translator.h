@@ -5,7 +5,9 @@
 #include "common/link.h"
 #include "common/options.h"
 #include "common/state.h"
+#include "translator/cell.h"
 #include "translator/graph.h"
+#include "translator/poison.h"
 #include "translator/quarantine.h"
 #include "translator/settings.h"
 
@@ -18,6 +20,8 @@ struct translator {
 	struct state_observer on_reports;
 	struct graph *graph;
 	struct quarantine *quarantine;
+	struct poison *poison;	   /* NULL offline */
+	struct vec set_aside;	   /* struct aside: objects that are, and what was said of it */
 	struct event *patience; /* for xds-server's reports before the first commit */
 	bool patience_ended;
 	char *objects_path; /* of the links' sockets */

@@ -32,6 +32,7 @@ static HostRoutes **read_wishes(struct reader *r, const char *host, size_t *ret_
 	for (size_t i = 0; i < *ret_n; i++) {
 		all[i] = portolan__model__host_routes__unpack(arena_pb(reader_arena(r)),
 							      facts[i]->value_len, item_value(facts[i]));
+		reader_blame(r, (enum object_kind)all[i]->object_kind, all[i]->object_key);
 		*ret_routes += all[i]->n_routes;
 	}
 	return all;

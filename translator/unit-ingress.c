@@ -1,5 +1,6 @@
 /* One Ingress: what it wants of which host, with its upstreams resolved, as a fact for each host. Says
  * in the Ingress's status what of it cannot be served. Runs in the translator. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "translator/certificate.h"
@@ -359,6 +360,10 @@ void unit_ingress(struct reader *r, const char *key, size_t key_len _unused_)
 
 	if (!ingress || !ingress->metadata)
 		return;
+#ifdef FAULT_INJECTION
+	if (annotation_is(ingress, "portolan.io/fault", "crash"))
+		abort();
+#endif
 	if (!ingress_class_is_ours(r, ingress, &why)) {
 		emit_problem(r, OBJECT_INGRESS, key, PORTOLAN__IPC__SEVERITY__SEVERITY_INFO, "OtherClass",
 			     "spec.ingressClassName", "%s", why);

@@ -409,3 +409,42 @@ TEST(a_settings_change_runs_everything_and_changes_nothing_that_does_not_depend_
 	CHECK_EQ(state_generation(t->resources), generation);
 	CHECK_EQ(graph_counters(t->graph)->units_unchanged > 10, 1);
 }
+
+TEST(an_object_that_was_being_read_at_two_deaths_is_set_aside_until_it_changes)
+{
+	char path[] = "/tmp/portolan-poison-XXXXXX";
+	struct rule rule = { "a.example.com", "/", "Prefix", "s", 80 };
+	struct rule other = { "b.example.com", "/", "Prefix", "s", 80 };
+	const char *reason;
+
+	CHECK(mkdtemp(path) != NULL);
+	for (int life = 0; life < 3; life++) {
+		_cleanup_free_ char *file = xasprintf("%s/poison", path);
+		_cleanup_(translator_freep) struct translator *t = start();
+
+		CHECK(poison_open(file, &t->poison) == 0);
+		put_service(t, "s", 80, "http");
+		put_ingress(t, "bad", &rule, 1, NULL, 0);
+		put_ingress(t, "good", &other, 1, NULL, 0);
+		commit(t);
+		CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/good", NULL), PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
+		if (life < 2) {
+			CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/bad", NULL),
+				 PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
+			/* It dies: the file is not closed. */
+			poison_reading(t->poison, state_get(t->objects, OBJECT_INGRESS, "ns/bad", 6));
+			t->poison = NULL;
+			continue;
+		}
+		CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/bad", &reason), PORTOLAN__IPC__VERDICT__VERDICT_REJECTED);
+		CHECK_STR(reason, "SetAside");
+		CHECK_EQ(graph_counters(t->graph)->units[UNIT_HOST], 1);
+		rule.path = "/changed";
+		put_ingress(t, "bad", &rule, 1, NULL, 0);
+		commit(t);
+		CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/bad", NULL), PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
+		CHECK_EQ(graph_counters(t->graph)->units[UNIT_HOST], 2);
+		(void)unlink(file);
+	}
+	(void)rmdir(path);
+}
