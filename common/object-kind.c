@@ -7,6 +7,7 @@
 #include "k8s/core.pb-c.h"
 #include "k8s/discovery.pb-c.h"
 #include "k8s/networking.pb-c.h"
+#include "k8s/projectcontour.pb-c.h"
 
 static const struct object_kind_row rows[OBJECT_KIND_MAX_] = {
 	[OBJECT_INGRESS] = { "Ingress", "networking.k8s.io", "v1", "ingresses", true,
@@ -19,6 +20,13 @@ static const struct object_kind_row rows[OBJECT_KIND_MAX_] = {
 	[OBJECT_SECRET] = { "Secret", "", "v1", "secrets", true, &k8s__secret__descriptor },
 	[OBJECT_NAMESPACE] = { "Namespace", "", "v1", "namespaces", false, &k8s__namespace__descriptor },
 	[OBJECT_CONFIG_MAP] = { "ConfigMap", "", "v1", "configmaps", true, &k8s__config_map__descriptor },
+	[OBJECT_HTTP_PROXY] = { "HTTPProxy", "projectcontour.io", "v1", "httpproxies", true,
+				&k8s__httpproxy__descriptor },
+	[OBJECT_TLS_CERTIFICATE_DELEGATION] = { "TLSCertificateDelegation", "projectcontour.io", "v1",
+						"tlscertificatedelegations", true,
+						&k8s__tlscertificate_delegation__descriptor },
+	[OBJECT_EXTENSION_SERVICE] = { "ExtensionService", "projectcontour.io", "v1alpha1",
+				       "extensionservices", true, &k8s__extension_service__descriptor },
 };
 
 /* kubectl's short names. */
@@ -30,6 +38,8 @@ static const struct {
 	{ "svc", OBJECT_SERVICE },
 	{ "ns", OBJECT_NAMESPACE },
 	{ "cm", OBJECT_CONFIG_MAP },
+	{ "proxy", OBJECT_HTTP_PROXY },
+	{ "tlscerts", OBJECT_TLS_CERTIFICATE_DELEGATION },
 };
 
 const struct object_kind_row *object_kind(unsigned kind)

@@ -7,7 +7,8 @@ k8s_protos = \
 	proto/k8s/core.proto \
 	proto/k8s/discovery.proto \
 	proto/k8s/meta.proto \
-	proto/k8s/networking.proto
+	proto/k8s/networking.proto \
+	proto/k8s/projectcontour.proto
 
 envoy_protos = \
 	proto/envoy/config/accesslog/v3/accesslog.proto \
