@@ -18,3 +18,9 @@ fuzzers += tests/fuzz/fuzz-frame
 tests_fuzz_fuzz_frame_SOURCES = tests/fuzz/fuzz-frame.c tests/fuzz/fuzz.h $(fuzz_main)
 tests_fuzz_fuzz_frame_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_frame_LDADD = $(COMMON_LIBS)
+
+fuzzers += tests/fuzz/fuzz-watch
+tests_fuzz_fuzz_watch_SOURCES = tests/fuzz/fuzz-watch.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_watch_CFLAGS = $(AM_CFLAGS) $(JSON_C_CFLAGS)
+tests_fuzz_fuzz_watch_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_watch_LDADD = $(WATCHER_LIBS)
