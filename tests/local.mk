@@ -74,3 +74,19 @@ tests_unit_test_quarantine_SOURCES = tests/unit/test-quarantine.c
 tests_unit_test_quarantine_LDADD = $(TRANSLATOR_LIBS)
 # A real Kubernetes API server, and what tests of all folders share with pytest.
 EXTRA_DIST += tests/conftest.py tests/kube
+
+check_PROGRAMS += tests/unit/test-body-reader
+TESTS += tests/unit/test-body-reader
+tests_unit_test_body_reader_SOURCES = tests/unit/test-body-reader.c
+tests_unit_test_body_reader_LDADD = $(WATCHER_LIBS)
+
+check_PROGRAMS += tests/unit/test-kubeconfig
+TESTS += tests/unit/test-kubeconfig
+tests_unit_test_kubeconfig_SOURCES = tests/unit/test-kubeconfig.c
+tests_unit_test_kubeconfig_LDADD = $(WATCHER_LIBS)
+
+check_PROGRAMS += tests/unit/test-reflector
+TESTS += tests/unit/test-reflector
+tests_unit_test_reflector_SOURCES = tests/unit/test-reflector.c
+tests_unit_test_reflector_CFLAGS = $(AM_CFLAGS) $(JSON_C_CFLAGS)
+tests_unit_test_reflector_LDADD = $(WATCHER_LIBS)

@@ -29,21 +29,59 @@ static void add_source(struct watcher *w, struct source *s)
 	w->sources[w->n_sources++] = s;
 }
 
-static int open_sources(struct watcher *w)
+static int open_manifests(struct watcher *w)
 {
 	struct manifests_config manifests = { .paths = watcher_options.manifests.words,
 					      .n_paths = watcher_options.manifests.n };
 	struct source *s;
 	int r;
 
-	if (!manifests.n_paths)
-		return log_error_errno(-EINVAL, "nothing to watch: say where the objects are with "
-						"--manifests PATH");
 	r = manifests_new(w->daemon->loop, w->store, &manifests, &s);
-	if (r < 0)
-		return r;
-	add_source(w, s);
-	return 0;
+	if (r >= 0)
+		add_source(w, s);
+	return r;
+}
+
+static int open_kube(struct watcher *w)
+{
+	struct source *s;
+	int r;
+
+	r = kube_source_new(w->daemon->loop, w->store, &watcher_options.kube, &s);
+	if (r >= 0)
+		add_source(w, s);
+	return r;
+}
+
+/* Asked for, or there and nothing else is asked for. */
+static bool wants_kube(void)
+{
+	struct kube_source_config *kube = &watcher_options.kube;
+	const char *list = getenv("KUBECONFIG"), *host = getenv("KUBERNETES_SERVICE_HOST");
+
+	if (kube->kubeconfig || kube->context || kube->in_cluster)
+		return true;
+	if (watcher_options.manifests.n)
+		return false;
+	if (list && *list)
+		return true;
+	kube->in_cluster = host && *host;
+	return kube->in_cluster;
+}
+
+static int open_sources(struct watcher *w)
+{
+	bool kube = wants_kube();
+	int r = 0;
+
+	if (!kube && !watcher_options.manifests.n)
+		return log_error_errno(-EINVAL, "nothing to watch: say where the objects are with "
+						"--manifests PATH, --kubeconfig FILE or --in-cluster");
+	if (watcher_options.manifests.n)
+		r = open_manifests(w);
+	if (r >= 0 && kube)
+		r = open_kube(w);
+	return r;
 }
 
 /* ---- statuses ---- */

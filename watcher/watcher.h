@@ -3,9 +3,11 @@
 #pragma once
 
 #include "common/daemon.h"
+#include "watcher/kube-source.h"
 
 struct watcher_options {
 	struct option_list manifests;
+	struct kube_source_config kube;
 	bool once;
 	const char *write_stream;
 };

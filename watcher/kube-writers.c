@@ -1,0 +1,191 @@
+/* Puts leader election and the two writers together. Used by the watcher's Kubernetes source. */
+#include <errno.h>
+#include <event2/util.h>
+#include <string.h>
+
+#include "common/alloc.h"
+#include "common/log.h"
+
+#include "watcher/event-writer.h"
+#include "watcher/kube-writers.h"
+#include "watcher/lease.h"
+#include "watcher/publish-address.h"
+#include "watcher/status-writer.h"
+
+/* Reading goes on beside this on the same connection; the API server limits us by itself, too. */
+#define WRITES_PER_SECOND 200
+#define WRITES_IN_FLIGHT 8
+#define EVENTS_PER_SECOND 10
+#define EVENTS_QUEUED 1000
+
+struct kube_writers {
+	struct lease *lease; /* NULL: we are the only one */
+	bool leader;
+	struct publish_address *address;
+	struct status_writer *statuses;
+	struct event_writer *events;
+	struct state *all; /* every status, for the day when we become leader */
+};
+
+bool kube_writers_leader(const struct kube_writers *w)
+{
+	return w->leader;
+}
+
+bool kube_writers_wants(unsigned kind)
+{
+	return status_writer_wants(kind);
+}
+
+void kube_writers_object(struct kube_writers *w, const struct kube_object *object)
+{
+	status_writer_object(w->statuses, object);
+}
+
+void kube_writers_status(struct kube_writers *w, const struct item *before, const struct item *after)
+{
+	const struct item *i = after ? after : before;
+	struct item *mutable = (struct item *)(uintptr_t)after;
+
+	status_writer_set(w->statuses, i->kind, item_key(i), i->key_len, mutable);
+	event_writer_status(w->events, before, after);
+	if (mutable)
+		(void)state_put(w->all, item_ref(mutable));
+	else
+		(void)state_remove(w->all, i->kind, item_key(i), i->key_len);
+}
+
+static void on_leader(void *ctx, bool leader)
+{
+	struct kube_writers *w = ctx;
+	struct item *i;
+	size_t pos = 0;
+
+	w->leader = leader;
+	status_writer_leader(w->statuses, leader);
+	event_writer_leader(w->events, leader);
+	while (leader && (i = state_next(w->all, &pos)))
+		event_writer_status(w->events, NULL, i);
+}
+
+static void on_address(void *ctx)
+{
+	struct kube_writers *w = ctx;
+
+	status_writer_address(w->statuses);
+}
+
+static char *make_identity(void)
+{
+	char host[256] = "portolan";
+	unsigned char random[8];
+	unsigned long long id;
+
+	(void)gethostname(host, sizeof(host) - 1);
+	evutil_secure_rng_get_bytes(random, sizeof(random));
+	memcpy(&id, random, sizeof(id));
+	return xasprintf("%s_%016llx", host, id);
+}
+
+static const char *lease_namespace(const struct kube_source_config *config,
+				   const struct kube_access *access)
+{
+	const char *pod = getenv("POD_NAMESPACE");
+
+	if (config->lease_namespace)
+		return config->lease_namespace;
+	return pod && *pod ? pod : access->namespace;
+}
+
+static int open_address(struct kube_writers *w, struct event_loop *loop, struct http *http,
+			const struct kube_source_config *config)
+{
+	if (config->publish_address && config->publish_service) {
+		log_error("--publish-address and --publish-service: give one of them");
+		return -EINVAL;
+	}
+	if (!config->publish_address && !config->publish_service)
+		return 0;
+	return publish_address_new(loop, http, config->publish_address, config->publish_service,
+				   on_address, w, &w->address);
+}
+
+int kube_writers_new(struct event_loop *loop, struct http *http, const struct kube_access *access,
+		     struct kube_objects *objects, const struct kube_source_config *config,
+		     struct kube_writers **ret)
+{
+	struct kube_writers *w = xnew(struct kube_writers, 1);
+	_cleanup_free_ char *identity = make_identity();
+	struct status_writer_config statuses = { .loop = loop,
+						 .http = http,
+						 .objects = objects,
+						 .writes_per_second = WRITES_PER_SECOND,
+						 .in_flight_max = WRITES_IN_FLIGHT };
+	struct event_writer_config events = { .loop = loop,
+					      .http = http,
+					      .objects = objects,
+					      .identity = identity,
+					      .events_per_second = EVENTS_PER_SECOND,
+					      .queue_max = EVENTS_QUEUED };
+	struct lease_config lease = { .loop = loop,
+				      .http = http,
+				      .namespace = lease_namespace(config, access),
+				      .name = config->lease_name ? config->lease_name : "portolan",
+				      .identity = identity,
+				      .changed = on_leader,
+				      .ctx = w };
+	int r;
+
+	w->all = state_new();
+	r = open_address(w, loop, http, config);
+	if (r < 0) {
+		kube_writers_free(w);
+		return r;
+	}
+	statuses.address = w->address;
+	w->statuses = status_writer_new(&statuses);
+	w->events = event_writer_new(&events);
+	if (config->no_leader_election)
+		on_leader(w, true);
+	else
+		w->lease = lease_new(&lease);
+	*ret = w;
+	return 0;
+}
+
+void kube_writers_free(struct kube_writers *w)
+{
+	if (!w)
+		return;
+	lease_free(w->lease);
+	status_writer_free(w->statuses);
+	event_writer_free(w->events);
+	publish_address_free(w->address);
+	state_free(w->all);
+	free(w);
+}
+
+void kube_writers_metrics(const struct kube_writers *w, struct strbuf *out)
+{
+	const struct status_writer_counters *s = status_writer_counters(w->statuses);
+	const struct event_writer_counters *e = event_writer_counters(w->events);
+	const struct {
+		const char *name, *type;
+		uint64_t value;
+	} rows[] = {
+		{ "leader", "gauge", w->leader },
+		{ "status_writes_total", "counter", s->written },
+		{ "status_unchanged_total", "counter", s->unchanged },
+		{ "status_conflicts_total", "counter", s->conflicts },
+		{ "status_failures_total", "counter", s->failures },
+		{ "status_waiting", "gauge", s->waiting },
+		{ "event_writes_total", "counter", e->written },
+		{ "event_repeats_total", "counter", e->repeated },
+		{ "event_drops_total", "counter", e->dropped },
+		{ "event_failures_total", "counter", e->failures },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		strbuf_printf(out, "# TYPE portolan_kube_%s %s\nportolan_kube_%s %llu\n", rows[i].name,
+			      rows[i].type, rows[i].name, (unsigned long long)rows[i].value);
+}
