@@ -85,7 +85,7 @@ TEST(cluster_settings_and_embedded_certificates_are_read)
 	_cleanup_free_ char *path =
 		put("tls", "current-context: c\n"
 			   "contexts: [{name: c, context: {cluster: k, user: u}}]\n"
-			   "clusters: [{name: k, cluster: {server: https://10.0.0.1, "
+			   "clusters: [{name: k, cluster: {server: https://kube.example, "
 			   "certificate-authority-data: UEVN, tls-server-name: kubernetes, "
 			   "proxy-url: 'http://proxy:3128', insecure-skip-tls-verify: true}}]\n"
 			   "users: [{name: u, user: {client-certificate-data: Q0VSVA==, "
