@@ -278,7 +278,9 @@ static void land_entry(struct stream *s, struct subscription *sub, const struct 
 	}
 	if (!e)
 		return;
-	e->flags &= ~(uint32_t)(ENTRY_IN_FLIGHT | ENTRY_ALONE);
+	/* What was removed can be on its way again already. */
+	if (fe->what == FLIGHT_PUT)
+		e->flags &= ~(uint32_t)(ENTRY_IN_FLIGHT | ENTRY_ALONE);
 	if (split)
 		e->flags |= ENTRY_ALONE | ENTRY_FORCE;
 	stream_consider(s, sub, e, fe->resource, split ? fe->floor : f->turn + 1);
@@ -625,6 +627,7 @@ void stream_timer(struct stream *s)
 		return;
 	}
 	s->gated_since = 0;
+	s->patience_over = true;
 	s->c.stats->gate_timeouts++;
 	for (unsigned k = 0; k < RESOURCE_KIND_MAX_; k++)
 		if (s->subs[k])
