@@ -25,6 +25,7 @@ struct held {
 
 struct reply {
 	unsigned type;
+	unsigned clusters; /* that it accepts */
 	char nonce[24];
 	bool refuse;
 };
@@ -47,6 +48,7 @@ static struct {
 	unsigned n_replies;
 	struct held client[TYPES][CLUSTERS];
 	unsigned lacks_endpoints; /* clusters since which no endpoints came */
+	unsigned usable;          /* clusters that it has accepted */
 	bool asked[CLUSTERS];     /* for endpoints */
 } t;
 
@@ -299,6 +301,10 @@ static void connect_client(void)
 	for (unsigned i = 0; i < CLUSTERS; i++)
 		if (t.lacks_endpoints & 1u << i)
 			t.client[1][i].version[0] = '\0';
+	/* What it claims to have it has accepted. */
+	for (unsigned i = 0; i < CLUSTERS; i++)
+		if (t.client[0][i].version[0])
+			t.usable |= 1u << i;
 	for (unsigned i = 0; i < ROUTES; i++) {
 		name_of(2, i, names[i]);
 		all[i] = names[i];
@@ -326,7 +332,7 @@ static void check_held(void)
 	for (unsigned r = 0; r < ROUTES; r++)
 		for (unsigned i = 0; i < CLUSTERS; i++)
 			if (t.client[2][r].version[0] && t.client[2][r].uses & 1u << i)
-				MUST(t.client[0][i].version[0]);
+				MUST(t.usable & 1u << i);
 }
 
 static void apply(unsigned type, const Envoy__Service__Discovery__V3__DeltaDiscoveryResponse *m)
@@ -346,6 +352,8 @@ static void apply(unsigned type, const Envoy__Service__Discovery__V3__DeltaDisco
 		unsigned i = index_of(m->removed_resources[k]);
 
 		t.client[type][i].version[0] = '\0';
+		if (type == 0)
+			t.usable &= ~(1u << i);
 		if (type < 2)
 			t.lacks_endpoints &= ~(1u << i);
 	}
@@ -372,6 +380,9 @@ static void hear(void)
 		r->type++;
 	(void)snprintf(r->nonce, sizeof(r->nonce), "%s", m->nonce);
 	r->refuse = m->n_resources && pick(100) < t.refusals;
+	r->clusters = 0;
+	for (size_t i = 0; i < m->n_resources && r->type == 0 && !r->refuse; i++)
+		r->clusters |= 1u << index_of(m->resources[i]->name);
 	t.n_replies++;
 	if (!r->refuse)
 		apply(r->type, m);
@@ -384,6 +395,7 @@ static void reply(void)
 	struct reply r = t.replies[0];
 
 	memmove(t.replies, t.replies + 1, --t.n_replies * sizeof(*t.replies));
+	t.usable |= r.clusters;
 	request_delta(r.type, r.nonce, r.refuse, NULL, 0, NULL, 0, false);
 }
 
