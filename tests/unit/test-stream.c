@@ -685,7 +685,7 @@ TEST(very_many_changes_at_once_go_together)
 {
 	struct client *c;
 	struct said *s;
-	char name[8];
+	char name[16];
 
 	three_clusters();
 	c = client_new(true, 0);
@@ -782,7 +782,7 @@ TEST(a_client_that_does_not_read_costs_one_message)
 	EXPECT(c, "EDS +eds/a=1 +eds/b=1");
 	c->hold = true;
 	for (int i = 0; i < 10; i++) {
-		char version[8];
+		char version[16];
 
 		(void)snprintf(version, sizeof(version), "v%d", i);
 		put(EDS, "eds/a", version);
@@ -973,6 +973,27 @@ TEST(a_route_waits_for_its_cluster_and_the_old_cluster_goes_last)
 	EXPECT(c, "EDS -eds/a");
 	EXPECT_NOTHING(c);
 	CHECK_EQ(c->stream->info.acked_source, source);
+	world_free();
+}
+
+TEST(a_route_waits_for_the_first_endpoints_of_its_cluster_too)
+{
+	struct client *c = settled();
+	struct said *cluster, *endpoints;
+
+	put(CDS, "d", "1");
+	put(EDS, "eds/d", "1");
+	put(RDS, "r", "2");
+	commit();
+	cluster = HEAR(c, "CDS +d=1");
+	subscribe(c, EDS, "+eds/d");
+	endpoints = HEAR(c, "EDS +eds/d=1");
+	answer(c, cluster, NULL);
+	EXPECT_NOTHING(c);
+	answer(c, endpoints, NULL);
+	EXPECT(c, "RDS +r=2");
+	said_free(cluster);
+	said_free(endpoints);
 	world_free();
 }
 
