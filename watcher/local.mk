@@ -6,8 +6,14 @@ libwatcher_a_SOURCES = \
 	watcher/body-reader.h \
 	watcher/certificate-error.c \
 	watcher/certificate-error.h \
+	watcher/claim.c \
+	watcher/claim.h \
 	watcher/credentials.c \
 	watcher/credentials.h \
+	watcher/debug-page.c \
+	watcher/debug-page.h \
+	watcher/dir-watch.c \
+	watcher/dir-watch.h \
 	watcher/event-writer.c \
 	watcher/event-writer.h \
 	watcher/http.c \
@@ -24,18 +30,26 @@ libwatcher_a_SOURCES = \
 	watcher/kubeconfig.h \
 	watcher/lease.c \
 	watcher/lease.h \
+	watcher/manifest-file.c \
+	watcher/manifest-file.h \
+	watcher/manifest-tree.c \
+	watcher/manifest-tree.h \
+	watcher/manifests.c \
 	watcher/manifests.h \
 	watcher/publish-address.c \
 	watcher/publish-address.h \
 	watcher/reflector.c \
 	watcher/reflector.h \
 	watcher/source.h \
+	watcher/status-log.c \
+	watcher/status-log.h \
 	watcher/status-render.c \
 	watcher/status-render.h \
 	watcher/status-writer.c \
 	watcher/status-writer.h \
 	watcher/store.c \
 	watcher/store.h \
+	watcher/watcher-once.c \
 	watcher/watcher.c \
 	watcher/watcher.h
 
@@ -43,4 +57,7 @@ libwatcher_a_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(JSON_C_CFLAGS) $(YAML_CFLAGS
 
 WATCHER_LIBS = libwatcher.a $(DECODE_LIBS) $(COMMON_LIBS) \
 	$(CURL_LIBS) $(YAML_LIBS) $(CRYPTO_LIBS) $(XXHASH_LIBS)
-EXTRA_DIST += watcher/main.c
+
+pkglibexec_PROGRAMS += portolan-watcher
+portolan_watcher_SOURCES = watcher/main.c
+portolan_watcher_LDADD = $(WATCHER_LIBS)

@@ -25,6 +25,9 @@ struct source_ops {
 	void (*metrics)(const struct source *s, struct strbuf *out);
 	/* Members of a JSON object, without braces. */
 	void (*debug)(const struct source *s, struct strbuf *out);
+	/* Takes in, before it returns, what has changed by now at the place that it watches, and
+	 * commits it. For tests and scripts: "does it hold what I wrote?" */
+	void (*sync)(struct source *s);
 	/* SIGHUP: read configuration and credentials again. */
 	void (*reload)(struct source *s);
 	/* The translator's status of an object changed: before is NULL for a new one, after for one

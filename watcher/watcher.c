@@ -3,10 +3,13 @@
 
 #include "common/alloc.h"
 #include "common/clock.h"
+#include "common/control-wait.h"
 #include "common/link.h"
 #include "common/log.h"
 #include "common/object-kind.h"
+#include "watcher/debug-page.h"
 #include "watcher/manifests.h"
+#include "watcher/status-log.h"
 #include "watcher/store.h"
 #include "watcher/watcher.h"
 
@@ -17,6 +20,8 @@ struct watcher {
 	struct state_observer on_objects, on_statuses;
 	struct link *link;
 	char *socket_path;
+	struct control_wait *wait;
+	struct status_log status_log;
 	struct source *sources[STORE_SOURCES_MAX];
 	size_t n_sources;
 	int64_t began;
@@ -90,6 +95,7 @@ static void on_status(void *ctx, struct item *before, struct item *after)
 {
 	struct watcher *w = ctx;
 
+	status_log_change(&w->status_log, store_objects(w->store), before, after);
 	for (size_t i = 0; i < w->n_sources; i++)
 		if (w->sources[i]->ops->status)
 			w->sources[i]->ops->status(w->sources[i], before, after);
@@ -170,6 +176,34 @@ static int on_debug_status(void *ctx, const char *query _unused_, struct strbuf 
 	return 200;
 }
 
+static int on_debug_objects(void *ctx, const char *query, struct strbuf *out)
+{
+	struct watcher *w = ctx;
+
+	debug_page_objects(w->store, query, out);
+	return 200;
+}
+
+static int on_debug_statuses(void *ctx, const char *query, struct strbuf *out)
+{
+	struct watcher *w = ctx;
+
+	debug_page_statuses(w->store, w->statuses, query, out);
+	return 200;
+}
+
+/* The world that holds what was written to the files before this was asked. */
+static int on_debug_sync(void *ctx, const char *query _unused_, struct strbuf *out)
+{
+	struct watcher *w = ctx;
+
+	for (size_t i = 0; i < w->n_sources; i++)
+		if (w->sources[i]->ops->sync)
+			w->sources[i]->ops->sync(w->sources[i]);
+	strbuf_printf(out, "{\"source\":%llu}\n", (unsigned long long)store_world(w->store));
+	return state_complete(store_objects(w->store)) ? 200 : 503;
+}
+
 static void on_metrics(void *ctx, struct strbuf *out)
 {
 	struct watcher *w = ctx;
@@ -235,6 +269,7 @@ static void watcher_free(struct watcher *w)
 {
 	if (!w)
 		return;
+	control_wait_free(w->wait);
 	link_free(w->link);
 	for (size_t i = 0; i < w->n_sources; i++)
 		w->sources[i]->ops->free(w->sources[i]);
@@ -285,6 +320,10 @@ int watcher_start(struct daemon *d)
 	if (r < 0)
 		return r;
 	control_add(d->control, "/debug/status", "application/json", on_debug_status, w);
+	control_add(d->control, "/debug/objects", "application/json", on_debug_objects, w);
+	control_add(d->control, "/debug/statuses", "application/json", on_debug_statuses, w);
+	control_add(d->control, "/debug/sync", "application/json", on_debug_sync, w);
+	w->wait = control_wait_new(d->loop, d->control, store_objects(w->store));
 	control_add_metrics(d->control, on_metrics, w);
 	d->stage = TAKE_PTR(w);
 	return 0;

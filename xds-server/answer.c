@@ -68,35 +68,12 @@ static bool put_waits(const struct stream *s, uint64_t turn)
 	return outstanding(s, RESOURCE_CLUSTER, turn) || outstanding(s, RESOURCE_ENDPOINT, turn);
 }
 
-static bool refers(unsigned kind)
+/* Whether the client may still use what went in this turn. */
+static bool removal_waits(const struct stream *s, uint64_t turn)
 {
-	return kind == RESOURCE_LISTENER || kind == RESOURCE_SCOPED_ROUTE || kind == RESOURCE_ROUTE ||
-	       kind == RESOURCE_VIRTUAL_HOST;
-}
-
-/* Whether the client may still use what went in this turn. A route can be so far behind that its next
- * news is that it is gone: clusters wait for that, too. */
-static bool removal_waits(const struct stream *s, unsigned kind, uint64_t turn)
-{
-	if (put_waits(s, turn))
-		return true;
-	for (unsigned k = 0; k < RESOURCE_KIND_MAX_; k++) {
-		const struct subscription *sub = s->subs[k];
-
-		if (sub && refers(k) &&
-		    floors_min(refers(kind) ? &sub->gate : &sub->all) <= turn)
-			return true;
-	}
-	return false;
-}
-
-/* A client that comes back says one type after the other what it holds. What it holds and is gone may
- * be in use by a route of which it has not spoken yet. */
-static bool waits_for_routes(const struct stream *s, unsigned kind)
-{
-	if (s->c.only || s->patience_over || s->subs[RESOURCE_ROUTE])
-		return false;
-	return kind == RESOURCE_CLUSTER || kind == RESOURCE_ENDPOINT || kind == RESOURCE_SECRET;
+	return put_waits(s, turn) || outstanding(s, RESOURCE_LISTENER, turn) ||
+	       outstanding(s, RESOURCE_SCOPED_ROUTE, turn) || outstanding(s, RESOURCE_ROUTE, turn) ||
+	       outstanding(s, RESOURCE_VIRTUAL_HOST, turn);
 }
 
 void answer_follow(struct stream *s, const struct resource *cluster, uint64_t floor)
@@ -142,9 +119,8 @@ static struct entry *wanted(struct stream *s, struct subscription *sub, const st
 }
 
 /* It came back, or went, while it was waiting. */
-static void requeue(struct stream *s, struct subscription *sub, struct queued el, bool gone)
+static void requeue(struct subscription *sub, struct queued el, bool gone)
 {
-	s->returned |= !gone;
 	if (gone && el.gating) {
 		floors_sub(&sub->gate, el.floor);
 		el.gating = false;
@@ -172,7 +148,7 @@ static void pick_puts(struct stream *s, struct subscription *sub, bool waits, st
 		if (!e || need != NEED_PUT) {
 			q->head++;
 			if (e)
-				requeue(s, sub, el, true);
+				requeue(sub, el, true);
 			continue;
 		}
 		if (waits && put_waits(s, r->turn)) {
@@ -195,7 +171,6 @@ static void pick_puts(struct stream *s, struct subscription *sub, bool waits, st
 	}
 	while (n_kept)
 		q->q[--q->head] = kept[--n_kept];
-	queue_rest(q);
 }
 
 /* What is gone, and answers to who asked for what does not exist, which need not wait. */
@@ -214,11 +189,10 @@ static void pick_removals(struct stream *s, struct subscription *sub, struct pic
 		if (!e || need == NEED_PUT) {
 			q->head++;
 			if (e)
-				requeue(s, sub, el, false);
+				requeue(sub, el, false);
 			continue;
 		}
-		if (need == NEED_REMOVAL &&
-		    (removal_waits(s, sub->kind, r->turn) || (!el.floor && waits_for_routes(s, sub->kind)))) {
+		if (need == NEED_REMOVAL && removal_waits(s, r->turn)) {
 			s->blocked = true;
 			if (n_kept == SEARCH_MAX)
 				break;
@@ -230,7 +204,6 @@ static void pick_removals(struct stream *s, struct subscription *sub, struct pic
 	}
 	while (n_kept)
 		q->q[--q->head] = kept[--n_kept];
-	queue_rest(q);
 }
 
 /* ---- bytes ---- */
@@ -346,10 +319,11 @@ static void note_sent(struct subscription *sub, const struct pick *pick)
 	struct entry *e = subscription_find(sub, pick->r->id);
 
 	e->flags &= ~(uint32_t)(ENTRY_QUEUED | ENTRY_FORCE);
+	e->flags |= ENTRY_IN_FLIGHT;
 	subscription_reject(sub, e, false);
 	if (pick->what == FLIGHT_PUT) {
 		e->flags &= ~(uint32_t)ENTRY_ABSENT;
-		e->flags |= ENTRY_HELD | ENTRY_SENT | ENTRY_IN_FLIGHT;
+		e->flags |= ENTRY_HELD | ENTRY_SENT;
 		e->have = pick->r->version;
 	} else {
 		e->flags &= ~(uint32_t)ENTRY_HELD;
@@ -463,11 +437,11 @@ static bool pick_full(struct stream *s, struct subscription *sub, bool waits, st
 	uint64_t turn = s->c.store->turn;
 
 	if ((waits && put_waits(s, turn)) ||
-	    (!puts && !sub->owes && removals && removal_waits(s, sub->kind, turn))) {
+	    (!puts && !sub->owes && removals && removal_waits(s, turn))) {
 		s->blocked |= puts || removals;
 		return false;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(queues); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(queues); i++)
 		while (!queue_empty(queues[i])) {
 			struct queued el = queues[i]->q[queues[i]->head++];
 			enum stream_need need;
@@ -476,8 +450,6 @@ static bool pick_full(struct stream *s, struct subscription *sub, bool waits, st
 			if (wanted(s, sub, &el, &r, &need))
 				take(p, &el, r, need == NEED_PUT ? FLIGHT_PUT : FLIGHT_REMOVAL);
 		}
-		queue_rest(queues[i]);
-	}
 	return p->n || sub->owes;
 }
 
@@ -577,10 +549,8 @@ static bool next_removal(struct stream *s)
 
 bool answer_next(struct stream *s)
 {
-	do {
-		s->blocked = s->returned = false;
-		if (next_put(s) || (s->c.delta && next_removal(s)))
-			return true;
-	} while (s->returned);
-	return false;
+	s->blocked = false;
+	if (next_put(s))
+		return true;
+	return s->c.delta && next_removal(s);
 }

@@ -278,9 +278,7 @@ static void land_entry(struct stream *s, struct subscription *sub, const struct 
 	}
 	if (!e)
 		return;
-	/* What was removed can be on its way again already. */
-	if (fe->what == FLIGHT_PUT)
-		e->flags &= ~(uint32_t)(ENTRY_IN_FLIGHT | ENTRY_ALONE);
+	e->flags &= ~(uint32_t)(ENTRY_IN_FLIGHT | ENTRY_ALONE);
 	if (split)
 		e->flags |= ENTRY_ALONE | ENTRY_FORCE;
 	stream_consider(s, sub, e, fe->resource, split ? fe->floor : f->turn + 1);
@@ -627,7 +625,6 @@ void stream_timer(struct stream *s)
 		return;
 	}
 	s->gated_since = 0;
-	s->patience_over = true;
 	s->c.stats->gate_timeouts++;
 	for (unsigned k = 0; k < RESOURCE_KIND_MAX_; k++)
 		if (s->subs[k])

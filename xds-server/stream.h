@@ -77,8 +77,6 @@ struct stream {
 	struct subscription *subs[RESOURCE_KIND_MAX_];
 	uint64_t nonce;
 	bool sending;
-	bool patience_over;  /* enough time for a client that comes back to say what it holds */
-	bool returned;       /* something that was to be removed is to be put after all */
 	bool blocked;        /* something waits for an acknowledgement of something else */
 	int64_t gated_since; /* when that began; 0: nothing waits */
 };

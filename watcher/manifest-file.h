@@ -1,0 +1,59 @@
+/* One file of manifests: reads it, decodes it, and keeps its claims. What cannot be read loses
+ * nothing that was there before:
+ *  - a document whose object can be told keeps that object's last good version;
+ *  - if one cannot be told (broken YAML), the objects that the file had and that no document of it
+ *    defines now are kept, since they may be in there;
+ *  - a file that cannot be read at all keeps everything. */
+#pragma once
+
+#include <sys/stat.h>
+
+#include "watcher/claim.h"
+
+struct manifest_dir;
+
+struct manifest_file {
+	char *path;
+	struct claim **claims; /* in the order of the documents */
+	size_t n_claims;
+	struct stat stamp; /* when it was read; st_ino 0: never */
+	uint32_t *bad;        /* documents with a note of their own; 0: the file */
+	size_t n_bad, cap_bad;
+	uint64_t *said; /* hashes of what was logged */
+	size_t n_said, cap_said;
+	size_t unreadable; /* documents */
+	size_t ignored;    /* objects of other kinds */
+
+	/* For manifest-tree.c. */
+	unsigned root;            /* under which path of the command line */
+	struct manifest_dir *dir; /* NULL: not found there at present */
+	struct manifest_file *next_in_dir, **prev_in_dir;
+	int64_t gone_until; /* not there: its objects go then; 0: it is there */
+	bool dirty;         /* to be read */
+	bool met;           /* by the present scan */
+};
+
+struct manifest_reader {
+	struct store *store;
+	struct claims *claims;
+	struct decoder *decoder;
+	size_t file_max;
+	char *buffer;
+	size_t buffer_size;
+	uint64_t reads, bytes;
+};
+
+struct manifest_file *manifest_file_new(const char *path);
+/* Takes back its claims and notes. */
+void manifest_file_free(struct manifest_reader *r, struct manifest_file *f);
+
+/* Only *.yaml, *.yml and *.json, and no hidden ones. */
+bool manifest_file_is_name(const char *name);
+bool manifest_file_exists(const struct manifest_file *f);
+/* Has it changed since it was read, or was it never? -errno of stat(2). */
+int manifest_file_changed(const struct manifest_file *f);
+/* Reads it and updates claims and notes. -ENOENT: it is not there, nothing was changed. Other
+ * failures are notes: 0. "-" is standard input. */
+int manifest_file_read(struct manifest_reader *r, struct manifest_file *f);
+/* It is not there, or it is there again. */
+void manifest_file_set_gone(struct manifest_reader *r, struct manifest_file *f, bool gone);

@@ -1,0 +1,546 @@
+/* The manifests source: files and directories of manifests, followed with inotify. What changes is read
+ * at once, and nothing else is. Used by the watcher.
+ *
+ * A path of the command line that is not there (any more) is a fault of the environment: what it held
+ * stays in use until it returns. A file or directory below it that goes is a change like any other. */
+#include <errno.h>
+#include <string.h>
+#include <sys/inotify.h>
+
+#include "common/alloc.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "watcher/manifest-tree.h"
+#include "watcher/manifests.h"
+
+/* Where inotify cannot be had. */
+#define POLL_USEC (2 * USEC_PER_SEC)
+
+struct root {
+	const char *path;
+	char *parent; /* directory that is watched for its coming and going; may be further up */
+	int wd;       /* of parent; -1: none */
+	struct manifest_dir *dir;
+	struct manifest_file *file;
+	bool missing;
+	bool check; /* something happened to it */
+};
+
+struct manifests {
+	struct source source;
+	struct event_loop *loop;
+	struct store *store;
+	struct manifest_reader reader;
+	struct manifest_tree tree;
+	struct root *roots;
+	size_t n_roots;
+	struct event *expire; /* of what has vanished */
+	struct event *poll;
+	bool complete;
+	bool said_unwatched;
+	uint64_t overflows, rescans;
+};
+
+static struct manifests *of(const struct source *s)
+{
+	return (struct manifests *)s;
+}
+
+/* ---- roots ---- */
+
+static bool watch_wanted(void *ctx, int wd)
+{
+	struct manifests *m = ctx;
+
+	for (size_t i = 0; i < m->n_roots; i++)
+		if (m->roots[i].wd == wd)
+			return true;
+	return false;
+}
+
+static bool root_missing(void *ctx, unsigned root)
+{
+	struct manifests *m = ctx;
+
+	return m->roots[root].missing;
+}
+
+/* Cuts the last part off; "." where there is nothing left. */
+static char *parent_of(const char *path)
+{
+	size_t n = strlen(path);
+
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	while (n > 0 && path[n - 1] != '/')
+		n--;
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	return n ? xstrndup(path, n) : xstrdup(".");
+}
+
+/* The nearest directory above the root that is there is watched, so that its return is noticed. */
+static void anchor(struct manifests *m, struct root *root)
+{
+	_cleanup_free_ char *at = parent_of(root->path);
+	int before = root->wd;
+
+	if (!m->tree.watch)
+		return;
+	root->wd = -1;
+	for (;;) {
+		char *up;
+
+		root->wd = dir_watch_add(m->tree.watch, at);
+		if (root->wd >= 0 || strcmp(at, "/") == 0 || strcmp(at, ".") == 0)
+			break;
+		up = parent_of(at);
+		free(at);
+		at = up;
+	}
+	free(root->parent);
+	root->parent = TAKE_PTR(at);
+	if (before >= 0 && before != root->wd && !watch_wanted(m, before) &&
+	    !tree_dir_of_watch(&m->tree, before))
+		dir_watch_remove(m->tree.watch, before);
+}
+
+static void root_lost(struct manifests *m, struct root *root, int error)
+{
+	if (!root->missing)
+		log_full_errno(LOG_WARNING, error, "%s: %m; %s", root->path,
+			       root->dir || root->file ?
+				       "what was read there stays in use until it is back" :
+				       "waiting for it");
+	root->missing = true;
+	if (root->dir)
+		tree_remove_dir(&m->tree, root->dir, true);
+	root->dir = NULL;
+	root->file = NULL;
+}
+
+static void root_found(struct manifests *m, struct root *root, const struct stat *st, bool deep)
+{
+	unsigned index = (unsigned)(root - m->roots);
+	bool new = root->missing || (!root->dir && !root->file);
+
+	if (root->missing)
+		log_info("%s is there", root->path);
+	root->missing = false;
+	if (root->dir && (root->dir->dev != st->st_dev || root->dir->ino != st->st_ino)) {
+		tree_remove_dir(&m->tree, root->dir, true);
+		root->dir = NULL;
+		new = true;
+	}
+	if (root->file && S_ISDIR(st->st_mode)) {
+		tree_vanished(&m->tree, root->file, MANIFEST_GRACE_USEC);
+		root->file = NULL;
+		new = true;
+	}
+	if (!S_ISDIR(st->st_mode)) {
+		root->file = tree_add_file(&m->tree, NULL, index, root->path);
+		if (new || manifest_file_changed(root->file) != 0)
+			tree_mark(&m->tree, root->file);
+		return;
+	}
+	if (!root->dir)
+		root->dir = tree_add_dir(&m->tree, NULL, index, root->path, st);
+	else if (deep)
+		tree_scan(&m->tree, root->dir, true);
+	if (new)
+		tree_leave_orphans(&m->tree, index);
+}
+
+static void root_check(struct manifests *m, struct root *root, bool deep)
+{
+	struct stat st;
+	int r;
+
+	root->check = false;
+	if (strcmp(root->path, "-") == 0 && !m->loop) {
+		root->file = tree_add_file(&m->tree, NULL, (unsigned)(root - m->roots), root->path);
+		tree_mark(&m->tree, root->file);
+		return;
+	}
+	/* Watched first, then looked at: what comes in between is an event. */
+	anchor(m, root);
+	r = stat(root->path, &st) < 0 ? -errno : 0;
+	if (r == 0)
+		root_found(m, root, &st, deep);
+	else if (r == -ENOENT || r == -ENOTDIR || root->missing || (!root->dir && !root->file))
+		root_lost(m, root, r);
+	else
+		log_error_errno(r, "cannot look at %s: %m; what was read there stays in use",
+				root->path);
+}
+
+/* ---- taking changes in ---- */
+
+static void say_unwatched(struct manifests *m)
+{
+	int r = m->tree.watch_error;
+	bool now = m->tree.unwatched > 0 && m->loop;
+
+	if (now && !m->said_unwatched)
+		log_error_errno(r,
+				"cannot watch %zu of %zu directories: %m (%s); they are read again every "
+				"%d seconds instead",
+				m->tree.unwatched, m->tree.n_dirs,
+				r == -ENOSPC ? "raise the sysctl fs.inotify.max_user_watches" :
+				r == -EMFILE ? "raise the sysctl fs.inotify.max_user_instances" :
+					       "inotify",
+				(int)(POLL_USEC / USEC_PER_SEC));
+	m->said_unwatched = now;
+	if (now && !event_pending(m->poll, EV_TIMEOUT, NULL))
+		event_loop_arm(m->poll, POLL_USEC);
+}
+
+static void finish(struct manifests *m, bool now)
+{
+	int64_t next;
+
+	for (size_t i = 0; i < m->n_roots; i++)
+		if (m->roots[i].check)
+			root_check(m, &m->roots[i], false);
+	tree_read(&m->tree);
+	tree_expire(&m->tree, now);
+	tree_read(&m->tree);
+	say_unwatched(m);
+	next = tree_next_expiry(&m->tree);
+	if (m->loop && next >= 0)
+		event_loop_arm(m->expire, next);
+	if (!m->complete) {
+		m->complete = true;
+		for (size_t i = 0; i < m->n_roots; i++)
+			m->complete &= !m->roots[i].missing;
+	}
+	store_commit(m->store);
+	if (m->complete)
+		claims_settled(m->reader.claims);
+}
+
+static void rescan(struct manifests *m)
+{
+	m->rescans++;
+	for (size_t i = 0; i < m->n_roots; i++)
+		root_check(m, &m->roots[i], true);
+	finish(m, false);
+}
+
+static void on_expire(evutil_socket_t fd _unused_, short what _unused_, void *ctx)
+{
+	finish(ctx, false);
+}
+
+static void on_poll(evutil_socket_t fd _unused_, short what _unused_, void *ctx)
+{
+	rescan(ctx);
+}
+
+/* ---- events ---- */
+
+/* Of a directory that we look into only for a root to come or go. */
+static void on_anchor_event(struct manifests *m, int wd, uint32_t mask, const char *name)
+{
+	for (size_t i = 0; i < m->n_roots; i++) {
+		struct root *root = &m->roots[i];
+		size_t n = strlen(name);
+		const char *rest;
+
+		if (root->wd != wd)
+			continue;
+		if (mask & (IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF)) {
+			root->wd = mask & IN_IGNORED ? -1 : root->wd;
+			root->check = true;
+			continue;
+		}
+		/* The next part of its path after the directory that is watched. */
+		rest = root->path;
+		if (strcmp(root->parent, ".") != 0)
+			rest += strlen(root->parent);
+		else if (strncmp(rest, "./", 2) == 0)
+			rest += 2;
+		rest += strspn(rest, "/");
+		if (strncmp(rest, name, n) != 0 || (rest[n] && rest[n] != '/'))
+			continue;
+		root->check = true;
+		if (root->file && (mask & (IN_CLOSE_WRITE | IN_MOVED_TO)))
+			tree_mark(&m->tree, root->file);
+	}
+}
+
+static void on_file_event(struct manifests *m, struct manifest_dir *d, uint32_t mask, const char *name)
+{
+	struct manifest_file *f = tree_get_file(&m->tree, d, name);
+	_cleanup_free_ char *path = tree_path(d, name);
+	struct stat st;
+
+	if (mask & (IN_DELETE | IN_MOVED_FROM)) {
+		/* If it is there again by now, half written perhaps, there are more events. */
+		if (f)
+			tree_vanished(&m->tree, f, MANIFEST_GRACE_USEC);
+		return;
+	}
+	if (mask & (IN_CREATE | IN_ATTRIB)) {
+		if (lstat(path, &st) < 0)
+			return;
+		if (S_ISLNK(st.st_mode))
+			d->links = true;
+		/* Somebody has it open for writing and will close it. A hard link is whole. */
+		if (mask & IN_CREATE && S_ISREG(st.st_mode) && st.st_nlink == 1) {
+			if (f && f->gone_until)
+				tree_vanished(&m->tree, f, MANIFEST_WRITE_GRACE_USEC);
+			return;
+		}
+		/* Permissions may have been what was wrong. */
+		if (mask & IN_ATTRIB && (!f || !f->unreadable))
+			return;
+	}
+	tree_mark(&m->tree, tree_add_file(&m->tree, d, d->root, path));
+}
+
+static void on_dir_event(struct manifests *m, struct manifest_dir *d, uint32_t mask, const char *name)
+{
+	if (mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)) {
+		if (d->parent)
+			tree_mark_dir(&m->tree, d->parent);
+		else
+			m->roots[d->root].check = true;
+		return;
+	}
+	if (!*name)
+		return;
+	if (*name == '.') {
+		/* "..data" of a mounted ConfigMap: what the links go through. */
+		if (d->links && mask & (IN_MOVED_TO | IN_CREATE) && !(mask & IN_ISDIR))
+			tree_mark_dir(&m->tree, d);
+		return;
+	}
+	if (!(mask & IN_ISDIR) && manifest_file_is_name(name)) {
+		on_file_event(m, d, mask, name);
+	} else if (!(mask & (IN_CLOSE_WRITE | IN_ATTRIB)) || mask & IN_ISDIR) {
+		/* A directory, or a link to one, or through one. */
+		tree_check_child(&m->tree, d, name);
+		if (d->links && mask & IN_MOVED_TO)
+			tree_mark_dir(&m->tree, d);
+	}
+}
+
+static void on_event(void *ctx, int wd, uint32_t mask, const char *name)
+{
+	struct manifests *m = ctx;
+	struct manifest_dir *d = tree_dir_of_watch(&m->tree, wd);
+
+	on_anchor_event(m, wd, mask, name);
+	if (d)
+		on_dir_event(m, d, mask, name);
+}
+
+static void on_lost(void *ctx)
+{
+	struct manifests *m = ctx;
+
+	m->overflows++;
+	log_info("too many changes at once for inotify: everything is looked at again");
+	rescan(m);
+}
+
+static void on_idle(void *ctx)
+{
+	finish(ctx, false);
+}
+
+static const struct dir_watch_ops watch_ops = { on_event, on_lost, on_idle };
+
+/* ---- the source ---- */
+
+static void manifests_free(struct source *s)
+{
+	struct manifests *m = of(s);
+
+	for (size_t i = 0; i < m->n_roots; i++) {
+		if (m->roots[i].dir)
+			tree_remove_dir(&m->tree, m->roots[i].dir, true);
+		free(m->roots[i].parent);
+	}
+	tree_done(&m->tree);
+	dir_watch_free(m->tree.watch);
+	if (m->expire)
+		event_free(m->expire);
+	if (m->poll)
+		event_free(m->poll);
+	claims_free(m->reader.claims);
+	decoder_free(m->reader.decoder);
+	free(m->reader.buffer);
+	free(m->roots);
+	free(m);
+}
+
+static bool manifests_complete(const struct source *s)
+{
+	return of(s)->complete;
+}
+
+static void manifests_why(const struct source *s, struct strbuf *out)
+{
+	const struct manifests *m = of(s);
+
+	for (size_t i = 0; i < m->n_roots; i++)
+		if (m->roots[i].missing)
+			strbuf_printf(out, "%s is not there%s\n", m->roots[i].path,
+				      m->complete ? ": what was read there stays in use" : "");
+	if (m->said_unwatched)
+		strbuf_printf(out, "%zu of %zu directories cannot be watched: read every %d seconds\n",
+			      m->tree.unwatched, m->tree.n_dirs, (int)(POLL_USEC / USEC_PER_SEC));
+}
+
+struct totals {
+	size_t unreadable, ignored;
+};
+
+static struct totals totals(const struct manifests *m)
+{
+	struct totals sum = { 0 };
+	const struct manifest_file *f;
+
+	HASHMAP_FOREACH(&m->tree.files, f)
+	{
+		sum.unreadable += f->unreadable;
+		sum.ignored += f->ignored;
+	}
+	return sum;
+}
+
+static void manifests_metrics(const struct source *s, struct strbuf *out)
+{
+	const struct manifests *m = of(s);
+	struct totals sum = totals(m);
+	const struct {
+		const char *name, *type;
+		unsigned long long value;
+	} rows[] = {
+		{ "files", "gauge", m->tree.files.n },
+		{ "directories", "gauge", m->tree.n_dirs },
+		{ "unwatched_directories", "gauge", m->said_unwatched ? m->tree.unwatched : 0 },
+		{ "unreadable_documents", "gauge", sum.unreadable },
+		{ "ignored_objects", "gauge", sum.ignored },
+		{ "conflicts", "gauge", claims_conflicts(m->reader.claims) },
+		{ "reads_total", "counter", m->reader.reads },
+		{ "read_bytes_total", "counter", m->reader.bytes },
+		{ "rescans_total", "counter", m->rescans },
+		{ "lost_events_total", "counter", m->overflows },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		strbuf_printf(out,
+			      "# TYPE portolan_manifests_%s %s\n"
+			      "portolan_manifests_%s %llu\n",
+			      rows[i].name, rows[i].type, rows[i].name, rows[i].value);
+}
+
+static void manifests_debug(const struct source *s, struct strbuf *out)
+{
+	const struct manifests *m = of(s);
+	struct totals sum = totals(m);
+
+	strbuf_puts(out, "\"paths\":[");
+	for (size_t i = 0; i < m->n_roots; i++) {
+		strbuf_puts(out, i ? "," : "");
+		strbuf_json(out, m->roots[i].path, strlen(m->roots[i].path));
+	}
+	strbuf_printf(out,
+		      "],\"files\":%zu,\"directories\":%zu,\"unreadable_documents\":%zu,"
+		      "\"ignored_objects\":%zu,\"conflicts\":%zu",
+		      m->tree.files.n, m->tree.n_dirs, sum.unreadable, sum.ignored,
+		      claims_conflicts(m->reader.claims));
+}
+
+static void manifests_sync(struct source *s)
+{
+	struct manifests *m = of(s);
+
+	if (m->tree.watch && !m->said_unwatched)
+		dir_watch_pump(m->tree.watch);
+	else
+		rescan(m);
+	finish(m, true);
+}
+
+static void manifests_reload(struct source *s)
+{
+	rescan(of(s));
+}
+
+static const struct source_ops ops = {
+	.name = "manifests",
+	.free = manifests_free,
+	.complete = manifests_complete,
+	.why = manifests_why,
+	.metrics = manifests_metrics,
+	.debug = manifests_debug,
+	.sync = manifests_sync,
+	.reload = manifests_reload,
+};
+
+static void open_watch(struct manifests *m)
+{
+	int r;
+
+	if (!m->loop)
+		return;
+	m->expire = event_loop_timer(m->loop, on_expire, m);
+	m->poll = event_loop_timer(m->loop, on_poll, m);
+	r = dir_watch_new(m->loop, &watch_ops, m, &m->tree.watch);
+	if (r < 0)
+		m->tree.watch_error = r;
+}
+
+/* Without a loop there is nobody to wait for what is missing. */
+static int all_there(const struct manifests *m)
+{
+	for (size_t i = 0; i < m->n_roots && !m->loop; i++) {
+		struct stat st;
+
+		if (strcmp(m->roots[i].path, "-") != 0 && stat(m->roots[i].path, &st) < 0)
+			return log_error_errno(-errno, "cannot read %s: %m", m->roots[i].path);
+	}
+	return 0;
+}
+
+int manifests_new(struct event_loop *loop, struct store *store, const struct manifests_config *config,
+		  struct source **ret)
+{
+	struct decode_limits limits = DECODE_LIMITS_DEFAULT;
+	struct manifests *m = xnew(struct manifests, 1);
+	int r;
+
+	m->source.ops = &ops;
+	m->loop = loop;
+	m->store = store;
+	m->reader.store = store;
+	m->reader.claims = claims_new(store);
+	m->reader.file_max = config->file_max ? config->file_max : MANIFESTS_FILE_MAX;
+	limits.bytes = m->reader.file_max;
+	m->reader.decoder = decoder_new(&limits);
+	m->tree.reader = &m->reader;
+	m->tree.watch_wanted = watch_wanted;
+	m->tree.root_missing = root_missing;
+	m->tree.ctx = m;
+	tree_init(&m->tree);
+	m->n_roots = config->n_paths;
+	m->roots = xnew(struct root, m->n_roots + 1);
+	for (size_t i = 0; i < m->n_roots; i++) {
+		m->roots[i].path = config->paths[i];
+		m->roots[i].wd = -1;
+	}
+	r = all_there(m);
+	if (r < 0) {
+		manifests_free(&m->source);
+		return r;
+	}
+	store_add_source(store, &m->source);
+	open_watch(m);
+	rescan(m);
+	*ret = &m->source;
+	return 0;
+}
