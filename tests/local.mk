@@ -90,3 +90,13 @@ TESTS += tests/unit/test-reflector
 tests_unit_test_reflector_SOURCES = tests/unit/test-reflector.c
 tests_unit_test_reflector_CFLAGS = $(AM_CFLAGS) $(JSON_C_CFLAGS)
 tests_unit_test_reflector_LDADD = $(WATCHER_LIBS)
+
+check_PROGRAMS += tests/unit/test-stream
+TESTS += tests/unit/test-stream
+tests_unit_test_stream_SOURCES = tests/unit/test-stream.c
+tests_unit_test_stream_LDADD = $(XDS_LIBS)
+
+check_PROGRAMS += tests/unit/test-stream-random
+TESTS += tests/unit/test-stream-random
+tests_unit_test_stream_random_SOURCES = tests/unit/test-stream-random.c
+tests_unit_test_stream_random_LDADD = $(XDS_LIBS)

@@ -68,12 +68,35 @@ static bool put_waits(const struct stream *s, uint64_t turn)
 	return outstanding(s, RESOURCE_CLUSTER, turn) || outstanding(s, RESOURCE_ENDPOINT, turn);
 }
 
-/* Whether the client may still use what went in this turn. */
-static bool removal_waits(const struct stream *s, uint64_t turn)
+static bool refers(unsigned kind)
 {
-	return put_waits(s, turn) || outstanding(s, RESOURCE_LISTENER, turn) ||
-	       outstanding(s, RESOURCE_SCOPED_ROUTE, turn) || outstanding(s, RESOURCE_ROUTE, turn) ||
-	       outstanding(s, RESOURCE_VIRTUAL_HOST, turn);
+	return kind == RESOURCE_LISTENER || kind == RESOURCE_SCOPED_ROUTE || kind == RESOURCE_ROUTE ||
+	       kind == RESOURCE_VIRTUAL_HOST;
+}
+
+/* Whether the client may still use what went in this turn. A route can be so far behind that its next
+ * news is that it is gone: clusters wait for that, too. */
+static bool removal_waits(const struct stream *s, unsigned kind, uint64_t turn)
+{
+	if (put_waits(s, turn))
+		return true;
+	for (unsigned k = 0; k < RESOURCE_KIND_MAX_; k++) {
+		const struct subscription *sub = s->subs[k];
+
+		if (sub && refers(k) &&
+		    floors_min(refers(kind) ? &sub->gate : &sub->all) <= turn)
+			return true;
+	}
+	return false;
+}
+
+/* A client that comes back says one type after the other what it holds. What it holds and is gone may
+ * be in use by a route of which it has not spoken yet. */
+static bool waits_for_routes(const struct stream *s, unsigned kind)
+{
+	if (s->c.only || s->subs[RESOURCE_ROUTE] || s->c.clock() >= s->opened + STREAM_PATIENCE_USEC)
+		return false;
+	return kind == RESOURCE_CLUSTER || kind == RESOURCE_ENDPOINT || kind == RESOURCE_SECRET;
 }
 
 void answer_follow(struct stream *s, const struct resource *cluster, uint64_t floor)
@@ -119,8 +142,9 @@ static struct entry *wanted(struct stream *s, struct subscription *sub, const st
 }
 
 /* It came back, or went, while it was waiting. */
-static void requeue(struct subscription *sub, struct queued el, bool gone)
+static void requeue(struct stream *s, struct subscription *sub, struct queued el, bool gone)
 {
+	s->returned |= !gone;
 	if (gone && el.gating) {
 		floors_sub(&sub->gate, el.floor);
 		el.gating = false;
@@ -148,7 +172,7 @@ static void pick_puts(struct stream *s, struct subscription *sub, bool waits, st
 		if (!e || need != NEED_PUT) {
 			q->head++;
 			if (e)
-				requeue(sub, el, true);
+				requeue(s, sub, el, true);
 			continue;
 		}
 		if (waits && put_waits(s, r->turn)) {
@@ -171,6 +195,7 @@ static void pick_puts(struct stream *s, struct subscription *sub, bool waits, st
 	}
 	while (n_kept)
 		q->q[--q->head] = kept[--n_kept];
+	queue_rest(q);
 }
 
 /* What is gone, and answers to who asked for what does not exist, which need not wait. */
@@ -189,10 +214,11 @@ static void pick_removals(struct stream *s, struct subscription *sub, struct pic
 		if (!e || need == NEED_PUT) {
 			q->head++;
 			if (e)
-				requeue(sub, el, false);
+				requeue(s, sub, el, false);
 			continue;
 		}
-		if (need == NEED_REMOVAL && removal_waits(s, r->turn)) {
+		if (need == NEED_REMOVAL &&
+		    (removal_waits(s, sub->kind, r->turn) || (!el.floor && waits_for_routes(s, sub->kind)))) {
 			s->blocked = true;
 			if (n_kept == SEARCH_MAX)
 				break;
@@ -204,6 +230,7 @@ static void pick_removals(struct stream *s, struct subscription *sub, struct pic
 	}
 	while (n_kept)
 		q->q[--q->head] = kept[--n_kept];
+	queue_rest(q);
 }
 
 /* ---- bytes ---- */
@@ -319,11 +346,10 @@ static void note_sent(struct subscription *sub, const struct pick *pick)
 	struct entry *e = subscription_find(sub, pick->r->id);
 
 	e->flags &= ~(uint32_t)(ENTRY_QUEUED | ENTRY_FORCE);
-	e->flags |= ENTRY_IN_FLIGHT;
 	subscription_reject(sub, e, false);
 	if (pick->what == FLIGHT_PUT) {
 		e->flags &= ~(uint32_t)ENTRY_ABSENT;
-		e->flags |= ENTRY_HELD | ENTRY_SENT;
+		e->flags |= ENTRY_HELD | ENTRY_SENT | ENTRY_IN_FLIGHT;
 		e->have = pick->r->version;
 	} else {
 		e->flags &= ~(uint32_t)ENTRY_HELD;
@@ -437,11 +463,11 @@ static bool pick_full(struct stream *s, struct subscription *sub, bool waits, st
 	uint64_t turn = s->c.store->turn;
 
 	if ((waits && put_waits(s, turn)) ||
-	    (!puts && !sub->owes && removals && removal_waits(s, turn))) {
+	    (!puts && !sub->owes && removals && removal_waits(s, sub->kind, turn))) {
 		s->blocked |= puts || removals;
 		return false;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(queues); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(queues); i++) {
 		while (!queue_empty(queues[i])) {
 			struct queued el = queues[i]->q[queues[i]->head++];
 			enum stream_need need;
@@ -450,6 +476,8 @@ static bool pick_full(struct stream *s, struct subscription *sub, bool waits, st
 			if (wanted(s, sub, &el, &r, &need))
 				take(p, &el, r, need == NEED_PUT ? FLIGHT_PUT : FLIGHT_REMOVAL);
 		}
+		queue_rest(queues[i]);
+	}
 	return p->n || sub->owes;
 }
 
@@ -549,8 +577,10 @@ static bool next_removal(struct stream *s)
 
 bool answer_next(struct stream *s)
 {
-	s->blocked = false;
-	if (next_put(s))
-		return true;
-	return s->c.delta && next_removal(s);
+	do {
+		s->blocked = s->returned = false;
+		if (next_put(s) || (s->c.delta && next_removal(s)))
+			return true;
+	} while (s->returned);
+	return false;
 }

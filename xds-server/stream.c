@@ -22,6 +22,7 @@ struct stream *stream_new(const struct stream_config *config)
 	struct stream *s = xnew(struct stream, 1);
 
 	s->c = *config;
+	s->opened = s->c.clock();
 	return s;
 }
 
@@ -278,7 +279,9 @@ static void land_entry(struct stream *s, struct subscription *sub, const struct 
 	}
 	if (!e)
 		return;
-	e->flags &= ~(uint32_t)(ENTRY_IN_FLIGHT | ENTRY_ALONE);
+	/* What was removed can be on its way again already. */
+	if (fe->what == FLIGHT_PUT)
+		e->flags &= ~(uint32_t)(ENTRY_IN_FLIGHT | ENTRY_ALONE);
 	if (split)
 		e->flags |= ENTRY_ALONE | ENTRY_FORCE;
 	stream_consider(s, sub, e, fe->resource, split ? fe->floor : f->turn + 1);
@@ -594,6 +597,13 @@ void stream_world(struct stream *s, bool first)
 	update_acked(s);
 }
 
+static void arm(struct stream *s, int64_t now)
+{
+	int64_t at = s->gated_since + STREAM_GATE_USEC, patience = s->opened + STREAM_PATIENCE_USEC;
+
+	s->c.ops->timer(s->c.ctx, now < patience ? MIN(at, patience) : at);
+}
+
 void stream_pump(struct stream *s)
 {
 	if (s->sending || !resource_store_complete(s->c.store))
@@ -604,7 +614,7 @@ void stream_pump(struct stream *s)
 		s->gated_since = 0;
 	} else if (!s->gated_since) {
 		s->gated_since = s->c.clock();
-		s->c.ops->timer(s->c.ctx, s->gated_since + STREAM_GATE_USEC);
+		arm(s, s->gated_since);
 	}
 	update_acked(s);
 }
@@ -616,19 +626,25 @@ void stream_sent(struct stream *s)
 	stream_pump(s);
 }
 
-void stream_timer(struct stream *s)
+static void open_gates(struct stream *s)
 {
-	if (!s->gated_since)
-		return;
-	if (s->c.clock() < s->gated_since + STREAM_GATE_USEC) {
-		s->c.ops->timer(s->c.ctx, s->gated_since + STREAM_GATE_USEC);
-		return;
-	}
 	s->gated_since = 0;
 	s->c.stats->gate_timeouts++;
 	for (unsigned k = 0; k < RESOURCE_KIND_MAX_; k++)
 		if (s->subs[k])
 			subscription_ungate(s->subs[k]);
+}
+
+void stream_timer(struct stream *s)
+{
+	int64_t now = s->c.clock();
+
+	if (!s->gated_since)
+		return;
+	if (now >= s->gated_since + STREAM_GATE_USEC)
+		open_gates(s);
+	else
+		arm(s, now);
 	stream_pump(s);
 }
 

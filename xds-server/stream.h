@@ -14,6 +14,8 @@
 
 /* After so long the routes go out even if the client has not acknowledged the clusters. */
 #define STREAM_GATE_USEC 5000000LL
+/* In which a client that comes back has said what it holds, of all types. */
+#define STREAM_PATIENCE_USEC 1000000LL
 /* More changes than this at once go out together, not one by one. */
 #define STREAM_BURST 16
 /* A response is closed when it reaches this. */
@@ -77,6 +79,8 @@ struct stream {
 	struct subscription *subs[RESOURCE_KIND_MAX_];
 	uint64_t nonce;
 	bool sending;
+	int64_t opened;
+	bool returned;       /* something that was to be removed is to be put after all */
 	bool blocked;        /* something waits for an acknowledgement of something else */
 	int64_t gated_since; /* when that began; 0: nothing waits */
 };

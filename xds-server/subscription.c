@@ -5,6 +5,9 @@
 #include "common/alloc.h"
 #include "xds-server/subscription.h"
 
+/* Elements for which an empty queue keeps its memory. */
+#define QUEUE_KEPT 64
+
 struct subscription *subscription_new(unsigned kind)
 {
 	struct subscription *s = xnew(struct subscription, 1);
@@ -219,6 +222,14 @@ void queue_push(struct queue *q, struct queued element)
 	}
 	GROW(q->q, q->n, q->cap);
 	q->q[q->n++] = element;
+}
+
+void queue_rest(struct queue *q)
+{
+	if (!queue_empty(q) || q->cap <= QUEUE_KEPT)
+		return;
+	free(q->q);
+	*q = (struct queue){ 0 };
 }
 
 void subscription_queue(struct subscription *s, struct entry *e, struct queue *q, uint64_t floor,

@@ -15,7 +15,7 @@ enum entry_flag {
 	ENTRY_NAMED = 1u << 0,     /* subscribed by name, not only by the wildcard */
 	ENTRY_HELD = 1u << 1,      /* the client has been sent, or said that it has, version `have` */
 	ENTRY_QUEUED = 1u << 2,
-	ENTRY_IN_FLIGHT = 1u << 3, /* in an answer that is not acknowledged yet */
+	ENTRY_IN_FLIGHT = 1u << 3, /* put by an answer that is not acknowledged yet */
 	ENTRY_FORCE = 1u << 4,     /* to be sent even if unchanged */
 	ENTRY_ALONE = 1u << 5,     /* was in a rejected batch: to be sent by itself, once */
 	ENTRY_REJECTED = 1u << 6,  /* version `have` was refused */
@@ -122,6 +122,8 @@ void subscription_queue(struct subscription *s, struct entry *e, struct queue *q
 			bool gating);
 /* Puts back what was taken off the other queue: all is accounted for already. */
 void queue_push(struct queue *q, struct queued element);
+/* Gives back the memory of a long queue that has become empty. */
+void queue_rest(struct queue *q);
 static inline bool queue_empty(const struct queue *q)
 {
 	return q->head == q->n;

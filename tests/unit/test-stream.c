@@ -1,0 +1,1452 @@
+/* xds-server/stream.c, answer.c, subscription.c: the rules of xDS, told by a client that is played here. */
+#include <errno.h>
+
+#include "common/alloc.h"
+#include "common/clock.h"
+#include "common/strbuf.h"
+#include "proto/xds.pb-c.h"
+#include "tests/lib/test.h"
+#include "xds-server/stream.h"
+
+#define CDS RESOURCE_CLUSTER
+#define EDS RESOURCE_ENDPOINT
+#define SDS RESOURCE_SECRET
+#define LDS RESOURCE_LISTENER
+#define RDS RESOURCE_ROUTE
+
+typedef Envoy__Service__Discovery__V3__DeltaDiscoveryRequest delta_request;
+typedef Envoy__Service__Discovery__V3__DeltaDiscoveryResponse delta_response;
+typedef Envoy__Service__Discovery__V3__DiscoveryRequest sotw_request;
+typedef Envoy__Service__Discovery__V3__DiscoveryResponse sotw_response;
+
+/* ---- the world ---- */
+
+static struct world {
+	struct state *state;
+	struct resource_store *store;
+	struct stream_stats stats;
+	struct client *clients;
+} w;
+
+/* A response as words: "CDS +a=1 +b=1 -c". Names and versions. */
+struct said {
+	struct said *next;
+	char *text;
+	unsigned kind;
+	char *nonce, *version;
+	size_t bytes;
+};
+
+struct client {
+	struct client *next;
+	struct stream *stream;
+	bool delta;
+	struct said *first, **end;
+	bool hold;           /* does not let sends finish */
+	unsigned sends;      /* that are not finished */
+	char rejected[256];  /* "name=version;" of what it was reported to refuse */
+	int64_t timer;
+};
+
+static int64_t now = 1000000;
+
+static int64_t fake_clock(void)
+{
+	return now;
+}
+
+static void on_world(void *ctx)
+{
+	(void)ctx;
+	for (struct client *c = w.clients; c; c = c->next)
+		stream_world(c->stream, w.store->turn == 1);
+	for (struct client *c = w.clients; c; c = c->next)
+		stream_pump(c->stream);
+}
+
+static const struct resource_store_ops store_ops = { .commit = on_world };
+
+static void world_new(void)
+{
+	memset(&w, 0, sizeof(w));
+	w.state = state_new();
+	w.store = resource_store_new(w.state, &store_ops, NULL);
+}
+
+static void put(unsigned kind, const char *name, const char *version)
+{
+	uint8_t value[512];
+	size_t n = 0;
+
+	/* name = 1, and for clusters eds_cluster_config = 3 { service_name = 2 } "eds/NAME". */
+	value[n++] = 1 << 3 | 2;
+	value[n++] = (uint8_t)strlen(name);
+	memcpy(value + n, name, strlen(name));
+	n += strlen(name);
+	if (kind == CDS) {
+		value[n++] = 3 << 3 | 2;
+		value[n++] = (uint8_t)(strlen(name) + 6);
+		value[n++] = 2 << 3 | 2;
+		value[n++] = (uint8_t)(strlen(name) + 4);
+		memcpy(value + n, "eds/", 4);
+		memcpy(value + n + 4, name, strlen(name));
+		n += 4 + strlen(name);
+	}
+	state_put(w.state, item_new(kind, name, strlen(name), version, strlen(version), value, n));
+}
+
+static void drop(unsigned kind, const char *name)
+{
+	state_remove(w.state, kind, name, strlen(name));
+}
+
+static uint64_t source;
+
+static void commit(void)
+{
+	state_commit(w.state, ++source);
+}
+
+/* ---- a client ---- */
+
+static void said_free(struct said *s)
+{
+	if (!s)
+		return;
+	free(s->text);
+	free(s->nonce);
+	free(s->version);
+	free(s);
+}
+DEFINE_CLEANUP(struct said *, said_free)
+
+static const char *short_name(const char *url, unsigned *ret_kind)
+{
+	*ret_kind = resource_kind_of_url(url);
+	CHECK(*ret_kind);
+	return resource_kind(*ret_kind)->xds;
+}
+
+static void check_any(const Envoy__Service__Discovery__V3__Any *any, const char *url)
+{
+	CHECK(any && any->value.len > 2);
+	CHECK_STR(any->type_url, url);
+}
+
+static struct said *read_delta(const uint8_t *data, size_t len)
+{
+	delta_response *m = envoy__service__discovery__v3__delta_discovery_response__unpack(NULL, len, data);
+	struct said *s = xnew(struct said, 1);
+	struct strbuf b = STRBUF_INIT;
+
+	CHECK(m);
+	strbuf_puts(&b, short_name(m->type_url, &s->kind));
+	for (size_t i = 0; i < m->n_resources; i++) {
+		check_any(m->resources[i]->resource, m->type_url);
+		/* The value begins with the name, as put() wrote it. */
+		CHECK(memcmp(m->resources[i]->resource->value.data + 2, m->resources[i]->name,
+			     strlen(m->resources[i]->name)) == 0);
+		strbuf_printf(&b, " +%s=%s", m->resources[i]->name, m->resources[i]->version);
+	}
+	for (size_t i = 0; i < m->n_removed_resources; i++)
+		strbuf_printf(&b, " -%s", m->removed_resources[i]);
+	s->nonce = xstrdup(m->nonce);
+	s->text = strbuf_take(&b);
+	envoy__service__discovery__v3__delta_discovery_response__free_unpacked(m, NULL);
+	return s;
+}
+
+static struct said *read_sotw(const uint8_t *data, size_t len)
+{
+	sotw_response *m = envoy__service__discovery__v3__discovery_response__unpack(NULL, len, data);
+	struct said *s = xnew(struct said, 1);
+	struct strbuf b = STRBUF_INIT;
+
+	CHECK(m);
+	strbuf_puts(&b, short_name(m->type_url, &s->kind));
+	for (size_t i = 0; i < m->n_resources; i++) {
+		check_any(m->resources[i], m->type_url);
+		strbuf_printf(&b, " +%.*s", m->resources[i]->value.data[1],
+			      m->resources[i]->value.data + 2);
+	}
+	s->nonce = xstrdup(m->nonce);
+	s->version = xstrdup(m->version_info);
+	s->text = strbuf_take(&b);
+	envoy__service__discovery__v3__discovery_response__free_unpacked(m, NULL);
+	return s;
+}
+
+static void on_send(void *ctx, const struct segment *segments, size_t n)
+{
+	struct client *c = ctx;
+	struct strbuf b = STRBUF_INIT;
+	struct said *s;
+
+	CHECK_EQ(c->sends, 0);
+	c->sends++;
+	for (size_t i = 0; i < n; i++) {
+		strbuf_add(&b, segments[i].buffer->data + segments[i].offset, segments[i].len);
+		buffer_unref(segments[i].buffer);
+	}
+	s = c->delta ? read_delta((uint8_t *)b.s, b.len) : read_sotw((uint8_t *)b.s, b.len);
+	s->bytes = b.len;
+	strbuf_done(&b);
+	*c->end = s;
+	c->end = &s->next;
+}
+
+static void on_timer(void *ctx, int64_t at)
+{
+	((struct client *)ctx)->timer = at;
+}
+
+static void on_rejected(void *ctx, const struct item *item, const char *message)
+{
+	struct client *c = ctx;
+	size_t n = strlen(c->rejected);
+
+	CHECK(message[0]);
+	(void)snprintf(c->rejected + n, sizeof(c->rejected) - n, "%s=%s;", item_key(item),
+		       item_meta(item));
+}
+
+static void on_updated(void *ctx)
+{
+	(void)ctx;
+}
+
+static const struct stream_ops ops = {
+	.send = on_send,
+	.timer = on_timer,
+	.rejected = on_rejected,
+	.updated = on_updated,
+};
+
+static struct client *client_new(bool delta, enum resource_kind only)
+{
+	struct client *c = xnew(struct client, 1);
+	struct stream_config config = { .store = w.store,
+					.stats = &w.stats,
+					.ops = &ops,
+					.ctx = c,
+					.delta = delta,
+					.only = only,
+					.clock = fake_clock };
+
+	c->delta = delta;
+	c->end = &c->first;
+	c->stream = stream_new(&config);
+	c->next = w.clients;
+	w.clients = c;
+	return c;
+}
+
+static void client_free(struct client *c)
+{
+	struct client **p = &w.clients;
+
+	while (*p != c)
+		p = &(*p)->next;
+	*p = c->next;
+	stream_free(c->stream);
+	while (c->first) {
+		struct said *s = c->first;
+
+		c->first = s->next;
+		said_free(s);
+	}
+	free(c);
+}
+
+static void world_free(void)
+{
+	while (w.clients)
+		client_free(w.clients);
+	resource_store_free(w.store);
+	state_free(w.state);
+}
+
+static void finish_sends(struct client *c)
+{
+	while (c->sends) {
+		c->sends--;
+		stream_sent(c->stream);
+	}
+}
+
+/* Splits words by spaces, in place; NULL-terminated. */
+static size_t words_of(char *text, char **words)
+{
+	size_t n = 0;
+
+	for (char *p = strtok(text, " "); p; p = strtok(NULL, " "))
+		words[n++] = p;
+	return n;
+}
+
+/* Says "+a +b -c a=1" (subscribe, unsubscribe, held version) about a kind. */
+static int say_delta(struct client *c, unsigned kind, const char *text, const char *nonce,
+		     const char *error)
+{
+	delta_request m = ENVOY__SERVICE__DISCOVERY__V3__DELTA_DISCOVERY_REQUEST__INIT;
+	Envoy__Service__Discovery__V3__Status status = ENVOY__SERVICE__DISCOVERY__V3__STATUS__INIT;
+	Envoy__Service__Discovery__V3__DeltaDiscoveryRequest__InitialResourceVersionsEntry have[64],
+		*have_p[64];
+	_cleanup_free_ char *copy = xstrdup(text);
+	char *words[64], *subscribe[64], *unsubscribe[64];
+	uint8_t packed[8192];
+	size_t n = words_of(copy, words);
+
+	m.type_url = (char *)(uintptr_t)resource_kind(kind)->type_url;
+	m.resource_names_subscribe = subscribe;
+	m.resource_names_unsubscribe = unsubscribe;
+	m.initial_resource_versions = have_p;
+	for (size_t i = 0; i < n; i++) {
+		char *equals = strchr(words[i], '=');
+
+		if (words[i][0] == '+') {
+			subscribe[m.n_resource_names_subscribe++] = words[i] + 1;
+		} else if (words[i][0] == '-') {
+			unsubscribe[m.n_resource_names_unsubscribe++] = words[i] + 1;
+		} else {
+			size_t k = m.n_initial_resource_versions++;
+
+			*equals = '\0';
+			have[k] = (Envoy__Service__Discovery__V3__DeltaDiscoveryRequest__InitialResourceVersionsEntry)
+				ENVOY__SERVICE__DISCOVERY__V3__DELTA_DISCOVERY_REQUEST__INITIAL_RESOURCE_VERSIONS_ENTRY__INIT;
+			have[k].key = words[i];
+			have[k].value = equals + 1;
+			have_p[k] = &have[k];
+		}
+	}
+	m.response_nonce = (char *)(uintptr_t)nonce;
+	if (error) {
+		status.code = 13;
+		status.message = (char *)(uintptr_t)error;
+		m.error_detail = &status;
+	}
+	n = envoy__service__discovery__v3__delta_discovery_request__pack(&m, packed);
+	CHECK(n < sizeof(packed));
+	return stream_request(c->stream, packed, n);
+}
+
+/* Says the list of names. */
+static int say_sotw(struct client *c, unsigned kind, const char *text, const char *nonce,
+		    const char *version, const char *error)
+{
+	sotw_request m = ENVOY__SERVICE__DISCOVERY__V3__DISCOVERY_REQUEST__INIT;
+	Envoy__Service__Discovery__V3__Status status = ENVOY__SERVICE__DISCOVERY__V3__STATUS__INIT;
+	_cleanup_free_ char *copy = xstrdup(text);
+	char *words[64];
+	uint8_t packed[8192];
+
+	m.type_url = (char *)(uintptr_t)resource_kind(kind)->type_url;
+	m.n_resource_names = words_of(copy, words);
+	m.resource_names = words;
+	m.response_nonce = (char *)(uintptr_t)nonce;
+	m.version_info = (char *)(uintptr_t)version;
+	if (error) {
+		status.message = (char *)(uintptr_t)error;
+		m.error_detail = &status;
+	}
+	return stream_request(c->stream, packed,
+			      envoy__service__discovery__v3__discovery_request__pack(&m, packed));
+}
+
+static void subscribe(struct client *c, unsigned kind, const char *text)
+{
+	CHECK_EQ(say_delta(c, kind, text, "", NULL), 0);
+	if (!c->hold)
+		finish_sends(c);
+}
+
+/* The next response; NULL if there is none. */
+static struct said *hear(struct client *c)
+{
+	struct said *s = c->first;
+
+	if (!s)
+		return NULL;
+	c->first = s->next;
+	if (!c->first)
+		c->end = &c->first;
+	if (!c->hold)
+		finish_sends(c);
+	return s;
+}
+
+static void answer(struct client *c, const struct said *s, const char *error)
+{
+	CHECK_EQ(say_delta(c, s->kind, "", s->nonce, error), 0);
+	if (!c->hold)
+		finish_sends(c);
+}
+
+/* Expects just this response and accepts it. */
+#define EXPECT(c, words)                                                                           \
+	do {                                                                                       \
+		_cleanup_(said_freep) struct said *_s = hear(c);                                   \
+		CHECK_STR(_s ? _s->text : "nothing", words);                                       \
+		answer(c, _s, NULL);                                                               \
+	} while (0)
+#define EXPECT_REFUSE(c, words)                                                                    \
+	do {                                                                                       \
+		_cleanup_(said_freep) struct said *_s = hear(c);                                   \
+		CHECK_STR(_s ? _s->text : "nothing", words);                                       \
+		answer(c, _s, "I do not like it");                                                 \
+	} while (0)
+#define EXPECT_NOTHING(c)                                                                          \
+	do {                                                                                       \
+		_cleanup_(said_freep) struct said *_s = hear(c);                                   \
+		CHECK_STR(_s ? _s->text : "nothing", "nothing");                                   \
+	} while (0)
+/* Hears it, answers later. */
+#define HEAR(c, words)                                                                             \
+	({                                                                                         \
+		struct said *_s = hear(c);                                                         \
+		CHECK_STR(_s ? _s->text : "nothing", words);                                       \
+		_s;                                                                                \
+	})
+
+static void three_clusters(void)
+{
+	world_new();
+	put(CDS, "a", "1");
+	put(CDS, "b", "1");
+	put(CDS, "c", "1");
+	put(EDS, "eds/a", "1");
+	put(EDS, "eds/b", "1");
+	put(EDS, "eds/c", "1");
+	put(RDS, "r", "1");
+	put(LDS, "l", "1");
+	commit();
+}
+
+/* ---- delta: subscriptions ---- */
+
+TEST(nothing_is_answered_before_a_first_complete_world)
+{
+	struct client *c;
+
+	world_new();
+	c = client_new(true, 0);
+	subscribe(c, CDS, "");
+	subscribe(c, EDS, "+eds/none eds/gone=1 +eds/gone");
+	put(CDS, "b", "1");
+	put(CDS, "a", "1");
+	EXPECT_NOTHING(c);
+	commit();
+	EXPECT(c, "CDS +a=1 +b=1");
+	/* Who asks need not wait; what it held goes last. */
+	EXPECT(c, "EDS -eds/none");
+	EXPECT_NOTHING(c);
+	subscribe(c, RDS, "+r");
+	EXPECT(c, "RDS -r");
+	EXPECT(c, "EDS -eds/gone");
+	EXPECT_NOTHING(c);
+	world_free();
+}
+
+TEST(an_empty_subscription_means_everything_for_clusters_listeners_and_scopes_only)
+{
+	static const unsigned all[] = { CDS, LDS, RESOURCE_SCOPED_ROUTE };
+	static const unsigned none[] = { EDS, RDS, SDS, RESOURCE_RUNTIME };
+
+	three_clusters();
+	put(SDS, "s", "1");
+	put(RESOURCE_RUNTIME, "s", "1");
+	put(RESOURCE_SCOPED_ROUTE, "s", "1");
+	commit();
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		struct client *c = client_new(true, 0);
+		struct said *s;
+
+		subscribe(c, all[i], "");
+		s = hear(c);
+		CHECK(s);
+		said_free(s);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(none); i++) {
+		struct client *c = client_new(true, 0);
+
+		subscribe(c, none[i], "");
+		EXPECT_NOTHING(c);
+	}
+	world_free();
+}
+
+TEST(a_client_that_asks_for_everything_is_answered_even_if_there_is_nothing)
+{
+	struct client *c;
+
+	world_new();
+	commit();
+	c = client_new(true, 0);
+	subscribe(c, CDS, "");
+	EXPECT(c, "CDS");
+	EXPECT_NOTHING(c);
+	commit();
+	EXPECT_NOTHING(c);
+	put(CDS, "a", "1");
+	commit();
+	EXPECT(c, "CDS +a=1");
+	world_free();
+}
+
+TEST(an_unknown_name_is_answered_at_once_and_comes_when_it_exists)
+{
+	struct client *c;
+
+	three_clusters();
+	c = client_new(true, 0);
+	subscribe(c, EDS, "+eds/a +eds/x +eds/y");
+	EXPECT(c, "EDS +eds/a=1");
+	EXPECT(c, "EDS -eds/x -eds/y");
+	put(EDS, "eds/x", "1");
+	commit();
+	EXPECT(c, "EDS +eds/x=1");
+	drop(EDS, "eds/x");
+	commit();
+	EXPECT(c, "EDS -eds/x");
+	put(EDS, "eds/x", "1");
+	commit();
+	EXPECT(c, "EDS +eds/x=1");
+	EXPECT_NOTHING(c);
+	world_free();
+}
+
+TEST(who_subscribes_again_gets_it_again)
+{
+	struct client *c;
+
+	three_clusters();
+	c = client_new(true, 0);
+	subscribe(c, EDS, "+eds/a");
+	EXPECT(c, "EDS +eds/a=1");
+	subscribe(c, EDS, "+eds/a +eds/x");
+	EXPECT(c, "EDS +eds/a=1");
+	EXPECT(c, "EDS -eds/x");
+	subscribe(c, EDS, "+eds/x");
+	EXPECT(c, "EDS -eds/x");
+	EXPECT_NOTHING(c);
+	world_free();
+}
+
+TEST(what_is_unsubscribed_is_not_sent)
+{
+	struct client *c;
+
+	three_clusters();
+	c = client_new(true, 0);
+	subscribe(c, EDS, "+eds/a +eds/b");
+	EXPECT(c, "EDS +eds/a=1 +eds/b=1");
+	subscribe(c, EDS, "-eds/a -eds/never");
+	put(EDS, "eds/a", "2");
+	put(EDS, "eds/b", "2");
+	commit();
+	EXPECT(c, "EDS +eds/b=2");
+	EXPECT_NOTHING(c);
+	CHECK_EQ(stream_names(c->stream), 1);
+	world_free();
+}
+
+TEST(a_star_means_everything_of_any_type_and_can_be_taken_back)
+{
+	struct client *c;
+
+	three_clusters();
+	c = client_new(true, 0);
+	subscribe(c, EDS, "+eds/a");
+	EXPECT(c, "EDS +eds/a=1");
+	subscribe(c, EDS, "+*");
+	EXPECT(c, "EDS +eds/b=1 +eds/c=1");
+	subscribe(c, EDS, "-*");
+	put(EDS, "eds/a", "2");
+	put(EDS, "eds/b", "2");
+	commit();
+	EXPECT(c, "EDS +eds/a=2");
+	EXPECT_NOTHING(c);
+	world_free();
+}
+
+TEST(a_legacy_wildcard_stays_when_names_are_added)
+{
+	struct client *c;
+
+	three_clusters();
+	c = client_new(true, 0);
+	subscribe(c, CDS, "");
+	EXPECT(c, "CDS +a=1 +b=1 +c=1");
+	subscribe(c, CDS, "+x");
+	EXPECT(c, "CDS -x");
+	put(CDS, "d", "1");
+	put(CDS, "x", "1");
+	commit();
+	EXPECT(c, "CDS +d=1");
+	EXPECT(c, "CDS +x=1");
+	world_free();
+}
+
+TEST(a_name_given_up_under_the_wildcard_is_sent_again_or_removed)
+{
+	struct client *c;
+
+	three_clusters();
+	c = client_new(true, 0);
+	subscribe(c, CDS, "+* +a +x");
+	EXPECT(c, "CDS +a=1 +b=1 +c=1");
+	EXPECT(c, "CDS -x");
+	subscribe(c, CDS, "-a");
+	EXPECT(c, "CDS +a=1");
+	subscribe(c, CDS, "-x");
+	EXPECT(c, "CDS -x");
+	CHECK_EQ(stream_names(c->stream), 3);
+	world_free();
+}
+
+TEST(who_comes_back_is_sent_only_what_differs)
+{
+	struct client *c;
+
+	three_clusters();
+	c = client_new(true, 0);
+	subscribe(c, CDS, "a=1 b=old gone=1");
+	EXPECT(c, "CDS +b=1 +c=1");
+	subscribe(c, EDS, "+eds/a +eds/b +eds/c +eds/x eds/a=1 eds/c=1 eds/x=3 eds/other=1");
+	/* c is new and b is another: their endpoints have to follow, held or not. */
+	EXPECT(c, "EDS +eds/b=1 +eds/c=1");
+	EXPECT_NOTHING(c);
+	/* What is gone stays until it is known that no route of before uses it. */
+	subscribe(c, RDS, "+r r=0");
+	EXPECT(c, "RDS +r=1");
+	EXPECT(c, "CDS -gone");
+	EXPECT(c, "EDS -eds/x");
+	EXPECT_NOTHING(c);
+	CHECK_EQ(stream_names(c->stream), 8);
+	world_free();
+}
+
+TEST(who_comes_back_with_just_this_world_is_sent_nothing)
+{
+	struct client *c;
+
+	three_clusters();
+	c = client_new(true, 0);
+	subscribe(c, CDS, "a=1 b=1 c=1");
+	subscribe(c, EDS, "+eds/a +eds/b eds/a=1 eds/b=1");
+	subscribe(c, LDS, "l=1");
+	subscribe(c, RDS, "+r r=1");
+	EXPECT_NOTHING(c);
+	CHECK_EQ(c->stream->info.acked_source, source);
+	world_free();
+}
+
+TEST(who_comes_back_before_the_world_is_complete_is_told_what_differs_then)
+{
+	struct client *c;
+
+	world_new();
+	c = client_new(true, 0);
+	subscribe(c, CDS, "a=1 b=old gone=1");
+	EXPECT_NOTHING(c);
+	put(CDS, "a", "1");
+	put(CDS, "b", "1");
+	commit();
+	EXPECT(c, "CDS +b=1");
+	EXPECT_NOTHING(c);
+	/* This one has no routes. */
+	now = c->timer;
+	stream_timer(c->stream);
+	EXPECT(c, "CDS -gone");
+	EXPECT_NOTHING(c);
+	world_free();
+}
+
+/* ---- delta: answers ---- */
+
+TEST(changes_go_one_by_one_and_answers_together)
+{
+	struct client *c;
+
+	three_clusters();
+	c = client_new(true, 0);
+	subscribe(c, CDS, "");
+	EXPECT(c, "CDS +a=1 +b=1 +c=1");
+	put(CDS, "c", "2");
+	put(CDS, "a", "2");
+	commit();
+	EXPECT(c, "CDS +c=2");
+	EXPECT(c, "CDS +a=2");
+	EXPECT_NOTHING(c);
+	world_free();
+}
+
+TEST(very_many_changes_at_once_go_together)
+{
+	struct client *c;
+	struct said *s;
+	char name[16];
+
+	three_clusters();
+	c = client_new(true, 0);
+	subscribe(c, CDS, "");
+	EXPECT(c, "CDS +a=1 +b=1 +c=1");
+	for (int i = 0; i < 40; i++) {
+		(void)snprintf(name, sizeof(name), "n%02d", i);
+		put(CDS, name, "1");
+	}
+	commit();
+	s = hear(c);
+	CHECK(strstr(s->text, "+n00=1") && strstr(s->text, "+n39=1"));
+	answer(c, s, NULL);
+	said_free(s);
+	EXPECT_NOTHING(c);
+	world_free();
+}
+
+TEST(what_a_client_has_is_not_sent_again)
+{
+	struct client *c;
+
+	three_clusters();
+	c = client_new(true, 0);
+	subscribe(c, CDS, "");
+	EXPECT(c, "CDS +a=1 +b=1 +c=1");
+	put(CDS, "a", "1");
+	commit();
+	EXPECT_NOTHING(c);
+	/* Other bytes under the same version: the version decides. */
+	state_put(w.state, item_new(CDS, "a", 1, "1", 1, "\x0a\x01"
+								"a\x7a\x00", 5));
+	commit();
+	EXPECT_NOTHING(c);
+	world_free();
+}
+
+TEST(a_newer_version_waits_for_the_answer_to_the_one_before_and_the_latest_wins)
+{
+	_cleanup_(said_freep) struct said *s = NULL;
+	struct client *c;
+
+	three_clusters();
+	c = client_new(true, 0);
+	subscribe(c, EDS, "+eds/a +eds/b");
+	EXPECT(c, "EDS +eds/a=1 +eds/b=1");
+	put(EDS, "eds/a", "2");
+	commit();
+	s = HEAR(c, "EDS +eds/a=2");
+	put(EDS, "eds/a", "3");
+	commit();
+	put(EDS, "eds/a", "4");
+	commit();
+	EXPECT_NOTHING(c);
+	/* A neighbour does not wait. */
+	put(EDS, "eds/b", "2");
+	commit();
+	EXPECT(c, "EDS +eds/b=2");
+	answer(c, s, NULL);
+	EXPECT(c, "EDS +eds/a=4");
+	EXPECT_NOTHING(c);
+	world_free();
+}
+
+TEST(a_change_that_is_undone_while_it_waits_is_not_sent)
+{
+	_cleanup_(said_freep) struct said *s = NULL;
+	struct client *c;
+
+	three_clusters();
+	c = client_new(true, 0);
+	subscribe(c, EDS, "+eds/a");
+	EXPECT(c, "EDS +eds/a=1");
+	put(EDS, "eds/a", "2");
+	commit();
+	s = HEAR(c, "EDS +eds/a=2");
+	put(EDS, "eds/a", "3");
+	commit();
+	put(EDS, "eds/a", "2");
+	commit();
+	answer(c, s, NULL);
+	EXPECT_NOTHING(c);
+	CHECK_EQ(stream_outstanding(c->stream), 0);
+	world_free();
+}
+
+TEST(a_client_that_does_not_read_costs_one_message)
+{
+	struct client *c;
+
+	three_clusters();
+	c = client_new(true, 0);
+	subscribe(c, EDS, "+eds/a +eds/b");
+	EXPECT(c, "EDS +eds/a=1 +eds/b=1");
+	c->hold = true;
+	for (int i = 0; i < 10; i++) {
+		char version[16];
+
+		(void)snprintf(version, sizeof(version), "v%d", i);
+		put(EDS, "eds/a", version);
+		put(EDS, "eds/b", version);
+		commit();
+	}
+	CHECK_EQ(c->sends, 1);
+	c->hold = false;
+	EXPECT(c, "EDS +eds/a=v0");
+	EXPECT(c, "EDS +eds/b=v9");
+	EXPECT(c, "EDS +eds/a=v9");
+	EXPECT_NOTHING(c);
+	world_free();
+}
+
+TEST(unanswered_responses_of_a_type_are_bounded)
+{
+	struct client *c;
+	char name[16], text[512] = "";
+	size_t n = 0;
+
+	world_new();
+	for (int i = 0; i < 12; i++) {
+		(void)snprintf(name, sizeof(name), "n%02d", i);
+		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), " +%s", name);
+		put(EDS, name, "1");
+	}
+	commit();
+	c = client_new(true, 0);
+	subscribe(c, EDS, text);
+	answer(c, c->first, NULL);
+	said_free(hear(c));
+	for (int i = 0; i < 12; i++) {
+		(void)snprintf(name, sizeof(name), "n%02d", i);
+		put(EDS, name, "2");
+	}
+	commit();
+	for (struct said *s; (s = hear(c)); said_free(s))
+		n++;
+	CHECK_EQ(n, FLIGHTS_MAX);
+	CHECK_EQ(stream_outstanding(c->stream), 12);
+	world_free();
+}
+
+/* ---- delta: rejections ---- */
+
+TEST(a_refused_version_is_reported_and_not_repeated)
+{
+	struct client *c;
+
+	three_clusters();
+	c = client_new(true, 0);
+	subscribe(c, CDS, "");
+	EXPECT(c, "CDS +a=1 +b=1 +c=1");
+	put(CDS, "a", "bad");
+	commit();
+	EXPECT_REFUSE(c, "CDS +a=bad");
+	CHECK_STR(c->rejected, "a=bad;");
+	CHECK_EQ(stream_rejected(c->stream), 1);
+	EXPECT_NOTHING(c);
+	commit();
+	put(CDS, "b", "2");
+	commit();
+	EXPECT(c, "CDS +b=2");
+	EXPECT_NOTHING(c);
+	/* Away from it and back to it: it is still refused, and still reported only once. */
+	put(CDS, "a", "1");
+	commit();
+	EXPECT(c, "CDS +a=1");
+	CHECK_EQ(stream_rejected(c->stream), 0);
+	put(CDS, "a", "good");
+	commit();
+	EXPECT(c, "CDS +a=good");
+	CHECK_STR(c->rejected, "a=bad;");
+	CHECK_EQ(c->stream->info.nacks, 1);
+	world_free();
+}
+
+TEST(a_refused_batch_is_repeated_one_by_one_once_and_the_culprit_is_found)
+{
+	struct client *c;
+
+	three_clusters();
+	c = client_new(true, 0);
+	subscribe(c, CDS, "");
+	EXPECT_REFUSE(c, "CDS +a=1 +b=1 +c=1");
+	CHECK_STR(c->rejected, "");
+	EXPECT(c, "CDS +a=1");
+	EXPECT_REFUSE(c, "CDS +b=1");
+	EXPECT(c, "CDS +c=1");
+	EXPECT_NOTHING(c);
+	CHECK_STR(c->rejected, "b=1;");
+	CHECK_EQ(w.stats.splits, 1);
+	world_free();
+}
+
+TEST(a_newer_version_that_came_meanwhile_follows_a_refusal_at_once)
+{
+	_cleanup_(said_freep) struct said *s = NULL;
+	struct client *c;
+
+	three_clusters();
+	c = client_new(true, 0);
+	subscribe(c, RDS, "+r");
+	s = HEAR(c, "RDS +r=1");
+	put(RDS, "r", "2");
+	commit();
+	EXPECT_NOTHING(c);
+	answer(c, s, "no");
+	EXPECT(c, "RDS +r=2");
+	CHECK_STR(c->rejected, "r=1;");
+	CHECK_EQ(stream_rejected(c->stream), 0);
+	world_free();
+}
+
+TEST(an_answer_to_something_else_is_ignored_but_its_names_are_not)
+{
+	struct client *c;
+	struct said *s;
+
+	three_clusters();
+	c = client_new(true, 0);
+	subscribe(c, EDS, "+eds/a");
+	s = HEAR(c, "EDS +eds/a=1");
+	CHECK_EQ(say_delta(c, EDS, "+eds/b", "777", NULL), 0);
+	CHECK_EQ(c->stream->info.acks, 0);
+	CHECK_EQ(w.stats.stale, 1);
+	EXPECT(c, "EDS +eds/b=1");
+	answer(c, s, NULL);
+	CHECK_EQ(c->stream->info.acks, 2);
+	/* The same answer twice. */
+	answer(c, s, NULL);
+	answer(c, s, "and now I do not like it");
+	CHECK_EQ(c->stream->info.acks, 2);
+	CHECK_EQ(c->stream->info.nacks, 0);
+	said_free(s);
+	world_free();
+}
+
+/* ---- make before break ---- */
+
+/* A client that has all of three_clusters(). */
+static struct client *settled(void)
+{
+	struct client *c;
+
+	three_clusters();
+	c = client_new(true, 0);
+	subscribe(c, CDS, "");
+	EXPECT(c, "CDS +a=1 +b=1 +c=1");
+	subscribe(c, EDS, "+eds/a +eds/b +eds/c");
+	EXPECT(c, "EDS +eds/a=1 +eds/b=1 +eds/c=1");
+	subscribe(c, LDS, "");
+	EXPECT(c, "LDS +l=1");
+	subscribe(c, RDS, "+r");
+	EXPECT(c, "RDS +r=1");
+	EXPECT_NOTHING(c);
+	CHECK_EQ(c->stream->info.acked_source, source);
+	return c;
+}
+
+TEST(a_route_waits_for_its_cluster_and_the_old_cluster_goes_last)
+{
+	struct client *c = settled();
+	struct said *s;
+
+	put(CDS, "d", "1");
+	put(EDS, "eds/d", "1");
+	put(RDS, "r", "2");
+	put(LDS, "l", "2");
+	drop(CDS, "a");
+	drop(EDS, "eds/a");
+	commit();
+	s = HEAR(c, "CDS +d=1");
+	EXPECT_NOTHING(c);
+	subscribe(c, EDS, "+eds/d");
+	EXPECT(c, "EDS +eds/d=1");
+	EXPECT_NOTHING(c);
+	answer(c, s, NULL);
+	said_free(s);
+	s = HEAR(c, "LDS +l=2");
+	EXPECT(c, "RDS +r=2");
+	EXPECT_NOTHING(c);
+	CHECK_EQ(c->stream->info.acked_source, source - 1);
+	answer(c, s, NULL);
+	said_free(s);
+	EXPECT(c, "CDS -a");
+	EXPECT(c, "EDS -eds/a");
+	EXPECT_NOTHING(c);
+	CHECK_EQ(c->stream->info.acked_source, source);
+	world_free();
+}
+
+TEST(a_route_waits_for_the_first_endpoints_of_its_cluster_too)
+{
+	struct client *c = settled();
+	struct said *cluster, *endpoints;
+
+	put(CDS, "d", "1");
+	put(EDS, "eds/d", "1");
+	put(RDS, "r", "2");
+	commit();
+	cluster = HEAR(c, "CDS +d=1");
+	subscribe(c, EDS, "+eds/d");
+	endpoints = HEAR(c, "EDS +eds/d=1");
+	answer(c, cluster, NULL);
+	EXPECT_NOTHING(c);
+	answer(c, endpoints, NULL);
+	EXPECT(c, "RDS +r=2");
+	said_free(cluster);
+	said_free(endpoints);
+	world_free();
+}
+
+TEST(changes_that_concern_no_cluster_wait_for_nobody)
+{
+	struct client *c = settled();
+	struct said *s;
+
+	put(EDS, "eds/a", "2");
+	put(RDS, "r", "2");
+	commit();
+	s = HEAR(c, "EDS +eds/a=2");
+	EXPECT(c, "RDS +r=2");
+	answer(c, s, NULL);
+	said_free(s);
+	/* A route that changed before a cluster did does not wait for it either. */
+	s = NULL;
+	put(CDS, "a", "2");
+	commit();
+	s = HEAR(c, "CDS +a=2");
+	subscribe(c, RDS, "+r");
+	said_free(HEAR(c, "EDS +eds/a=2"));
+	EXPECT(c, "RDS +r=2");
+	said_free(s);
+	world_free();
+}
+
+TEST(endpoints_follow_their_cluster_again_changed_or_not)
+{
+	struct client *c = settled();
+
+	put(CDS, "b", "2");
+	commit();
+	EXPECT(c, "CDS +b=2");
+	EXPECT(c, "EDS +eds/b=1");
+	EXPECT_NOTHING(c);
+	world_free();
+}
+
+TEST(endpoints_that_are_on_their_way_follow_a_cluster_once_more)
+{
+	struct client *c = settled();
+	struct said *s;
+
+	put(EDS, "eds/b", "2");
+	commit();
+	s = HEAR(c, "EDS +eds/b=2");
+	put(CDS, "b", "2");
+	commit();
+	EXPECT(c, "CDS +b=2");
+	answer(c, s, NULL);
+	said_free(s);
+	EXPECT(c, "EDS +eds/b=2");
+	EXPECT_NOTHING(c);
+	world_free();
+}
+
+TEST(a_refused_cluster_holds_up_routes_no_longer)
+{
+	struct client *c = settled();
+
+	put(CDS, "d", "1");
+	put(RDS, "r", "2");
+	commit();
+	EXPECT_REFUSE(c, "CDS +d=1");
+	EXPECT(c, "RDS +r=2");
+	CHECK_EQ(c->stream->info.acked_source, source - 1);
+	world_free();
+}
+
+TEST(a_client_that_does_not_answer_holds_up_routes_for_a_while_only)
+{
+	struct client *c = settled();
+
+	put(CDS, "d", "1");
+	put(RDS, "r", "2");
+	drop(CDS, "a");
+	commit();
+	said_free(HEAR(c, "CDS +d=1"));
+	EXPECT_NOTHING(c);
+	CHECK_EQ(c->timer, now + STREAM_PATIENCE_USEC);
+	now += STREAM_GATE_USEC / 2;
+	stream_timer(c->stream);
+	EXPECT_NOTHING(c);
+	CHECK_EQ(c->timer, now + STREAM_GATE_USEC / 2);
+	now = c->timer;
+	stream_timer(c->stream);
+	CHECK_EQ(w.stats.gate_timeouts, 1);
+	EXPECT(c, "RDS +r=2");
+	EXPECT(c, "CDS -a");
+	EXPECT_NOTHING(c);
+	world_free();
+}
+
+TEST(a_cluster_that_comes_back_before_it_was_removed_is_not_removed)
+{
+	struct client *c = settled();
+	struct said *s;
+
+	put(CDS, "d", "1");
+	put(RDS, "r", "2");
+	drop(CDS, "a");
+	commit();
+	s = HEAR(c, "CDS +d=1");
+	put(CDS, "a", "1");
+	commit();
+	answer(c, s, NULL);
+	said_free(s);
+	EXPECT(c, "RDS +r=2");
+	EXPECT_NOTHING(c);
+	CHECK_EQ(stream_outstanding(c->stream), 0);
+	world_free();
+}
+
+TEST(other_streams_do_not_wait_for_a_slow_one)
+{
+	struct client *slow = settled();
+	struct client *c = client_new(true, 0);
+
+	subscribe(c, CDS, "");
+	EXPECT(c, "CDS +a=1 +b=1 +c=1");
+	slow->hold = true;
+	put(CDS, "d", "1");
+	commit();
+	EXPECT(c, "CDS +d=1");
+	put(CDS, "d", "2");
+	commit();
+	EXPECT(c, "CDS +d=2");
+	CHECK_EQ(slow->sends, 1);
+	world_free();
+}
+
+/* ---- requests ---- */
+
+TEST(the_node_is_taken_from_the_first_request_that_has_one)
+{
+	Envoy__Service__Discovery__V3__Node node = ENVOY__SERVICE__DISCOVERY__V3__NODE__INIT;
+	delta_request m = ENVOY__SERVICE__DISCOVERY__V3__DELTA_DISCOVERY_REQUEST__INIT;
+	uint8_t packed[512];
+	struct client *c;
+
+	three_clusters();
+	c = client_new(true, 0);
+	subscribe(c, EDS, "+eds/a");
+	CHECK_STR(c->stream->info.node_id, "");
+	m.type_url = (char *)(uintptr_t)resource_kind(EDS)->type_url;
+	m.node = &node;
+	node.id = (char *)(uintptr_t) "first";
+	CHECK_EQ(stream_request(c->stream, packed,
+				envoy__service__discovery__v3__delta_discovery_request__pack(&m, packed)),
+		 0);
+	node.id = (char *)(uintptr_t) "second";
+	CHECK_EQ(stream_request(c->stream, packed,
+				envoy__service__discovery__v3__delta_discovery_request__pack(&m, packed)),
+		 0);
+	CHECK_STR(c->stream->info.node_id, "first");
+	world_free();
+}
+
+TEST(a_type_that_is_not_served_is_passed_over_on_the_aggregated_stream_only)
+{
+	delta_request m = ENVOY__SERVICE__DISCOVERY__V3__DELTA_DISCOVERY_REQUEST__INIT;
+	uint8_t packed[512];
+	struct client *c;
+	size_t n;
+
+	three_clusters();
+	m.type_url = (char *)(uintptr_t) "type.googleapis.com/not.a.Thing";
+	n = envoy__service__discovery__v3__delta_discovery_request__pack(&m, packed);
+	c = client_new(true, 0);
+	CHECK_EQ(stream_request(c->stream, packed, n), 0);
+	CHECK_EQ(w.stats.unknown_types, 1);
+	EXPECT_NOTHING(c);
+	c = client_new(true, EDS);
+	CHECK_EQ(stream_request(c->stream, packed, n), -EBADMSG);
+	CHECK_EQ(say_delta(c, CDS, "", "", NULL), -EBADMSG);
+	/* On such a stream the type need not be said. */
+	c = client_new(true, CDS);
+	CHECK_EQ(stream_request(c->stream, packed, 0), 0);
+	EXPECT(c, "CDS +a=1 +b=1 +c=1");
+	world_free();
+}
+
+TEST(garbage_and_excess_end_the_stream)
+{
+	static const uint8_t garbage[] = { 0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f };
+	size_t n = 2 * (REQUEST_FIELDS_MAX + 10);
+	_cleanup_free_ uint8_t *many = xcalloc(1, n);
+	struct client *c;
+
+	three_clusters();
+	c = client_new(true, 0);
+	CHECK_EQ(stream_request(c->stream, garbage, sizeof(garbage)), -EBADMSG);
+	for (size_t i = 0; i < n; i += 2)
+		many[i] = 3 << 3 | 2; /* an empty resource_names_subscribe */
+	CHECK_EQ(stream_request(c->stream, many, n), -E2BIG);
+	world_free();
+}
+
+TEST(ten_thousand_names_cost_a_stream_less_than_forty_bytes_each)
+{
+	struct client *c;
+	char name[32];
+	size_t bytes;
+
+	world_new();
+	for (int i = 0; i < 10000; i++) {
+		(void)snprintf(name, sizeof(name), "namespace/service-%d", i);
+		put(CDS, name, "1");
+	}
+	commit();
+	c = client_new(true, 0);
+	subscribe(c, CDS, "");
+	for (struct said *s; (s = hear(c)); said_free(s)) {
+		/* Over by no more than what is added as one. */
+		CHECK(s->bytes < STREAM_BATCH_BYTES + 65536);
+		answer(c, s, NULL);
+	}
+	CHECK_EQ(stream_names(c->stream), 10000);
+	CHECK_EQ(c->stream->subs[CDS]->n_flights, 0);
+	bytes = sizeof(*c->stream->subs[CDS]) +
+		c->stream->subs[CDS]->cap * sizeof(struct entry) +
+		c->stream->subs[CDS]->puts.cap * sizeof(struct queued);
+	CHECK(bytes < 10000 * 40);
+	world_free();
+}
+
+/* ---- state of the world ---- */
+
+static void ask(struct client *c, unsigned kind, const char *names)
+{
+	CHECK_EQ(say_sotw(c, kind, names, "", "", NULL), 0);
+	finish_sends(c);
+}
+
+static struct said *expect(struct client *c, const char *words)
+{
+	return HEAR(c, words);
+}
+
+static void accept(struct client *c, struct said *s, const char *names)
+{
+	CHECK_EQ(say_sotw(c, s->kind, names, s->nonce, s->version, NULL), 0);
+	finish_sends(c);
+	said_free(s);
+}
+
+TEST(sotw_sends_all_clusters_whenever_one_changes)
+{
+	struct client *c;
+
+	three_clusters();
+	c = client_new(false, 0);
+	ask(c, CDS, "");
+	accept(c, expect(c, "CDS +a +b +c"), "");
+	EXPECT_NOTHING(c);
+	put(CDS, "b", "2");
+	commit();
+	accept(c, expect(c, "CDS +a +b +c"), "");
+	drop(CDS, "a");
+	commit();
+	accept(c, expect(c, "CDS +b +c"), "");
+	EXPECT_NOTHING(c);
+	world_free();
+}
+
+TEST(sotw_sends_only_the_endpoints_that_changed)
+{
+	struct client *c;
+
+	three_clusters();
+	c = client_new(false, EDS);
+	ask(c, EDS, "eds/a eds/b eds/x");
+	accept(c, expect(c, "EDS +eds/a +eds/b"), "eds/a eds/b eds/x");
+	put(EDS, "eds/a", "2");
+	put(EDS, "eds/c", "2");
+	commit();
+	accept(c, expect(c, "EDS +eds/a"), "eds/a eds/b eds/x");
+	/* A longer list: what is new on it. A shorter one: nothing. */
+	CHECK_EQ(say_sotw(c, EDS, "eds/a eds/b eds/c eds/x", "2", "", NULL), 0);
+	finish_sends(c);
+	accept(c, expect(c, "EDS +eds/c"), "eds/c eds/x");
+	put(EDS, "eds/a", "3");
+	put(EDS, "eds/x", "1");
+	commit();
+	accept(c, expect(c, "EDS +eds/x"), "eds/c eds/x");
+	EXPECT_NOTHING(c);
+	world_free();
+}
+
+TEST(sotw_first_request_is_answered_even_if_nothing_of_it_exists)
+{
+	struct client *c;
+
+	three_clusters();
+	c = client_new(false, RDS);
+	ask(c, RDS, "none");
+	accept(c, expect(c, "RDS"), "none");
+	EXPECT_NOTHING(c);
+	put(RDS, "none", "1");
+	commit();
+	accept(c, expect(c, "RDS +none"), "none");
+	world_free();
+}
+
+TEST(sotw_version_is_that_of_the_content_and_not_of_its_history)
+{
+	struct said *first, *second;
+	struct client *c;
+
+	three_clusters();
+	c = client_new(false, 0);
+	ask(c, CDS, "");
+	first = expect(c, "CDS +a +b +c");
+	put(CDS, "a", "2");
+	commit();
+	CHECK_EQ(say_sotw(c, CDS, "", first->nonce, first->version, NULL), 0);
+	finish_sends(c);
+	second = expect(c, "CDS +a +b +c");
+	CHECK(strcmp(first->version, second->version) != 0);
+	accept(c, second, "");
+	world_free();
+	/* Another run of the server, the same world. */
+	three_clusters();
+	c = client_new(false, 0);
+	ask(c, CDS, "");
+	second = expect(c, "CDS +a +b +c");
+	CHECK_STR(second->version, first->version);
+	said_free(second);
+	/* Who comes back with it is sent nothing, until something changes. */
+	c = client_new(false, 0);
+	CHECK_EQ(say_sotw(c, CDS, "", "", first->version, NULL), 0);
+	finish_sends(c);
+	EXPECT_NOTHING(c);
+	put(CDS, "a", "2");
+	commit();
+	accept(c, expect(c, "CDS +a +b +c"), "");
+	said_free(first);
+	world_free();
+}
+
+TEST(sotw_outdated_request_is_ignored)
+{
+	struct said *s;
+	struct client *c;
+
+	three_clusters();
+	c = client_new(false, 0);
+	ask(c, EDS, "eds/a");
+	s = expect(c, "EDS +eds/a");
+	CHECK_EQ(say_sotw(c, EDS, "eds/b", "", "", NULL), 0);
+	CHECK_EQ(say_sotw(c, EDS, "eds/b", "99", "", "no"), 0);
+	EXPECT_NOTHING(c);
+	CHECK_EQ(c->stream->info.nacks, 0);
+	accept(c, s, "eds/a eds/b");
+	accept(c, expect(c, "EDS +eds/b"), "eds/a eds/b");
+	world_free();
+}
+
+TEST(sotw_refused_answer_is_not_repeated_until_something_changes)
+{
+	_cleanup_(said_freep) struct said *s = NULL;
+	struct client *c;
+
+	three_clusters();
+	c = client_new(false, 0);
+	ask(c, LDS, "");
+	accept(c, expect(c, "LDS +l"), "");
+	put(LDS, "l", "bad");
+	commit();
+	s = expect(c, "LDS +l");
+	CHECK_EQ(say_sotw(c, LDS, "", s->nonce, "", "listener l: no"), 0);
+	finish_sends(c);
+	EXPECT_NOTHING(c);
+	CHECK_STR(c->rejected, "l=bad;");
+	CHECK_EQ(say_sotw(c, LDS, "", s->nonce, "", "listener l: no"), 0);
+	EXPECT_NOTHING(c);
+	put(LDS, "l", "good");
+	commit();
+	accept(c, expect(c, "LDS +l"), "");
+	CHECK_STR(c->rejected, "l=bad;");
+	CHECK_EQ(stream_rejected(c->stream), 0);
+	world_free();
+}
+
+TEST(sotw_refusal_blames_who_is_named)
+{
+	_cleanup_(said_freep) struct said *s = NULL;
+	struct client *c;
+
+	world_new();
+	put(CDS, "alpha", "1");
+	put(CDS, "beta", "1");
+	commit();
+	c = client_new(false, 0);
+	ask(c, CDS, "");
+	s = expect(c, "CDS +alpha +beta");
+	CHECK_EQ(say_sotw(c, CDS, "", s->nonce, "", "Error adding cluster beta: no"), 0);
+	CHECK_STR(c->rejected, "beta=1;");
+	world_free();
+}
+
+TEST(sotw_empty_list_after_names_means_nothing)
+{
+	struct client *c;
+
+	three_clusters();
+	c = client_new(false, 0);
+	ask(c, CDS, "a");
+	accept(c, expect(c, "CDS +a"), "a");
+	put(CDS, "b", "2");
+	commit();
+	EXPECT_NOTHING(c);
+	put(CDS, "a", "2");
+	commit();
+	accept(c, expect(c, "CDS +a"), "");
+	put(CDS, "a", "3");
+	put(CDS, "b", "3");
+	commit();
+	EXPECT_NOTHING(c);
+	CHECK_EQ(stream_names(c->stream), 0);
+	CHECK_EQ(say_sotw(c, CDS, "*", "2", "", NULL), 0);
+	finish_sends(c);
+	accept(c, expect(c, "CDS +a +b +c"), "*");
+	world_free();
+}
+
+TEST(sotw_routes_wait_for_clusters_too)
+{
+	struct said *s;
+	struct client *c;
+
+	three_clusters();
+	c = client_new(false, 0);
+	ask(c, CDS, "");
+	accept(c, expect(c, "CDS +a +b +c"), "");
+	ask(c, RDS, "r");
+	accept(c, expect(c, "RDS +r"), "r");
+	put(CDS, "d", "1");
+	put(RDS, "r", "2");
+	commit();
+	s = expect(c, "CDS +a +b +c +d");
+	EXPECT_NOTHING(c);
+	accept(c, s, "");
+	accept(c, expect(c, "RDS +r"), "r");
+	/* And a cluster that only goes waits for the route that used it. */
+	put(RDS, "r", "3");
+	drop(CDS, "a");
+	commit();
+	s = expect(c, "RDS +r");
+	EXPECT_NOTHING(c);
+	accept(c, s, "r");
+	accept(c, expect(c, "CDS +b +c +d"), "");
+	EXPECT_NOTHING(c);
+	world_free();
+}
