@@ -157,6 +157,18 @@ static void decode_object(struct run *r, unsigned kind, const struct node *n, co
 	       defaults);
 }
 
+/* True, and said, when there is to be no more of this file. */
+static bool is_full(struct run *r, unsigned line)
+{
+	if (r->counts.objects + r->counts.unreadable < r->d->limits.objects)
+		return false;
+	r->full = true;
+	problems_add(&r->problems, true, "TooLarge", NULL, line,
+		     "the file has more than %zu objects: the rest is not read", r->d->limits.objects);
+	emit_unreadable(r, line);
+	return true;
+}
+
 /* ---- which kind ---- */
 
 static const char *required_string(struct run *r, const struct node *n, const char *key,
@@ -244,6 +256,8 @@ static void on_object(struct run *r, const struct node *n, struct list *list)
 	unsigned k;
 
 	begin(r);
+	if (is_full(r, n->line))
+		return;
 	if (n->type != NODE_MAP) {
 		problems_add(&r->problems, true, "WrongType", path, n->line,
 			     "must be an object with apiVersion and kind, not %s", node_type_name(n));
@@ -257,13 +271,7 @@ static void on_object(struct run *r, const struct node *n, struct list *list)
 		return;
 	}
 	k = object_kind_find(api, kind);
-	if (k && r->counts.objects + r->counts.unreadable >= r->d->limits.objects) {
-		r->full = true;
-		problems_add(&r->problems, true, "TooLarge", NULL, n->line,
-			     "the file has more than %zu objects: the rest is not read",
-			     r->d->limits.objects);
-		emit_unreadable(r, n->line);
-	} else if (k) {
+	if (k) {
 		decode_object(r, k, n, path, true);
 	} else if (!list->in_list && is_list(n, kind, &inner)) {
 		on_list(r, inner, api, kind);
@@ -284,8 +292,8 @@ static bool on_document(void *ctx, unsigned document, unsigned line, const struc
 
 	r->document = document;
 	if (!root) {
-		if (p) {
-			begin(r);
+		begin(r);
+		if (p && !is_full(r, line)) {
 			problems_add(&r->problems, p->error, p->reason, NULL, p->line, "%s", p->message);
 			emit_unreadable(r, line);
 		}

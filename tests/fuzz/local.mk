@@ -24,3 +24,15 @@ tests_fuzz_fuzz_watch_SOURCES = tests/fuzz/fuzz-watch.c tests/fuzz/fuzz.h $(fuzz
 tests_fuzz_fuzz_watch_CFLAGS = $(AM_CFLAGS) $(JSON_C_CFLAGS)
 tests_fuzz_fuzz_watch_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_watch_LDADD = $(WATCHER_LIBS)
+
+fuzzers += tests/fuzz/fuzz-decode-json
+tests_fuzz_fuzz_decode_json_SOURCES = tests/fuzz/fuzz-decode-json.c tests/fuzz/fuzz-decode.h \
+	tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_decode_json_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_decode_json_LDADD = $(DECODE_LIBS) $(COMMON_LIBS)
+
+fuzzers += tests/fuzz/fuzz-decode-yaml
+tests_fuzz_fuzz_decode_yaml_SOURCES = tests/fuzz/fuzz-decode-yaml.c tests/fuzz/fuzz-decode.h \
+	tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_decode_yaml_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_decode_yaml_LDADD = $(DECODE_LIBS) $(COMMON_LIBS)
