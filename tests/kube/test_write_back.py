@@ -1,0 +1,189 @@
+"""The watcher writes back to a real API server: statuses, events, and who may do it."""
+
+import signal
+
+import pytest
+import yaml
+
+from kube_watcher import KubeWatcher, status_addresses
+from objects import ingress, path, rule, service
+from programs import TOP
+
+ACCEPTED, PARTIAL, REJECTED, IGNORED = range(4)
+
+
+def web(name, namespace):
+    return ingress(name, rule(f"{name}.example", path(name)), namespace=namespace)
+
+
+def wait_addresses(kube, namespace, name, *wanted, timeout=30):
+    return kube.client.wait_for("Ingress", namespace, name,
+                                lambda i: status_addresses(i) == list(wanted), timeout=timeout)
+
+
+def holder(lease):
+    return lease["spec"].get("holderIdentity", "")
+
+
+@pytest.fixture
+def lease(namespace):
+    """Options for a lease in the test's namespace."""
+    return ["--lease-namespace", namespace]
+
+
+def test_an_ingress_is_told_its_addresses_once(kube, namespace, lease, tmp_path):
+    for name in ("ours", "other"):
+        kube.client.create(web(name, namespace))
+    with KubeWatcher(kube, tmp_path / "w", "--publish-address", "192.0.2.7,lb.example.org",
+                     *lease) as watcher, watcher.translator() as translator:
+        translator.wait_for("Ingress", f"{namespace}/ours")
+        watcher.wait_logged("writing statuses")
+        translator.set_status("Ingress", f"{namespace}/other", IGNORED)
+        translator.set_status("Ingress", f"{namespace}/ours", ACCEPTED)
+        item = wait_addresses(kube, namespace, "ours", "192.0.2.7", "lb.example.org")
+        assert status_addresses(kube.client.get("Ingress", namespace, "other")) == []
+        # Said again, and said otherwise: the same addresses.
+        translator.set_status("Ingress", f"{namespace}/ours", PARTIAL, [("A", "b")])
+        # Somebody else's change is put right.
+        kube.client.patch(item, {"status": {"loadBalancer": None}}, sub="status")
+        item = wait_addresses(kube, namespace, "ours", "192.0.2.7", "lb.example.org")
+        kube.client.patch(item, {"metadata": {"labels": {"a": "b"}}})
+        translator.wait_for("Ingress", f"{namespace}/ours", lambda now: b"\n\1a\x12\1b" in now.value)
+        metrics = watcher.metrics()
+        assert metrics["portolan_kube_status_writes_total"] == 2
+        assert metrics["portolan_kube_status_failures_total"] == 0
+
+
+def test_addresses_follow_a_service(kube, namespace, lease, tmp_path):
+    balancer = {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}
+    kube.client.create(web("a", namespace))
+    with KubeWatcher(kube, tmp_path / "w", "--publish-service", f"{namespace}/envoy",
+                     *lease) as watcher, watcher.translator() as translator:
+        translator.wait_for("Ingress", f"{namespace}/a")
+        translator.set_status("Ingress", f"{namespace}/a", ACCEPTED)
+        envoy = kube.client.create(service("envoy", namespace=namespace, type="LoadBalancer"))
+        kube.client.patch(envoy, balancer, sub="status")
+        wait_addresses(kube, namespace, "a", "192.0.2.1")
+        balancer["status"]["loadBalancer"]["ingress"] = [{"hostname": "lb.example"}]
+        kube.client.patch(envoy, balancer, sub="status")
+        wait_addresses(kube, namespace, "a", "lb.example")
+        kube.client.delete(envoy)
+        wait_addresses(kube, namespace, "a")
+
+
+def test_many_statuses_are_written_while_config_goes_on(kube, namespace, lease, tmp_path):
+    names = [f"i{n}" for n in range(300)]
+    kube.client.bulk("create", [web(name, namespace) for name in names])
+    with KubeWatcher(kube, tmp_path / "w", "--publish-address", "192.0.2.7",
+                     *lease) as watcher, watcher.translator() as translator:
+        translator.wait_for("Ingress", f"{namespace}/{names[-1]}")
+        watcher.wait_logged("writing statuses")
+        status = ("Ingress", f"{namespace}/{names[0]}", ACCEPTED)
+        translator.set_status(*status)
+        value = translator.send[1, status[1].encode()].value
+        for name in names:
+            translator.send.put(1, f"{namespace}/{name}", value)
+        translator.commit()
+        # The bucket is empty long before all are written.
+        kube.client.create(service("late", namespace=namespace))
+        translator.wait_for("Service", f"{namespace}/late")
+        for name in names:
+            wait_addresses(kube, namespace, name, "192.0.2.7")
+        metrics = watcher.metrics()
+        assert metrics["portolan_kube_status_writes_total"] == len(names)
+        assert metrics["portolan_kube_status_waiting"] <= 1
+
+
+def events_of(kube, namespace, name):
+    return [e for e in kube.client.list("Event", namespace)["items"]
+            if e["involvedObject"]["name"] == name]
+
+
+def test_a_problem_becomes_an_event_and_a_repetition_a_count(kube, namespace, lease, tmp_path):
+    item = kube.client.create(web("a", namespace))
+    problem = ("ServiceUnresolved", "there is no Service a")
+
+    def run(folder, wanted):
+        with KubeWatcher(kube, tmp_path / folder, *lease) as watcher, \
+                watcher.translator() as translator:
+            translator.wait_for("Ingress", f"{namespace}/a")
+            watcher.wait_logged("writing statuses")
+            with kube.client.watch(kube.client.path("Event", namespace),
+                                   fieldSelector="involvedObject.name=a") as events:
+                translator.set_status("Ingress", f"{namespace}/a", PARTIAL, [problem])
+                return next(e["object"] for e in events if wanted(e["object"]))
+
+    event = run("w1", lambda e: True)
+    assert event["type"] == "Warning" and event["reason"] == problem[0]
+    assert event["message"] == problem[1]
+    assert event["involvedObject"]["uid"] == item["metadata"]["uid"]
+    assert event["source"]["component"] == "portolan"
+    again = run("w2", lambda e: e["count"] == 2)
+    assert again["metadata"]["uid"] == event["metadata"]["uid"]
+    assert len(events_of(kube, namespace, "a")) == 1
+    described = kube.kubectl("-n", namespace, "describe", "ingress", "a").stdout
+    assert problem[1] in described
+
+
+def test_the_next_replica_leads_when_the_leader_is_killed(kube, namespace, lease, tmp_path):
+    kube.client.create(web("a", namespace))
+    options = ["--publish-address", "192.0.2.7", *lease]
+    first = KubeWatcher(kube, tmp_path / "w1", *options)
+    second = KubeWatcher(kube, tmp_path / "w2", *options)
+    try:
+        first.start()
+        first.wait_logged("writing statuses")
+        second.start()
+        with second.translator() as translator:
+            translator.wait_for("Ingress", f"{namespace}/a")
+            translator.set_status("Ingress", f"{namespace}/a", ACCEPTED)
+            assert not second.status()["kubernetes"]["leader"]
+            before = holder(kube.client.get("Lease", namespace, "portolan"))
+            first.kill(signal.SIGKILL)
+            # 15 s of lease, and up to 2.4 s until it is looked at.
+            after = kube.client.wait_for("Lease", namespace, "portolan",
+                                         lambda l: holder(l) not in ("", before), timeout=22)
+            assert after["spec"]["leaseTransitions"] == 1
+            wait_addresses(kube, namespace, "a", "192.0.2.7")
+            assert second.status()["kubernetes"]["leader"]
+    finally:
+        first.close()
+        second.close()
+
+
+def test_a_leader_that_ends_hands_over_at_once(kube, namespace, lease, tmp_path):
+    first = KubeWatcher(kube, tmp_path / "w1", *lease)
+    second = KubeWatcher(kube, tmp_path / "w2", *lease)
+    try:
+        first.start()
+        first.wait_logged("writing statuses")
+        second.start()
+        first.stop()
+        assert holder(kube.client.get("Lease", namespace, "portolan")) == ""
+        second.wait_logged("writing statuses", timeout=8)
+    finally:
+        first.close()
+        second.close()
+
+
+def test_the_documented_rights_are_enough_and_no_more(own_kube, tmp_path):
+    kube = own_kube
+    items = [o for o in yaml.safe_load_all((TOP / "examples/rbac.yaml").read_text()) if o]
+    kube.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(items))
+    account = kube.service_account_folder("portolan", "portolan")
+    kube.client.create(web("a", "default"))
+    kube.client.create(service("envoy", namespace="portolan"))
+    with KubeWatcher(kube, tmp_path / "w", "--publish-address", "192.0.2.7",
+                     account=account) as watcher, watcher.translator() as translator:
+        translator.wait_for("Ingress", "default/a")
+        watcher.wait_logged("leader of portolan/portolan: writing statuses")
+        with kube.client.watch(kube.client.path("Event", "default")) as events:
+            translator.set_status("Ingress", "default/a", PARTIAL, [("A", "b")])
+            wait_addresses(kube, "default", "a", "192.0.2.7")
+            assert next(events)["object"]["reason"] == "A"
+        assert "not allowed" not in watcher.logged() and "cannot" not in watcher.logged()
+    user = ["--as", "system:serviceaccount:portolan:portolan"]
+    for words in ("get secrets", "delete ingresses", "update ingresses", "create services",
+                  "list pods", "update ingresses/status", "list leases", "delete events"):
+        said = kube.kubectl(*user, "auth", "can-i", *words.split(), check=False).stdout
+        assert said.strip() == "no", words
