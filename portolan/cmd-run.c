@@ -262,6 +262,21 @@ static int run(void)
 	return EXIT_FAILURE;
 }
 
+/* The watcher looks there by itself. */
+static bool has_env(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value;
+}
+
+static bool has_source(void)
+{
+	return stage_option_given("manifests") || stage_option_given("kubeconfig") ||
+	       stage_option_given("context") || stage_option_given("in-cluster") ||
+	       has_env("KUBECONFIG") || has_env("KUBERNETES_SERVICE_HOST");
+}
+
 int cmd_run(const struct command *c, int argc, char **argv)
 {
 	struct option_row options[ARRAY_SIZE(own_options) + STAGE_OPTIONS_MAX + 1] = { 0 };
@@ -274,7 +289,8 @@ int cmd_run(const struct command *c, int argc, char **argv)
 			  "they\nconfigure. Ends them in order on SIGTERM or Ctrl-C.",
 			  0, &exit_code) < 0)
 		return exit_code;
-	if (!stage_option("manifests"))
-		return command_misused(c, "say where the objects are with --manifests PATH");
+	if (!has_source())
+		return command_misused(c, "say where the objects are with --manifests PATH, "
+					  "--kubeconfig FILE or --in-cluster");
 	return run();
 }

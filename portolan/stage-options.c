@@ -17,6 +17,25 @@ struct stage_option {
 static const struct stage_option table[] = {
 	{ "manifests", "PATH", FOR_WATCHER,
 	  "file or directory with objects in YAML or JSON, watched for changes; may be repeated" },
+	{ "kubeconfig", "FILE", FOR_WATCHER,
+	  "watch the Kubernetes API that FILE names (default: $KUBECONFIG)" },
+	{ "context", "NAME", FOR_WATCHER,
+	  "context of the kubeconfig to use (default: its current-context)" },
+	{ "in-cluster", NULL, FOR_WATCHER, "watch the Kubernetes API with this pod's service account" },
+	{ "watch-namespaces", "LIST", FOR_WATCHER,
+	  "namespaces to watch, separated by commas (default: all)" },
+	{ "root-namespaces", "LIST", FOR_WATCHER,
+	  "namespaces that may hold root proxies; they must be among those watched" },
+	{ "publish-service", "NAMESPACE/NAME", FOR_WATCHER,
+	  "Service whose load balancer addresses an Ingress' status is to show" },
+	{ "publish-address", "LIST", FOR_WATCHER,
+	  "addresses (IP or host name) that an Ingress' status is to show, instead of a Service's" },
+	{ "no-leader-election", NULL, FOR_WATCHER,
+	  "write statuses without asking: for one replica only" },
+	{ "lease-name", "NAME", FOR_WATCHER,
+	  "Lease by which replicas elect the one that writes (default: portolan)" },
+	{ "lease-namespace", "NAMESPACE", FOR_WATCHER,
+	  "namespace of that Lease (default: $POD_NAMESPACE, or the context's)" },
 	{ "listen-address", "ADDRESS", FOR_TRANSLATOR,
 	  "where Envoy listens for clients (default: 0.0.0.0)" },
 	{ "http-port", "PORT", FOR_TRANSLATOR, "for plain HTTP (default: 8080)" },
@@ -81,6 +100,13 @@ static size_t find(const char *name)
 		assert(i < ARRAY_SIZE(table));
 	}
 	return i;
+}
+
+bool stage_option_given(const char *name)
+{
+	size_t i = find(name);
+
+	return given[i].n || flags[i];
 }
 
 const char *stage_option(const char *name)

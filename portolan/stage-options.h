@@ -22,6 +22,8 @@ enum {
 size_t stage_options_rows(unsigned stages, struct option_row *rows);
 /* The last value given, or NULL. */
 const char *stage_option(const char *name);
+/* Also for flags. */
+bool stage_option_given(const char *name);
 /* As if it had been given on the command line; replaces what was. value is borrowed. */
 void stage_option_set(const char *name, const char *value);
 
