@@ -88,7 +88,7 @@ def test_a_file_of_100_mb_is_refused_and_named(pipeline, world):
     assert peak < 64 << 10 or SANITIZED
 
 
-@pytest.mark.parametrize("host", ["under_score.example.com", "a..b", "foo.*.com", "10.0.0.1", "UPPER.com",
+@pytest.mark.parametrize("host", ["under_score.example.com", "a..b", "foo.*.com", "10.0.0.1",
                                   "x" * 64 + ".com", "bad host", "*"])
 def test_an_invalid_host_is_named(pipeline, world, host):
     pipeline.write("bad.yaml", ingress("bad", rule(host, path("good")),

@@ -34,14 +34,12 @@ def change(site, n):
 @pytest.mark.parametrize("name", ["watcher", "translator", "xds-server"])
 def test_no_request_fails_and_nothing_is_pushed_that_envoy_has(site, name):
     stage = site.pipeline.stages[name]
-    port_before = site.pipeline.xds_address
+    site.pipeline.xds.keep_address()
     with Load(site.client, "web.example.com") as load:
         for n in range(3):
             before = pushed(site)
             stage.kill()
             load.more(30)
-            if name == "xds-server":
-                stage.args[stage.args.index("--xds-address") + 1] = port_before
             stage.start()
             site.settle()
             load.more(30)
@@ -51,14 +49,12 @@ def test_no_request_fails_and_nothing_is_pushed_that_envoy_has(site, name):
 
 
 def test_all_stages_die_at_once_and_no_request_fails(site):
-    address = site.pipeline.xds_address
-    xds = site.pipeline.xds
+    site.pipeline.xds.keep_address()
     with Load(site.client, "web.example.com") as load:
         before = pushed(site)
         for name in site.pipeline.ORDER:
             site.pipeline.stages[name].kill()
         load.more(50)
-        xds.args[xds.args.index("--xds-address") + 1] = address
         site.pipeline.start()
         site.settle()
         load.more(30)

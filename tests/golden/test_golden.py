@@ -93,10 +93,9 @@ class Judge:
         link = self.server.translator.link
         link.state.clear()
         link.state.update(state)
-        source = self.server.translator.commit()
-        _, rejects = self.server.translator.wait_reports(
-            lambda envoys, rejects: rejects or any(e.acked_source >= source for e in envoys.values()))
-        return [f"{key.decode()}: {r.message}" for key, r in rejects.items()]
+        source = self.server.commit()
+        rows = self.server.stage.wait_answered(source)
+        return [r["last_reject"] for r in rows if r["acked_source"] < source]
 
 
 @pytest.fixture(scope="module", params=["newest", "oldest"])
