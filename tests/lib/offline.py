@@ -58,6 +58,17 @@ def translate(folder, *files, options=()):
                       (read.returncode, done.returncode))
 
 
+def translate_state(objects):
+    """The resources that a translator makes of a state of objects that it sees for the first time."""
+    hello = frames.message("Hello", product="portolan", role="watcher", major=frames.MAJOR,
+                           minor=frames.MINOR)
+    run = [program("portolan-translator"), "--once", "--read-stream", "-", "--write-stream", "-"]
+    done = subprocess.run(run, input=frames.encode(frames.HELLO, 0, hello) + frames.snapshot(objects),
+                          capture_output=True)
+    assert done.returncode in (0, 1), f"{done.returncode}\n{done.stderr.decode()}"
+    return read_state(done.stdout)
+
+
 def _shorten(value):
     """Certificates and keys as what identifies them."""
     if isinstance(value, dict):

@@ -1,0 +1,54 @@
+"""`portolan run` with a real Envoy: what a user gets from one command."""
+
+import os
+
+import pytest
+
+from addresses import loopback
+from backends import Backend, Client, Load
+from objects import ingress, path, port, rule, service, slice_of
+from run import Run
+
+
+@pytest.fixture
+def running(folder):
+    run = Run(folder, address=loopback())
+    address = run.options[run.options.index("--listen-address") + 1]
+    with Backend("web", address) as web, run:
+        run.client = Client(address)
+        run.backend = web
+        run.write("web.yaml", ingress("web", rule("web.example.com", path("web"))),
+                  service("web", port(80, target=web.port)), slice_of("web", web.port, web.address))
+        yield run
+
+
+def test_starts_serves_says_how_it_is_and_ends_cleanly(running):
+    assert running.client.get("web.example.com").backend == "web"
+    code, said = running.command("status")
+    assert code == 0
+    for name in ("watcher", "translator", "xds-server", "admin", "supervisor"):
+        assert name in said
+    code, said = running.command("status", "ingress/default/web")
+    assert code == 0 and "accepted" in said.lower()
+    pids = [c["pid"] for c in running.children().values()]
+    assert len(pids) == 5
+    assert running.stop() == 0
+    assert [pid for pid in pids if os.path.exists(f"/proc/{pid}")] == []
+    assert [p.name for p in running.dir.glob("*.sock")] == []
+
+
+@pytest.mark.parametrize("name", ["watcher", "translator", "xds-server", "admin"])
+def test_a_killed_stage_is_started_again_and_no_request_fails(running, name):
+    with Load(running.client, "web.example.com") as load:
+        before = running.children()
+        running.kill(name)
+        load.more(20)
+        running.settle()
+        after = running.children()
+        load.more(20)
+        running.write("more.yaml", ingress("more", rule("more.example.com", path("web"))))
+        assert running.client.get("more.example.com").backend == "web"
+    assert load.failed == []
+    assert after[name]["restarts"] == 1 and after[name]["pid"] != before[name]["pid"]
+    others = [n for n in before if n != name]
+    assert [after[n]["pid"] for n in others] == [before[n]["pid"] for n in others]

@@ -1,0 +1,106 @@
+"""`portolan run`: the whole thing under its own supervisor, as a user starts it."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+
+import stage
+from events import Deadline, Folder, readable
+from programs import program, venv
+
+
+class Run:
+    def __init__(self, folder, *options, address, envoy=True):
+        self.root = pathlib.Path(folder)
+        self.dir = self.root / "run"
+        self.manifests = stage.Manifests(self.root / "manifests")
+        self.log = self.root / "run.log"
+        self.options = ["--manifests", self.manifests.path, "--runtime-dir", self.dir,
+                        "--listen-address", address, "--xds-address", "127.0.0.1:0",
+                        "--admin-address", "127.0.0.1:0", "--log-level", "debug", *options]
+        if envoy:
+            self.options += [f"--envoy={venv('envoy')}", "--envoy-concurrency", "2"]
+        self.process = None
+
+    def start(self, timeout=30):
+        """Until it says that all programs are ready."""
+        ready, told = os.pipe()
+        try:
+            with open(self.log, "ab") as log:
+                self.process = subprocess.Popen(
+                    [program("portolan"), "run", "--ready-fd", str(told), *map(str, self.options)],
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[told])
+            os.close(told)
+            readable([ready], Deadline(timeout), "portolan run: ready")
+            assert os.read(ready, 1) == b"\n", f"ended with {self.process.wait()}\n{self.logged()}"
+        finally:
+            os.close(ready)
+        return self
+
+    def stop(self, timeout=20):
+        """Its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout)
+        self.process = None
+        return code
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, kind, *_):
+        if self.process:
+            pids = [c["pid"] for c in self.children().values()] if self.process.poll() is None else []
+            self.process.kill()
+            self.process.wait()
+            for pid in pids:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+        if kind is not None:
+            print(f"---- log of portolan run, the end ----\n{self.logged()[-6000:]}")
+
+    def logged(self):
+        return self.log.read_text(errors="replace")
+
+    # ---- asking ----
+
+    def command(self, *words):
+        """(exit code, standard output) of a portolan command about this one."""
+        done = subprocess.run([program("portolan"), words[0], "--runtime-dir", self.dir, *words[1:]],
+                              stdin=subprocess.DEVNULL, text=True, capture_output=True)
+        return done.returncode, done.stdout
+
+    def ask(self, stage_name, page, timeout=20):
+        status, body = stage.ask(self.dir / f"{stage_name}.control", page, timeout)
+        assert status == 200, f"{stage_name}{page}: {status} {body[:500]}"
+        return json.loads(body)
+
+    def children(self):
+        return {c["name"]: c for c in self.ask("supervisor", "/debug/status")["children"]}
+
+    def kill(self, name, sig=signal.SIGKILL):
+        """Ends a stage as a crash would; returns when its successor answers."""
+        folder = Folder(self.dir)
+        try:
+            (self.dir / f"{name}.control").unlink()
+            os.kill(self.children()[name]["pid"], sig)
+            folder.wait_for(f"{name}.control", timeout=20)
+        finally:
+            folder.close()
+
+    def settle(self, timeout=20):
+        """Until Envoy has accepted the world that holds all changes made to the files so far."""
+        source = self.ask("watcher", "/debug/sync")["source"]
+        ms = int(timeout * 1000)
+        for name in ("translator", "xds-server"):
+            self.ask(name, f"/debug/wait?source={source}&timeout_ms={ms}", timeout + 5)
+        rows = self.ask("xds-server", f"/debug/answered?source={source}&timeout_ms={ms}", timeout + 5)
+        assert all(r["acked_source"] >= source for r in rows), rows
+        return source
+
+    def write(self, name, *objects):
+        self.manifests.write(name, *objects)
+        return self.settle()
