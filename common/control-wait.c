@@ -135,19 +135,25 @@ static void on_wait(void *ctx, const char *text, struct evhttp_request *req)
 	w->n++;
 }
 
-struct control_wait *control_wait_new_for(struct event_loop *loop, struct control *c,
-					  const struct control_wait_ops *ops, void *ctx)
+static struct control_wait *wait_new(struct event_loop *loop, struct control *c, const char *path,
+				     const struct control_wait_ops *ops, void *ctx)
 {
 	struct control_wait *w = xnew(struct control_wait, 1);
 
 	w->loop = loop;
 	w->ops = ops;
 	w->ctx = ctx;
-	control_add_later(c, ops->path, on_wait, w);
+	control_add_later(c, path, on_wait, w);
 	return w;
 }
 
-/* ---- /debug/wait ---- */
+struct control_wait *control_wait_new_for(struct event_loop *loop, struct control *c,
+					  const struct control_wait_ops *ops, void *ctx)
+{
+	return wait_new(loop, c, ops->path, ops, ctx);
+}
+
+/* ---- for a state ---- */
 
 static bool state_reached(void *ctx, const struct control_wait_query *query)
 {
@@ -166,7 +172,6 @@ static void describe_state(void *ctx, struct strbuf *out)
 }
 
 static const struct control_wait_ops state_ops = {
-	.path = "/debug/wait",
 	.reached = state_reached,
 	.describe = describe_state,
 };
@@ -176,14 +181,20 @@ static void on_commit(void *ctx)
 	control_wait_check(ctx);
 }
 
-struct control_wait *control_wait_new(struct event_loop *loop, struct control *c, struct state *s)
+struct control_wait *control_wait_new_at(struct event_loop *loop, struct control *c, const char *path,
+					 struct state *s)
 {
-	struct control_wait *w = control_wait_new_for(loop, c, &state_ops, s);
+	struct control_wait *w = wait_new(loop, c, path, &state_ops, s);
 
 	w->state = s;
 	w->observer = (struct state_observer){ .commit = on_commit, .ctx = w };
 	state_observe(s, &w->observer);
 	return w;
+}
+
+struct control_wait *control_wait_new(struct event_loop *loop, struct control *c, struct state *s)
+{
+	return control_wait_new_at(loop, c, "/debug/wait", s);
 }
 
 void control_wait_free(struct control_wait *w)

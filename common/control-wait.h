@@ -14,13 +14,16 @@ struct control_wait;
  * many wait already. Without N: as soon as the state is complete. The body is one JSON object,
  * {"source":…,"generation":…,"complete":…}. The state must outlive the result. */
 struct control_wait *control_wait_new(struct event_loop *loop, struct control *c, struct state *s);
+/* The same at another path, for another state of the stage's. */
+struct control_wait *control_wait_new_at(struct event_loop *loop, struct control *c, const char *path,
+					 struct state *s);
 
 /* What a request asks for: source=N&count=M, 0 where it does not say. */
 struct control_wait_query {
 	uint64_t source, count;
 };
 
-/* The same at another path, for something else: reached() is asked at once and at each
+/* For something else than a state: reached() is asked at once and at each
  * control_wait_check(). describe() writes the body's JSON. */
 struct control_wait_ops {
 	const char *path;
