@@ -20,7 +20,7 @@ struct watcher {
 	struct state_observer on_objects, on_statuses;
 	struct link *link;
 	char *socket_path;
-	struct control_wait *wait;
+	struct control_wait *wait, *statuses_wait;
 	struct status_log status_log;
 	struct source *sources[STORE_SOURCES_MAX];
 	size_t n_sources;
@@ -270,6 +270,7 @@ static void watcher_free(struct watcher *w)
 	if (!w)
 		return;
 	control_wait_free(w->wait);
+	control_wait_free(w->statuses_wait);
 	link_free(w->link);
 	for (size_t i = 0; i < w->n_sources; i++)
 		w->sources[i]->ops->free(w->sources[i]);
@@ -324,6 +325,7 @@ int watcher_start(struct daemon *d)
 	control_add(d->control, "/debug/statuses", "application/json", on_debug_statuses, w);
 	control_add(d->control, "/debug/sync", "application/json", on_debug_sync, w);
 	w->wait = control_wait_new(d->loop, d->control, store_objects(w->store));
+	w->statuses_wait = control_wait_new_at(d->loop, d->control, "/debug/statuses/wait", w->statuses);
 	control_add_metrics(d->control, on_metrics, w);
 	d->stage = TAKE_PTR(w);
 	return 0;
