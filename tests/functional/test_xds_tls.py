@@ -7,6 +7,7 @@ import grpc
 import pytest
 
 from certs import Authority
+from envoy_process import Envoy
 from resources import ServerAlone, cluster
 from xds_client import Stream, StreamEnded
 
@@ -114,3 +115,24 @@ def test_without_tls_only_loopback_is_offered(folder):
         with pytest.raises(AssertionError, match="--insecure"):
             server.stage.start()
         server.stage.process = None
+
+
+@pytest.mark.parametrize("which", ["newest", "oldest"])
+def test_a_real_envoy_comes_in_with_its_certificate_and_follows_a_new_one(secured, folder, which):
+    mine = folder / "envoy-tls"
+    ca, crt, key = secured.authority.write(mine, "envoy.example.com")
+    sds = folder / "sds"
+    sds.mkdir()
+    source = secured.commit(cluster("a", timeout=3))
+    with Envoy(folder, secured.address, which, bootstrap=[
+            "--tls-ca", ca, "--tls-cert", crt, "--tls-key", key, "--tls-name", "xds.example.com",
+            "--sds-dir", sds]):
+        secured.stage.wait_accepted(source)
+        # Both sides get new certificates of a new authority; Envoy comes back by itself.
+        secured.authority = Authority()
+        secured.authority.write(secured.files, "xds.example.com")
+        secured.authority.write(mine, "envoy.example.com")
+        secured.stage.keep_address()
+        secured.stage.restart()
+        source = secured.commit(cluster("a", timeout=4))
+        secured.stage.wait_accepted(source)

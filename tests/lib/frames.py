@@ -282,7 +282,10 @@ class Connection:
             raise Closed(self.bye or "")
         self.input.add(data)
         for frame in self.input:
-            self.handle(frame)
+            try:
+                self.handle(frame)
+            except BrokenPipeError:
+                pass  # it has gone: what it said before that still counts
 
     def wait(self, done, timeout=10):
         """Handles frames until done(self) is true."""
@@ -376,8 +379,12 @@ class Producer:
         self.state.generation += 1
         self.state.source = source
         self.state.complete = True
-        if self.peer:
-            self.peer.push()
+        try:
+            if self.peer:
+                self.peer.push()
+        except BrokenPipeError:
+            self.peer.close()
+            self.peer = None
 
     def wait(self, done, timeout=10):
         """Accepts and handles frames until done(self) is true."""

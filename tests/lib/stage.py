@@ -138,9 +138,9 @@ class Stage:
                 if line and not line.startswith("#"))
         return {name: float(value) for name, value in rows}
 
-    def wait_source(self, source, timeout=15):
+    def wait_source(self, source, timeout=15, page="/debug/wait"):
         """Until it has got to the watcher's world of that number (common/control-wait.h)."""
-        page = f"/debug/wait?source={source}&timeout_ms={int(timeout * 1000)}"
+        page = f"{page}?source={source}&timeout_ms={int(timeout * 1000)}"
         status, body = ask(self.dir / f"{self.name}.control", page, timeout + 5)
         assert status == 200, (f"{self.name} did not get to {source}: {status} {body}\n"
                                f"{self.logged()[-3000:]}")
@@ -275,9 +275,11 @@ class Pipeline:
     def settle(self, *names):
         """Waits until the stages (all that run) have got to the present world; its number."""
         source = self.world()
-        for name in names or self.ORDER:
-            if self.stages[name].running:
-                self.stages[name].wait_source(source)
+        names = [n for n in names or self.ORDER if self.stages[n].running]
+        for name in names:
+            self.stages[name].wait_source(source)
+        if "watcher" in names and "translator" in names:
+            self.watcher.wait_source(source, page="/debug/statuses/wait")
         return source
 
     # ---- what there is ----
@@ -287,9 +289,11 @@ class Pipeline:
         return self.xds.address
 
     def statuses(self):
-        """The translator's statuses and the watcher's notes: {"Kind namespace/name": status}."""
+        """The translator's statuses and the watcher's notes: {"Kind namespace/name": status}, or
+        {"Document file:number": status} of what could not be read."""
         rows = json.loads(self.watcher.get("/debug/statuses"))
-        return {"{kind} {namespace}/{name}".format(**r): r for r in rows}
+        return {f"{r['kind']} {r['namespace'] + '/' if 'namespace' in r else ''}{r['name']}":
+                {"problems": [], **r} for r in rows}
 
     def resources(self):
         """(kind, name): (version, bytes), read from the translator's link as a reader."""

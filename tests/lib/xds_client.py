@@ -313,11 +313,13 @@ class World:
     def _until_answered(self, name, timeout):
         end = time.monotonic() + timeout
         while True:
-            response = self.stream.next(max(0.01, end - time.monotonic()))
+            response = self.stream.next(max(0.01, end - time.monotonic()), ack=False)
             ours = [n for n in response.removed if n.startswith("quiet/")]
             response.removed = [n for n in response.removed if n not in ours]
             if response.removed or response.resources:
                 self._take(response)
+            # As Envoy does: what a response makes it ask for comes before the acknowledgement.
+            self.stream.ack(response)
             if name in ours:
                 return
 
