@@ -185,8 +185,10 @@ static int add_envoy(struct words *w, const char *dir, const struct port_choice 
 	words_add(w, "--config-path");
 	words_add(w, bootstrap);
 	words_add(w, "--disable-hot-restart"); /* which would need a number of its own an Envoy */
-	if (arg_envoy_concurrency)
-		words_take(w, xasprintf("--concurrency=%u", arg_envoy_concurrency));
+	if (arg_envoy_concurrency) {
+		words_add(w, "--concurrency"); /* Envoy takes no "=" */
+		words_take(w, xasprintf("%u", arg_envoy_concurrency));
+	}
 	add_log_format(w);
 	return 0;
 }
