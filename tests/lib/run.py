@@ -34,7 +34,10 @@ class Run:
                     stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[told])
             os.close(told)
             readable([ready], Deadline(timeout), "portolan run: ready")
-            assert os.read(ready, 1) == b"\n", f"ended with {self.process.wait()}\n{self.logged()}"
+            assert os.read(ready, 1) == b"\n", f"ended with {self.process.wait()}"
+        except (AssertionError, TimeoutError) as error:
+            self.close()
+            raise AssertionError(f"{error}\n{self.logged()[-6000:]}") from None
         finally:
             os.close(ready)
         return self
@@ -49,16 +52,15 @@ class Run:
     def __enter__(self):
         return self.start()
 
-    def __exit__(self, kind, *_):
+    def close(self):
+        """Ends what still runs; its supervisor kills what does not end."""
         if self.process:
-            pids = [c["pid"] for c in self.children().values()] if self.process.poll() is None else []
-            self.process.kill()
-            self.process.wait()
-            for pid in pids:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+            self.process.terminate()
+            self.process.wait(30)
+            self.process = None
+
+    def __exit__(self, kind, *_):
+        self.close()
         if kind is not None:
             print(f"---- log of portolan run, the end ----\n{self.logged()[-6000:]}")
 
