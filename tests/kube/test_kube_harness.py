@@ -15,8 +15,8 @@ import threading
 
 import pytest
 
-from kube_api import PROTOBUF, PROTOBUF_WATCH, ApiError
-from netns import NetworkNamespace
+from kube_api import ApiError
+from kube_bytes import PROTOBUF, PROTOBUF_WATCH, fields_of, open_envelope
 
 WEB = """
 apiVersion: networking.k8s.io/v1
@@ -75,40 +75,6 @@ def config_map(namespace, name, value="1"):
     }
 
 
-def protobuf_fields(data):
-    """[(field number, value)] of a protobuf message: bytes, or int where it is a varint."""
-    fields, at = [], 0
-
-    def varint():
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return value
-
-    while at < len(data):
-        key = varint()
-        if key & 7 == 0:
-            fields.append((key >> 3, varint()))
-        else:
-            assert key & 7 == 2, f"wire type {key & 7}"
-            length = varint()
-            fields.append((key >> 3, data[at : at + length]))
-            at += length
-    return fields
-
-
-def envelope(body):
-    """(kind, the object's own bytes) of Kubernetes' protobuf: magic, then runtime.Unknown."""
-    assert body[:4] == b"k8s\0"
-    unknown = dict(protobuf_fields(body[4:]))
-    return dict(protobuf_fields(unknown[1]))[2].decode(), unknown[2]
-
-
 def read_token(folder):
     return (folder / "token").read_text(encoding="utf-8")
 
@@ -140,11 +106,11 @@ def test_list_in_protobuf(kube, namespace):
         response = kube.client.request("GET", kube.client.path(kind, namespace), accept=PROTOBUF)
         assert response.status == 200
         assert response.headers["Content-Type"] == PROTOBUF
-        listed, raw = envelope(response.body)
+        listed, raw = open_envelope(response.body)
         assert listed == f"{kind}List"
-        items = [value for number, value in protobuf_fields(raw) if number == 2]
+        items = [value for number, value in fields_of(raw) if number == 2]
         assert len(items) == 1
-        metadata = dict(protobuf_fields(dict(protobuf_fields(items[0]))[1]))
+        metadata = dict(fields_of(dict(fields_of(items[0]))[1]))
         assert metadata[1] == name
         assert metadata[3] == namespace.encode()
 
@@ -175,11 +141,11 @@ def test_watch_in_protobuf(kube, namespace):
         assert watch.content_type == PROTOBUF_WATCH
         kube.client.create(config_map(namespace, "a"))
         # A frame is a metav1.WatchEvent in no envelope, its object a RawExtension in one.
-        event = dict(protobuf_fields(next(watch)))
+        event = dict(fields_of(next(watch)))
         assert event[1] == b"ADDED"
-        kind, raw = envelope(dict(protobuf_fields(event[2]))[1])
+        kind, raw = open_envelope(dict(fields_of(event[2]))[1])
         assert kind == "ConfigMap"
-        assert dict(protobuf_fields(dict(protobuf_fields(raw))[1]))[1] == b"a"
+        assert dict(fields_of(dict(fields_of(raw))[1]))[1] == b"a"
 
 
 def test_custom_resource_from_definition_to_object(kube, namespace):
@@ -349,16 +315,16 @@ def test_lost_history_takes_objects_and_versions_back(own_kube):
     assert int(listed["metadata"]["resourceVersion"]) < int(later)
 
 
-def test_closing_a_namespace_kills_children_of_children():
-    with NetworkNamespace() as netns:
-        # Away from its parent, out of its session, and deaf to all but SIGKILL.
-        script = "trap '' TERM HUP INT; setsid sh -c 'echo $$; exec sleep 1000' & wait"
-        process = netns.popen(["sh", "-c", script], stdout=subprocess.PIPE)
-        orphan = int(process.stdout.readline())
-        process.kill()
-        process.wait()
-        assert orphan in netns.pids()
-        pidfd = os.pidfd_open(orphan)
+def test_closing_a_namespace_kills_children_of_children(netns):
+    # Away from its parent, out of its session, and deaf to all but SIGKILL.
+    script = "trap '' TERM HUP INT; setsid sh -c 'echo $$; exec sleep 1000' & wait"
+    process = netns.popen(["sh", "-c", script], stdout=subprocess.PIPE)
+    orphan = int(process.stdout.readline())
+    process.kill()
+    process.wait()
+    assert orphan in netns.pids()
+    pidfd = os.pidfd_open(orphan)
+    netns.close()
     assert ended(pidfd)
     process.stdout.close()
 
@@ -369,6 +335,7 @@ def ended(pidfd):
         return select.select([pidfd], [], [], 10)[0] == [pidfd]
 
 
+@pytest.mark.usefixtures("netns")
 def test_killed_test_run_leaves_no_process(tmp_path):
     """What no teardown cleans up: the process that holds the namespace is killed itself."""
     script = tmp_path / "run.py"
@@ -394,10 +361,9 @@ def test_killed_test_run_leaves_no_process(tmp_path):
     assert all(ended(pidfd) for pidfd in pidfds)
 
 
-def test_sockets_of_the_namespace_are_not_reachable_from_outside():
-    with NetworkNamespace() as netns, netns.listen("127.0.0.1") as listener:
-        port = listener.getsockname()[1]
-        with netns.connect(("127.0.0.1", port)):
-            pass
-        with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
-            pass
+def test_sockets_of_the_namespace_are_not_reachable_from_outside(netns):
+    with netns.listen("127.0.0.1") as listener:
+        address = listener.getsockname()
+        netns.connect(address).close()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address)

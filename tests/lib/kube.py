@@ -5,7 +5,6 @@ kubelet: nothing fills EndpointSlices, makes service accounts or finishes delete
 the test, and so nothing happens that it did not ask for.
 """
 
-import base64
 import contextlib
 import functools
 import http.client
@@ -18,10 +17,9 @@ import ssl
 import subprocess
 import time
 
-import yaml
-
-from certs import Authority, Certificate
+from certs import Authority
 from kube_api import KubeApi
+from kubeconfig import write_kubeconfig
 from netns import ADDRESS, NetworkNamespace, Unavailable
 from programs import TOP
 
@@ -356,42 +354,14 @@ class KubeCluster:
         user is what user() gave (embedded), or a dict for the file's `user`; cluster overrules
         fields of the file's `cluster`.
         """
-        if isinstance(user, Certificate):
-            user = {
-                "client-certificate-data": base64.b64encode(user.chain.encode()).decode(),
-                "client-key-data": base64.b64encode(user.key.encode()).decode(),
-            }
-        ca = base64.b64encode(self.authority.text.encode()).decode()
-        content = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": name,
-            "clusters": [
-                {
-                    "name": "tests",
-                    "cluster": {
-                        "server": self.server,
-                        "certificate-authority-data": ca,
-                        **(cluster or {}),
-                    },
-                }
-            ],
-            "users": [{"name": name, "user": user or {}}],
-            "contexts": [
-                {
-                    "name": name,
-                    "context": {
-                        "cluster": "tests",
-                        "user": name,
-                        **({"namespace": namespace} if namespace else {}),
-                    },
-                }
-            ],
-        }
-        path = self.folder / f"{name}.kubeconfig"
-        path.write_text(yaml.safe_dump(content), encoding="utf-8")
-        path.chmod(0o600)
-        return path
+        return write_kubeconfig(
+            self.folder / f"{name}.kubeconfig",
+            self.server,
+            user,
+            ca=self.authority.text,
+            cluster=cluster,
+            namespace=namespace,
+        )
 
     def kubectl(self, *args, input=None, check=True, kubeconfig=None, timeout=60):
         """Run kubectl in the namespace, as admin unless told otherwise; its CompletedProcess."""

@@ -10,9 +10,7 @@ import json
 import threading
 import urllib.parse
 
-JSON = "application/json"
-PROTOBUF = "application/vnd.kubernetes.protobuf"
-PROTOBUF_WATCH = "application/vnd.kubernetes.protobuf;stream=watch"
+from kube_bytes import JSON, PROTOBUF
 
 # The kinds that tests use most: apiVersion, plural, is it in a namespace. Others are looked up.
 RESOURCES = {

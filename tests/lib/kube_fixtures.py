@@ -1,4 +1,4 @@
-"""pytest's fixtures for a real Kubernetes API server (kube.py).
+"""pytest's fixtures for network namespaces (netns.py) and a real Kubernetes API server (kube.py).
 
 One server serves all tests of a session that ask for `kube`: they share it, each in a `namespace`
 of its own, and do not break it. Who has to, asks for `own_kube`.
@@ -8,15 +8,16 @@ import itertools
 
 import pytest
 
-from kube import KubeCluster, Unavailable
+from kube import KubeCluster
+from netns import NetworkNamespace, Unavailable
 from programs import missing
 
 namespaces = itertools.count(1)
 
 
-def make_cluster(folder, **options):
+def make(what, *args, **options):
     try:
-        return KubeCluster(folder, **options)
+        return what(*args, **options)
     except Unavailable as reason:
         missing(str(reason))
 
@@ -31,9 +32,16 @@ def pytest_collection_modifyitems(items):
     return (yield)
 
 
+@pytest.fixture
+def netns():
+    """A network namespace with nothing in it."""
+    with make(NetworkNamespace) as namespace:
+        yield namespace
+
+
 @pytest.fixture(scope="session")
 def shared_kube(tmp_path_factory):
-    with make_cluster(tmp_path_factory.mktemp("kube")) as cluster:
+    with make(KubeCluster, tmp_path_factory.mktemp("kube")) as cluster:
         yield cluster
 
 
@@ -60,5 +68,6 @@ def own_kube(tmp_path, request):
 
     @pytest.mark.parametrize("own_kube", [["--flag"]], indirect=True) gives the server flags.
     """
-    with make_cluster(tmp_path, apiserver_flags=getattr(request, "param", ())) as cluster:
+    flags = getattr(request, "param", ())
+    with make(KubeCluster, tmp_path, apiserver_flags=flags) as cluster:
         yield cluster
