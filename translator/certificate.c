@@ -1,7 +1,9 @@
 /* Certificates and keys, checked by OpenSSL. Runs in the translator. */
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <openssl/bio.h>
+#include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -81,21 +83,57 @@ static int read_chain(const void *pem, size_t len, X509 **ret_leaf, const char *
 	return 0;
 }
 
+/* One block of PEM, as DER. Made once: OpenSSL 3.0 takes most of a millisecond to find out which of its
+ * decoders could be meant. */
+static EVP_PKEY *decode_key(const unsigned char *der, long len)
+{
+	static OSSL_DECODER_CTX *decoder;
+	static EVP_PKEY *key; /* where the decoder puts what it made */
+	size_t left = (size_t)len;
+
+	if (!decoder)
+		decoder = OSSL_DECODER_CTX_new_for_pkey(&key, "DER", NULL, NULL, EVP_PKEY_KEYPAIR,
+							NULL, NULL);
+	assert(decoder);
+	if (OSSL_DECODER_from_data(decoder, &der, &left))
+		return TAKE_PTR(key);
+	EVP_PKEY_free(TAKE_PTR(key));
+	return NULL;
+}
+
+/* "PRIVATE KEY", "RSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY"… */
+static int is_key(const char *name)
+{
+	size_t n = strlen(name), m = strlen(PEM_STRING_PKCS8INF);
+
+	return n >= m && strcmp(name + n - m, PEM_STRING_PKCS8INF) == 0;
+}
+
 static int read_key(const void *pem, size_t len, EVP_PKEY **ret, const char **ret_why)
 {
 	_cleanup_(free_bio) BIO *bio = BIO_new_mem_buf(pem, (int)len);
-	_cleanup_(free_key) EVP_PKEY *key = NULL, *second = NULL;
+	_cleanup_(free_key) EVP_PKEY *key = NULL;
+	char *name, *header;
+	unsigned char *der;
+	unsigned keys = 0;
+	long der_len;
 
 	ERR_clear_error();
-	key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+	/* Blocks of other kinds, as EC PARAMETERS, are passed over. */
+	while (keys < 2 && PEM_read_bio(bio, &name, &header, &der, &der_len)) {
+		/* A header says how it is encrypted (RFC 1421). */
+		if (is_key(name) && !keys++ && !*header)
+			key = decode_key(der, der_len);
+		OPENSSL_free(name);
+		OPENSSL_free(header);
+		OPENSSL_clear_free(der, (size_t)der_len);
+	}
+	ERR_clear_error();
 	if (!key) {
 		*ret_why = "tls.key has no PEM private key that can be read without a passphrase";
-		ERR_clear_error();
 		return -EINVAL;
 	}
-	second = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
-	ERR_clear_error();
-	if (second) {
+	if (keys > 1) {
 		*ret_why = "tls.key has more than one private key";
 		return -EINVAL;
 	}
