@@ -6,6 +6,7 @@ The stages are real processes; docs/performance.md says what is measured and how
 import argparse
 import contextlib
 import datetime
+import functools
 import json
 import math
 import os
@@ -27,6 +28,7 @@ from world import World
 CHANGES = ("endpoint", "path", "new_host")
 TITLES = {"endpoint": "changed endpoint", "path": "changed path", "new_host": "new host"}
 SUITES = ("changes", "cold", "clients", "tls", "envoy")
+SIZES = ("response_bytes", "resource_bytes", "changed_bytes")
 MB = 1e6
 
 
@@ -55,8 +57,7 @@ def summary(values):
 
 
 def pipe_round_trips(n=2000):
-    """µs that it takes to wake a process and be woken by it: what no number here can be better than
-    several times."""
+    """µs that it takes to wake a process and to be woken by it."""
     there, back = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:
@@ -136,8 +137,7 @@ def measure_changes(fleet, client, kinds, repeat):
         out[kind] = {
             "ms": [run[0] for run in runs],
             "units": [run[1] for run in runs],
-            "response_bytes": sum(run[2].response_bytes for run in runs) / repeat,
-            "resource_bytes": sum(run[2].resource_bytes for run in runs) / repeat,
+            **{what: sum(getattr(run[2], what) for run in runs) / repeat for what in SIZES},
             "cpu_ms": spent,
         }
     return out
@@ -148,10 +148,10 @@ def cold_start(fleet):
     client = Client(fleet, fleet.expect())
     usec, responses, resources, size = client.wait_complete()
     cpu = fleet.cpu()
-    fleet.wait_ready()
+    fleet.wait_complete()
     return client, {
         "ms": usec / 1e3 - fleet.began / 1e6,
-        "ready_ms": {name: at / 1e6 for name, at in fleet.ready.items()},
+        "complete_ms": {name: at / 1e6 for name, at in fleet.complete.items()},
         "first_ms": {kind: at / 1e3 - fleet.began / 1e6 for kind, at in client.first.items()},
         "cpu_ms": {name: seconds * 1e3 for name, seconds in cpu.items()},
         "responses": responses,
@@ -192,7 +192,7 @@ def run_clients(n, clients, repeat):
         client = Client(fleet, fleet.expect(), clients)
         try:
             client.wait_complete()
-            fleet.wait_ready()
+            fleet.wait_complete()
             for kind in ("endpoint", "path"):
                 spreads, lasts = [], []
                 for _ in range(repeat):
@@ -218,7 +218,7 @@ def run_envoy(n, repeat):
         envoy = None
         try:
             client.wait_complete()
-            fleet.wait_ready()
+            fleet.wait_complete()
             began = time.monotonic_ns()
             envoy = Envoy(fleet)
             # Nothing listens at the hosts' addresses, so what is routed is answered with 503.
@@ -241,17 +241,24 @@ def run_envoy(n, repeat):
 
 
 def envoy_change(fleet, client, envoy, backend, kind):
+    """One change: (ms until Envoy answers by it, ms until the client had it)."""
     world = fleet.world
-    host, rename = getattr(world, kind)()
-    status, path = 503, host.path
-    if kind == "endpoint":
-        # To where something listens: the change shows as 200.
-        host.address = host.other = "127.0.0.1"
-        host.port = backend.port
-        rename = world.prepare(host)
-        status = 200
+    if kind == "path":
+        # Asked at the old path, which goes.
+        host = world.pick()
+        path, status = host.path, 404
+        rename = world.path(host)[1]
+    elif kind == "endpoint":
+        # To where something listens, or from there.
+        host = world.pick()
+        path, status = host.path, 503 if host.port == backend.port else 200
+        address = ("127.0.0.1", backend.port) if status == 200 else ("127.1.1.1", 8080)
+        rename = world.endpoint(host, *address)[1]
+    else:
+        host, rename = world.new_host()
+        path, status = host.path, 503
     if envoy.asker.status(host.host, path) == status:
-        raise Failure(f"{host.host} is served before it is changed")
+        raise Failure(f"{host.host}{path} is answered with {status} before it is changed")
     began = time.monotonic_ns()
     rename()
     seen = envoy.asker.wait_for(status, host.host, path)
@@ -272,8 +279,8 @@ def table(rows, out):
 
 
 def pooled(rounds, kind):
-    """All rounds of one kind of change as one: the median of the rounds' medians, with their range, and
-    the other quantiles of all runs together."""
+    """All rounds of one kind of change as one: the median of the rounds' medians, with their range,
+    and the other quantiles of all runs together."""
     runs = [r["changes"][kind] for r in rounds]
     medians = [statistics.median(run["ms"]) for run in runs]
     every = [ms for run in runs for ms in run["ms"]]
@@ -283,15 +290,15 @@ def pooled(rounds, kind):
         "p50_rounds": [min(medians), max(medians)],
         "units": statistics.median(units),
         "units_max": max(units),
-        "response_bytes": statistics.median(run["response_bytes"] for run in runs),
-        "resource_bytes": statistics.median(run["resource_bytes"] for run in runs),
+        **{what: statistics.median(run[what] for run in runs) for what in SIZES},
         "cpu_ms": {k: statistics.median(r["cpu_ms"][k] for r in runs) for k in runs[0]["cpu_ms"]},
     }
 
 
 def print_changes(results, out):
     rows = [("manifest to client, ms", "hosts", "p50", "rounds", "p99", "max", "units", "bytes",
-             "/changed", "CPU ms: watcher", "translator", "xds-server")]  # fmt: skip
+             "of resources", "/changed", "CPU ms: watcher", "translator",
+             "xds-server")]  # fmt: skip
     for block in results:
         for kind, s in block["changes"].items():
             name = TITLES[kind] + (", TLS" if block["tls"] else "")
@@ -302,21 +309,21 @@ def print_changes(results, out):
             rows.append((
                 name, f"{block['hosts']:,}", f"{s['p50']:.2f}", f"{low:.2f}-{high:.2f}",
                 f"{s['p99']:.2f}", f"{s['max']:.2f}", units, f"{s['response_bytes']:,.0f}",
-                f"{s['response_bytes'] / max(1, s['resource_bytes']):.3f}",
+                f"{s['resource_bytes']:,.0f}", f"{s['resource_bytes'] / s['changed_bytes']:.2f}",
                 *(f"{s['cpu_ms'][stage]:.2f}" for stage in ("watcher", "translator", "xds-server")),
             ))  # fmt: skip
     table(rows, out)
 
 
 def print_cold(results, out):
-    rows = [("cold start, ms", "hosts", "complete", "rounds", "watcher ready", "translator ready",
-             "xds-server ready", "CPU watcher", "translator", "xds-server", "answer MB")]  # fmt: skip
+    rows = [("cold start, ms", "hosts", "complete", "rounds", "watcher at", "translator at",
+             "xds-server at", "CPU watcher", "translator", "xds-server", "answer MB")]  # fmt: skip
     for block in results:
         c = block["cold"]
         rows.append((
             "files to full answer" + (", TLS" if block["tls"] else ""), f"{block['hosts']:,}",
             f"{c['ms']:.0f}", "{:.0f}-{:.0f}".format(*c["ms_rounds"]),
-            *(f"{c['ready_ms'][s]:.0f}" for s in ("watcher", "translator", "xds-server")),
+            *(f"{c['complete_ms'][s]:.0f}" for s in ("watcher", "translator", "xds-server")),
             *(f"{c['cpu_ms'][s]:.0f}" for s in ("watcher", "translator", "xds-server")),
             f"{c['bytes'] / MB:.1f}",
         ))  # fmt: skip
@@ -375,26 +382,29 @@ def draw(result):
     for block in result["changes"]:
         for kind, s in block["changes"].items():
             if not block["tls"]:
-                series.setdefault(TITLES[kind], []).append((block["hosts"], s["p50"], s["p99"]))
+                line = series.setdefault((TITLES[kind], "client"), [])
+                line.append((block["hosts"], s["p50"], s["p99"]))
     for n, e in result.get("envoy", {}).items():
         for kind, s in e["changes"].items():
-            line = series.setdefault(f"{TITLES[kind]}, Envoy", [])
+            line = series.setdefault((TITLES[kind], "Envoy"), [])
             line.append((int(n), s["envoy_ms"]["p50"], s["envoy_ms"]["p99"]))
     series = {name: line for name, line in series.items() if len(line) > 1}
     if not series:
         return None
     note = f"p50, bars up to p99; {result['machine']['cores']} cores, {result['revision']}"
-    return plot.svg("From a renamed manifest to the client", note, series, (5, "goal: 5 ms"))
+    title = "From a renamed manifest to a client, and to Envoy's answer"
+    return plot.svg(title, note, series, (5, "goal: 5 ms"))
 
 
 def report(result, out):
     machine = result["machine"]
-    print(f"Portolan {result['revision']}, {machine['processor']}, {machine['cores']} cores", file=out)
+    print(f"Portolan {result['revision']}, {machine['processor']}, {machine['cores']} cores",
+          file=out)  # fmt: skip
     for when in ("before", "after"):
         trip = machine[f"pipe_{when}"]
-        print(f"noise {when}: a process woken through a pipe and back in {trip['p50']:.0f} µs (p99 "
-              f"{trip['p99']:.0f}, max {trip['max']:.0f}), load {machine[f'load_{when}'][0]:.1f}",
-              file=out)  # fmt: skip
+        print(f"noise {when}: a process woken through a pipe and back in {trip['p50']:.0f} µs "
+              f"(p99 {trip['p99']:.0f}, max {trip['max']:.0f}), "
+              f"load {machine[f'load_{when}'][0]:.1f}", file=out)  # fmt: skip
     print(f"processor time kept by the hypervisor: {machine['stolen'] * 100:.1f} %\n", file=out)
     if result["changes"]:
         print_changes(result["changes"], out)
@@ -410,13 +420,14 @@ def report(result, out):
 
 def parse():
     parser = argparse.ArgumentParser(prog="bench/run", description=__doc__.split("\n")[0])
+    number = functools.partial(parser.add_argument, type=int)
     parser.add_argument("--quick", action="store_true", help="a smoke run: 100 hosts, no Envoy")
     parser.add_argument("--hosts", default="100,1000,10000", help="numbers of hosts (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="fresh starts of each (%(default)s)")
-    parser.add_argument("--repeat", type=int, default=50, help="changes of each kind a round (%(default)s)")
-    parser.add_argument("--tls-hosts", type=int, default=3000, help="with TLS (%(default)s)")
-    parser.add_argument("--clients", type=int, default=200, help="that follow one change (%(default)s)")
-    parser.add_argument("--client-hosts", type=int, default=1000, help="with those (%(default)s)")
+    number("--rounds", default=3, help="fresh starts of each (%(default)s)")
+    number("--repeat", default=50, help="changes of each kind a round (%(default)s)")
+    number("--tls-hosts", default=3000, help="with TLS (%(default)s)")
+    number("--clients", default=200, help="that follow one change (%(default)s)")
+    number("--client-hosts", default=1000, help="with those (%(default)s)")
     parser.add_argument("--only", default=",".join(SUITES), help="of %(default)s")
     parser.add_argument("--output", type=pathlib.Path, default=BUILD / "bench-results",
                         help="folder for bench.json, bench.txt and bench.svg")  # fmt: skip

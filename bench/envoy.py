@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -65,8 +66,8 @@ class Asker:
             self.close()
             return 0
         head, _, body = answer.partition(b"\r\n\r\n")
-        length = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-        left = int(length[0].split(b":")[1]) - len(body) if length else 0
+        length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.I)
+        left = int(length[1]) - len(body) if length else 0
         while left > 0:
             left -= len(self.socket.recv(65536))
         return int(head.split(b" ", 2)[1])
@@ -92,7 +93,7 @@ class Envoy:
     def __init__(self, fleet):
         root = fleet.world.root
         self.admin = root / "run" / "envoy-admin.sock"
-        bootstrap = root / "envoy.json"
+        bootstrap = root / "envoy.yaml"
         command = [program("portolan"), "bootstrap", "--xds-address", fleet.address,
                    "--admin-path", self.admin, "--node-id", "bench", bootstrap]  # fmt: skip
         subprocess.run([str(word) for word in command], check=True)

@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 
-from processes import STAGES, Failure, Lines, Process, Stage, cpu, free_port, memory, program
+from processes import STAGES, Failure, Lines, Process, Stage, ask, cpu, free_port, memory, program
 
 
 @dataclasses.dataclass
@@ -15,7 +15,8 @@ class Arrival:
 
     usec: float  # CLOCK_MONOTONIC when all that was waited for had arrived
     response_bytes: int
-    resource_bytes: int  # of resources that did change
+    resource_bytes: int  # of those the resources themselves, without what the protocol adds
+    changed_bytes: int  # of those what the change had to bring
     resources: list  # (kind, name)
     by_client: dict  # client number: usec
 
@@ -32,7 +33,6 @@ class Client:
         )
         self.clients = clients
         self.lines = Lines(self.process.popen.stdout)
-        self.versions = {}
         self.first = {}
 
     def line(self, timeout):
@@ -66,7 +66,7 @@ class Client:
         """Reads until each of wanted, functions of (kind, name), was true once for each client, and
         then until nothing more comes."""
         missing = {(c, i) for c in range(self.clients) for i in range(len(wanted))}
-        out = Arrival(0, 0, 0, [], {})
+        out = Arrival(0, 0, 0, 0, [], {})
         usec = 0
         while True:
             line = self.line(timeout if missing else 0.01)
@@ -79,12 +79,11 @@ class Client:
                 usec = float(rest[0])
                 out.response_bytes += int(rest[4])
             elif word == "resource":
-                kind, name, version, size = rest
-                # A resource that is sent again as it was (Envoy wants that) is not a change.
-                if self.versions.get((client, kind, name)) != version:
-                    out.resource_bytes += int(size)
-                self.versions[client, kind, name] = version
+                kind, name, _, size = rest
+                out.resource_bytes += int(size)
                 out.resources.append((kind, name))
+                if any(want(kind, name) for want in wanted):
+                    out.changed_bytes += int(size)
                 for i, want in enumerate(wanted):
                     if (int(client), i) in missing and want(kind, name):
                         missing.discard((int(client), i))
@@ -102,7 +101,7 @@ class Fleet:
         self.address = f"127.0.0.1:{free_port()}"
         self.http_port, self.https_port = free_port(), free_port()
         self.stages = {}
-        self.ready = {}  # stage: ns since the start
+        self.complete = {}  # stage: ns from the start until it had a whole world
 
     def arguments(self, name):
         return {
@@ -121,15 +120,23 @@ class Fleet:
         for name in STAGES:
             self.stages[name] = Stage(name, self.runtime, *self.arguments(name))
         self.waiters = [
-            threading.Thread(target=self._wait_ready, args=(name, began), daemon=True)
+            threading.Thread(target=self._wait_complete, args=(name, began), daemon=True)
             for name in STAGES
         ]
         for waiter in self.waiters:
             waiter.start()
         return began
 
-    def _wait_ready(self, name, began):
-        self.ready[name] = self.stages[name].wait_ready() - began
+    def _wait_complete(self, name, began):
+        stage = self.stages[name]
+        while stage.popen.poll() is None:
+            try:
+                ask(stage.control, "/debug/wait?timeout_ms=60000")
+            except (FileNotFoundError, ConnectionRefusedError):
+                time.sleep(0.001)
+                continue
+            self.complete[name] = time.monotonic_ns() - began
+            return
 
     def wait_listening(self):
         host, port = self.address.rsplit(":", 1)
@@ -142,13 +149,13 @@ class Fleet:
                 time.sleep(0.001)
         raise Failure("xds-server does not listen")
 
-    def wait_ready(self):
+    def wait_complete(self):
         for waiter in self.waiters:
             waiter.join(120)
         for name in STAGES:
             self.stages[name].check()
-            if name not in self.ready:
-                raise Failure(f"{name} did not become ready")
+            if name not in self.complete:
+                raise Failure(f"{name} did not get a whole world")
 
     def expect(self):
         n = len(self.world.hosts)
@@ -185,5 +192,7 @@ def wanted(world, change, host):
         return [named("route", routes)]
     out = [named("cluster", mine), named("endpoint", mine), named("route", routes)]
     if world.tls:
+        # On the plaintext port the host is there too.
         out += [named("secret", mine), named("listener", "ingress_https")]
+        out += [named("route", "ingress_http")]
     return out

@@ -3,9 +3,9 @@
 import html
 import math
 
-WIDTH, HEIGHT = 760, 440
-LEFT, RIGHT, TOP, BOTTOM = 64, 200, 56, 52
-COLOURS = ["#1f6f8b", "#c8553d", "#4a7c3a", "#7a4fa3", "#b8860b", "#555555"]
+WIDTH, HEIGHT = 800, 460
+LEFT, RIGHT, TOP, BOTTOM = 64, 220, 62, 52
+COLOURS = ["#1f6f8b", "#c8553d", "#4a7c3a", "#7a4fa3"]
 STYLE = """\
 text { font: 13px sans-serif; fill: #222 }
 .title { font-size: 16px; font-weight: bold }
@@ -13,6 +13,7 @@ text { font: 13px sans-serif; fill: #222 }
 .grid { stroke: #ddd }
 .goal { stroke: #999; stroke-dasharray: 6 4 }
 .line { fill: none; stroke-width: 2 }
+.dashed { stroke-dasharray: 2 3 }
 .range { stroke-width: 6; opacity: .25 }
 """
 
@@ -47,8 +48,21 @@ def spread(labels, gap=16):
     return out
 
 
+def rule(kind, x1, x2, y1, y2, more=""):
+    return f'<line class="{kind}" x1="{x1:.1f}" x2="{x2:.1f}" y1="{y1:.1f}" y2="{y2:.1f}"{more}/>'
+
+
+def text(x, y, content, kind="note", more=""):
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}"{more}>{html.escape(content)}</text>'
+
+
+MIDDLE, END = ' text-anchor="middle"', ' text-anchor="end"'
+
+
 def svg(title, note, series, goal=None):
-    """series: {name: [(hosts, p50 ms, p99 ms)]}; goal: (ms, name)."""
+    """series: {(name, where): [(hosts, p50 ms, p99 ms)]}, dashed but for the first where;
+    goal: (ms, name)."""
+    names, wheres = ([*dict.fromkeys(key[i] for key in series)] for i in (0, 1))
     points = [p for line in series.values() for p in line]
     values = [v for p in points for v in p[1:]] + ([goal[0]] if goal else [])
     xs = sorted({p[0] for p in points})
@@ -60,32 +74,37 @@ def svg(title, note, series, goal=None):
         f"<title>{html.escape(title)}</title>",
         f"<style>{STYLE}</style>",
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
-        f'<text class="title" x="{LEFT}" y="24">{html.escape(title)}</text>',
-        f'<text class="note" x="{LEFT}" y="42">{html.escape(note)}</text>',
+        text(LEFT, 24, title, "title"),
+        text(LEFT, 42, note),
+        text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, "hosts", more=MIDDLE),
+        text(14, TOP - 6, "ms"),
     ]
     for tick in ticks(min(values) / 1.5, max(values) * 1.5):
-        at = y(tick)
-        out.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>')
-        out.append(f'<text class="tick" x="{LEFT - 8}" y="{at + 4:.1f}" text-anchor="end">{number(tick)}</text>')
+        out.append(rule("grid", LEFT, WIDTH - RIGHT, y(tick), y(tick)))
+        out.append(text(LEFT - 8, y(tick) + 4, number(tick), "tick", END))
     for tick in xs:
-        at = x(tick)
-        out.append(f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
-        out.append(f'<text class="tick" x="{at:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{number(tick)}</text>')
-    out.append(f'<text class="note" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 12}" text-anchor="middle">hosts</text>')
-    out.append(f'<text class="note" x="14" y="{TOP - 6}">ms</text>')
+        out.append(rule("grid", x(tick), x(tick), TOP, HEIGHT - BOTTOM))
+        out.append(text(x(tick), HEIGHT - BOTTOM + 18, number(tick), "tick", MIDDLE))
     labels = []
     if goal:
-        at = y(goal[0])
-        out.append(f'<line class="goal" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>')
-        labels.append((at, goal[1], "#777"))
-    for (name, line), colour in zip(series.items(), COLOURS):
-        path = " ".join(f"{x(n):.1f},{y(p50):.1f}" for n, p50, _ in line)
-        out.append(f'<polyline class="line" points="{path}" stroke="{colour}"/>')
-        for n, p50, p99 in line:
-            out.append(f'<line class="range" x1="{x(n):.1f}" x2="{x(n):.1f}" y1="{y(p50):.1f}" y2="{y(p99):.1f}" stroke="{colour}"/>')
-            out.append(f'<circle cx="{x(n):.1f}" cy="{y(p50):.1f}" r="4" fill="{colour}"><title>{html.escape(name)}, {n:,} hosts: {p50:.2f} ms, p99 {p99:.2f} ms</title></circle>')
-        labels.append((y(line[-1][1]), f"{name}: {line[-1][1]:.1f}", colour))
-    for at, text, colour in spread(labels):
-        out.append(f'<text x="{WIDTH - RIGHT + 12}" y="{at + 4:.1f}" style="fill:{colour}">{html.escape(text)}</text>')
+        out.append(rule("goal", LEFT, WIDTH - RIGHT, y(goal[0]), y(goal[0])))
+        labels.append((y(goal[0]), goal[1], "#777"))
+    for i, ((name, where), line) in enumerate(series.items()):
+        colour = COLOURS[names.index(name) % len(COLOURS)]
+        dashed = "" if where == wheres[0] else " dashed"
+        name = f"{name}, {where}"
+        # Side by side, so that no bar hides another.
+        beside = 5 * (i - (len(series) - 1) / 2)
+        at = [(x(n) + beside, y(p50), y(p99)) for n, p50, p99 in line]
+        path = " ".join(f"{px:.1f},{middle:.1f}" for px, middle, _ in at)
+        out.append(f'<polyline class="line{dashed}" points="{path}" stroke="{colour}"/>')
+        for (px, middle, high), (n, p50, p99) in zip(at, line):
+            tip = f"{html.escape(name)}, {n:,} hosts: {p50:.2f} ms, p99 {p99:.2f} ms"
+            out.append(rule("range", px, px, middle, high, f' stroke="{colour}"'))
+            out.append(f'<circle cx="{px:.1f}" cy="{middle:.1f}" r="4" fill="{colour}">'
+                       f"<title>{tip}</title></circle>")  # fmt: skip
+        labels.append((at[-1][1], f"{name}: {line[-1][1]:.1f}", colour))
+    for at, label, colour in spread(labels):
+        out.append(text(WIDTH - RIGHT + 14, at + 4, label, "label", f' style="fill:{colour}"'))
     out.append("</svg>\n")
     return "\n".join(out)

@@ -2,7 +2,6 @@
 
 import contextlib
 import http.client
-import json
 import os
 import pathlib
 import re
@@ -56,7 +55,8 @@ def program(name):
 def memory(pid):
     """(RSS, PSS) in bytes: PSS counts a page that several processes share once in all."""
     text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return tuple(int(re.search(rf"^{key}:\s+(\d+)", text, re.M)[1]) * 1024 for key in ("Rss", "Pss"))
+    found = (re.search(rf"^{key}:\s+(\d+)", text, re.M) for key in ("Rss", "Pss"))
+    return tuple(int(match[1]) * 1024 for match in found)
 
 
 def cpu(pid):
@@ -69,7 +69,7 @@ def cpu(pid):
 
 
 class Process:
-    def __init__(self, name, command, log, env=None, **options):
+    def __init__(self, name, command, log, **options):
         self.name = name
         self.log = pathlib.Path(log)
         with open(self.log, "ab") as out:
@@ -78,7 +78,6 @@ class Process:
                 [str(word) for word in command],
                 stdin=subprocess.DEVNULL,
                 stderr=out,
-                env={**os.environ, **(env or {})},
                 **options,
             )
         self.pid = self.popen.pid
@@ -99,38 +98,18 @@ class Process:
 
 
 class Stage(Process):
-    """One of ours. Readiness comes over NOTIFY_SOCKET, as the supervisor gets it."""
+    """One of ours."""
 
     def __init__(self, name, runtime, *args):
         self.control = runtime / f"{name}.control"
-        path = runtime / f"{name}.notify"
-        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.notify.bind(str(path))
         command = [program(f"portolan-{name}"), "--runtime-dir", runtime, *args]
-        super().__init__(name, command, runtime / f"{name}.log", {"NOTIFY_SOCKET": str(path)})
-
-    def wait_ready(self, timeout=120):
-        deadline = time.monotonic() + timeout
-        self.notify.settimeout(1)
-        while time.monotonic() < deadline:
-            with contextlib.suppress(TimeoutError):
-                if b"READY=1" in self.notify.recv(65536).split(b"\n"):
-                    return time.monotonic_ns()
-            self.check()
-        raise Failure(f"{self.name} did not become ready")
-
-    def status(self):
-        return json.loads(ask(self.control, "/debug/status"))
+        super().__init__(name, command, runtime / f"{name}.log")
 
     def metrics(self):
         """{name with labels: value}"""
         lines = ask(self.control, "/metrics").splitlines()
         pairs = (line.rpartition(" ") for line in lines if line and line[0] != "#")
         return {name: float(value) for name, _, value in pairs}
-
-    def stop(self):
-        super().stop()
-        self.notify.close()
 
 
 def free_port():

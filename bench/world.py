@@ -1,7 +1,8 @@
 """A folder of manifests with N hosts, and the changes that are measured.
 
-A host is one file with its Ingress, Service and EndpointSlice (and Secret, with TLS), all in one flat folder. A
-change is written beside the folder and renamed into place, as deployment tools and editors do.
+A host is one file with its Ingress, Service and EndpointSlice (and Secret, with TLS), all in one
+flat folder. A change is written beside the folder and renamed into place, as deployment tools and
+editors do.
 """
 
 import base64
@@ -174,18 +175,23 @@ class World:
         (self.beside / name).write_text(host.text())
         return functools.partial(os.rename, self.beside / name, self.manifests / name)
 
-    def _pick(self):
-        # Far apart from each other, and the same in each run.
+    def pick(self):
+        """A host, far from the one before, and the same in each run."""
         self.changes += 1
         return self.hosts[self.changes * 7919 % len(self.hosts)]
 
-    def endpoint(self):
-        host = self._pick()
-        host.address = f"127.{3 + self.changes % 200}.{self.changes >> 8 & 255}.{self.changes & 255}"
+    # Changes: (the host, what renames its file into place).
+
+    def endpoint(self, host=None, address=None, port=8080):
+        host = host or self.pick()
+        k = self.changes
+        host.address = address or f"127.{3 + k % 200}.{k >> 8 & 255}.{k & 255}"
+        host.other = address or host.other
+        host.port = port
         return host, self.prepare(host)
 
-    def path(self):
-        host = self._pick()
+    def path(self, host=None):
+        host = host or self.pick()
         host.path = f"/v{self.changes}"
         host.generation += 1
         return host, self.prepare(host)

@@ -1,6 +1,6 @@
-/* xds-client: what the benchmarks measure at. One process holds one or many delta ADS streams, each on a
- * connection of its own; it subscribes as Envoy does (clusters and listeners by wildcard, and then
- * whatever those name), accepts everything, and prints when what arrived:
+/* xds-client: what the benchmarks measure at. One process holds one or many delta ADS streams, each
+ * on a connection of its own; it subscribes as Envoy does (clusters and listeners by wildcard, and
+ * then whatever those name), accepts everything, and prints when what arrived:
  *
  *	first CLIENT USEC KIND              the first answer of that kind
  *	complete CLIENT USEC RESPONSES RESOURCES BYTES
@@ -245,7 +245,8 @@ static void follow_cluster(struct client *c, struct bytes b)
 
 /* ---- sending ---- */
 
-static void send_request(struct client *c, const Envoy__Service__Discovery__V3__DeltaDiscoveryRequest *m)
+static void send_request(struct client *c,
+			 const Envoy__Service__Discovery__V3__DeltaDiscoveryRequest *m)
 {
 	size_t n = envoy__service__discovery__v3__delta_discovery_request__get_packed_size(m);
 	grpc_slice slice = grpc_slice_malloc(n);
@@ -262,7 +263,7 @@ static void send_request(struct client *c, const Envoy__Service__Discovery__V3__
 	grpc_slice_unref(slice);
 }
 
-/* The next thing to say, if any: an ACK, with what is newly wanted of that kind, or only the latter. */
+/* The next thing to say, if any: an ACK, with what is newly wanted of that kind; or only that. */
 static void send_next(struct client *c)
 {
 	Envoy__Service__Discovery__V3__DeltaDiscoveryRequest m =

@@ -1,2 +1,2 @@
 # docs/
-EXTRA_DIST += docs/ipc-protocol.md
+EXTRA_DIST += docs/ipc-protocol.md docs/performance.md docs/performance.svg
