@@ -155,12 +155,17 @@ static void requeue(struct stream *s, struct subscription *sub, struct queued el
 	queue_push(gone ? &sub->removals : &sub->puts, el);
 }
 
+static size_t batch_limit(void)
+{
+	return buffer_total() > STREAM_SENDING_HIGH ? STREAM_BATCH_BYTES_LOW : STREAM_BATCH_BYTES;
+}
+
 static void pick_puts(struct stream *s, struct subscription *sub, bool waits, struct picks *p)
 {
 	struct queue *q = &sub->puts;
 	bool burst = q->n - q->head > STREAM_BURST;
 	struct queued kept[SEARCH_MAX];
-	size_t n_kept = 0;
+	size_t n_kept = 0, limit = batch_limit();
 
 	while (!queue_empty(q)) {
 		struct queued el = q->q[q->head];
@@ -190,7 +195,7 @@ static void pick_puts(struct stream *s, struct subscription *sub, bool waits, st
 			break;
 		take(p, &el, r, FLIGHT_PUT);
 		q->head++;
-		if (!batch || p->bytes >= STREAM_BATCH_BYTES)
+		if (!batch || p->bytes >= limit)
 			break;
 	}
 	while (n_kept)

@@ -4,6 +4,8 @@
 #include "common/alloc.h"
 #include "xds-server/buffer.h"
 
+static atomic_size_t total;
+
 struct buffer *buffer_new(size_t len)
 {
 	struct buffer *b;
@@ -12,6 +14,7 @@ struct buffer *buffer_new(size_t len)
 	b = xmalloc(sizeof(*b) + len);
 	atomic_init(&b->refs, 1);
 	b->len = (uint32_t)len;
+	atomic_fetch_add_explicit(&total, len, memory_order_relaxed);
 	return b;
 }
 
@@ -23,6 +26,13 @@ struct buffer *buffer_ref(struct buffer *b)
 
 void buffer_unref(struct buffer *b)
 {
-	if (b && atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) == 1)
-		free(b);
+	if (!b || atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	atomic_fetch_sub_explicit(&total, b->len, memory_order_relaxed);
+	free(b);
+}
+
+size_t buffer_total(void)
+{
+	return atomic_load_explicit(&total, memory_order_relaxed);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/cleanup.h"
@@ -18,6 +19,9 @@ struct buffer *buffer_new(size_t len);
 struct buffer *buffer_ref(struct buffer *b);
 void buffer_unref(struct buffer *b);
 DEFINE_CLEANUP(struct buffer *, buffer_unref)
+
+/* Bytes in all buffers that there are. */
+size_t buffer_total(void);
 
 /* A piece of a buffer; a message is a row of them. */
 struct segment {

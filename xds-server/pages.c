@@ -271,13 +271,15 @@ static void on_metrics(void *ctx, struct strbuf *out)
 		      "portolan_xds_resource_bytes %zu\n"
 		      "# TYPE portolan_xds_encoded_bytes gauge\n"
 		      "portolan_xds_encoded_bytes %zu\n"
+		      "# TYPE portolan_xds_buffer_bytes gauge\n"
+		      "portolan_xds_buffer_bytes %zu\n"
 		      "# TYPE portolan_xds_world gauge\n"
 		      "portolan_xds_world %llu\n"
 		      "# TYPE portolan_xds_acked_world gauge\n"
 		      "portolan_xds_acked_world %llu\n"
 		      "# TYPE portolan_xds_refused_resources gauge\n"
 		      "portolan_xds_refused_resources %zu\n",
-		      state_bytes(x->state), x->store->encoded_bytes,
+		      state_bytes(x->state), x->store->encoded_bytes, buffer_total(),
 		      (unsigned long long)state_source(x->state), (unsigned long long)acked_by_all(x),
 		      state_count_kind(report_state(x->report), REPORT_REJECT));
 	kind_counters(out, &x->stats);

@@ -382,7 +382,6 @@ struct resource_store *resource_store_new(struct state *state, const struct reso
 {
 	struct resource_store *s = xnew(struct resource_store, 1);
 
-	assert(state_count(state) == 0 && !state_complete(state));
 	s->state = state;
 	s->ops = ops;
 	s->ctx = ctx;
@@ -391,6 +390,18 @@ struct resource_store *resource_store_new(struct state *state, const struct reso
 	s->observer = (struct state_observer){ .change = on_change, .commit = on_commit, .ctx = s };
 	state_observe(state, &s->observer);
 	return s;
+}
+
+void resource_store_begin(struct resource_store *s)
+{
+	struct item *i;
+	size_t pos = 0;
+
+	assert(s->turn == 0 && s->n_changed == 0);
+	while ((i = state_next(s->state, &pos)))
+		on_change(s, NULL, i);
+	if (state_complete(s->state))
+		on_commit(s);
 }
 
 void resource_store_free(struct resource_store *s)

@@ -76,9 +76,11 @@ struct resource_store_ops {
 	void (*keeps)(void *ctx);
 };
 
-/* Observes the state, which must outlive it and be empty. */
+/* Observes the state, which must outlive it. */
 struct resource_store *resource_store_new(struct state *state, const struct resource_store_ops *ops,
 					  void *ctx);
+/* Takes what is in the state already, as if it came now. To be called at once. */
+void resource_store_begin(struct resource_store *s);
 void resource_store_free(struct resource_store *s);
 DEFINE_CLEANUP(struct resource_store *, resource_store_free)
 

@@ -105,30 +105,26 @@ static int open_own(const char *path, char *error)
 	return TAKE_FD(fd);
 }
 
-int saved_state_load(const char *path, struct state *state, char error[SAVED_STATE_ERROR_MAX])
+int saved_state_load(const char *path, char error[SAVED_STATE_ERROR_MAX], struct state **ret)
 {
-	_cleanup_(state_freep) struct state *aside = state_new();
+	_cleanup_(state_freep) struct state *state = state_new();
 	_cleanup_close_ int fd = open_own(path, error);
 	struct reader reader = { 0 };
-	struct item *i;
-	size_t pos = 0;
 	int r;
 
 	if (fd < 0)
 		return fd;
-	mirror_init(&reader.mirror, aside, 0, 0);
+	mirror_init(&reader.mirror, state, 0, 0);
 	r = read_frames(&reader, fd, error);
 	mirror_done(&reader.mirror);
 	frame_input_done(&reader.in);
 	if (r < 0)
 		return r;
-	if (!state_complete(aside)) {
+	if (!state_complete(state)) {
 		(void)snprintf(error, SAVED_STATE_ERROR_MAX, "it ends before its first complete state");
 		return -EBADMSG;
 	}
-	while ((i = state_next(aside, &pos)))
-		(void)state_put(state, item_ref(i));
-	state_commit(state, state_source(aside));
+	*ret = TAKE_PTR(state);
 	return 0;
 }
 

@@ -12,10 +12,10 @@ struct saved_state;
 
 #define SAVED_STATE_ERROR_MAX 640
 
-/* Reads the file into the empty state and commits it. 0; -ENOENT: there is none. Otherwise the state is
- * untouched and error says why in a sentence: it is not ours, not such a file, or damaged. An end in the
- * middle of a frame is the mark of a kill: what is complete before it counts. */
-int saved_state_load(const char *path, struct state *state, char error[SAVED_STATE_ERROR_MAX]);
+/* Reads the file into a new state, which is complete. -ENOENT: there is none. Otherwise error says why
+ * in a sentence: it is not ours, not such a file, or damaged. An end in the middle of a frame is the
+ * mark of a kill: what is complete before it counts. */
+int saved_state_load(const char *path, char error[SAVED_STATE_ERROR_MAX], struct state **ret);
 
 /* Keeps the file up to date with the state from here on. path is borrowed. */
 struct saved_state *saved_state_new(struct event_loop *loop, const char *path, struct state *state);

@@ -18,8 +18,12 @@
 #define STREAM_PATIENCE_USEC 1000000LL
 /* More changes than this at once go out together, not one by one. */
 #define STREAM_BURST 16
-/* A response is closed when it reaches this. */
-#define STREAM_BATCH_BYTES (1u << 20)
+/* A response is closed when it reaches this: Envoy starts fastest with few large responses (10,000
+ * clusters: 2.5 s with 4 MiB, 4 s with 1 MiB). When much is being sent already, for many are starting,
+ * the lower one bounds memory. */
+#define STREAM_BATCH_BYTES (4u << 20)
+#define STREAM_BATCH_BYTES_LOW (256u << 10)
+#define STREAM_SENDING_HIGH (64u << 20)
 /* Names that a client may ask for or say it holds, of one type. */
 #define STREAM_NAMES_MAX 200000
 #define STREAM_NAME_BYTES_MAX (16u << 20)

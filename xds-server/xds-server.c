@@ -58,7 +58,7 @@ static void on_world(void *ctx)
 	report_world(x->report);
 	if (!first)
 		return;
-	log_info("first complete world: %zu resources after %.1f ms", state_count(x->state),
+	log_info("first complete world: %zu items after %.1f ms", state_count(x->state),
 		 (double)(clock_monotonic() - x->began) / USEC_PER_MSEC);
 	tell_supervisor(x);
 }
@@ -174,18 +174,19 @@ static void on_faulty(void *ctx _unused_, const char *what)
 
 /* ---- life ---- */
 
-static void load_saved(struct xds_server *x)
+static struct state *load_saved(struct xds_server *x)
 {
-	int r = saved_state_load(x->saved_path, x->state, x->saved_error);
+	struct state *state = NULL;
+	int r = saved_state_load(x->saved_path, x->saved_error, &state);
 
-	if (r == -ENOENT) {
+	if (r == -ENOENT)
 		x->saved_error[0] = '\0';
-	} else if (r < 0) {
+	else if (r < 0)
 		log_error("%s is not used: %s; waiting for the translator", x->saved_path, x->saved_error);
-	} else {
-		log_info("serving %zu resources from before the restart, world %llu",
-			 state_count(x->state), (unsigned long long)state_source(x->state));
-	}
+	else
+		log_info("serving %zu items from before the restart, world %llu", state_count(state),
+			 (unsigned long long)state_source(state));
+	return state ? state : state_new();
 }
 
 static int open_link(struct xds_server *x)
@@ -277,9 +278,10 @@ static struct xds_server *xds_server_new(struct daemon *d)
 	x->saved_path = daemon_path(d, "xds-server.state");
 	x->socket_path = daemon_path(d, "resources.sock");
 	x->trim_timer = event_loop_timer(d->loop, on_trim, x);
-	x->state = state_new();
+	x->state = load_saved(x);
 	x->store = resource_store_new(x->state, &store_ops, x);
 	x->report = report_new(d->loop, x->store, &x->clients);
+	resource_store_begin(x->store);
 	return x;
 }
 
@@ -291,7 +293,6 @@ int xds_server_start(struct daemon *d)
 	if (r < 0)
 		return r;
 	x = xds_server_new(d);
-	load_saved(x);
 	x->saved = saved_state_new(d->loop, x->saved_path, x->state);
 	r = open_listener(x);
 	if (r < 0)
