@@ -247,6 +247,17 @@ int certificate_check(struct arena *a, const void *chain, size_t chain_len, cons
 	return 0;
 }
 
+int certificate_check_authority(const void *bundle, size_t len, const char **ret_why)
+{
+	_cleanup_(free_x509) X509 *first = NULL;
+	const char *why;
+
+	if (len && len <= CHAIN_BYTES_MAX && read_chain(bundle, len, &first, &why) == 0)
+		return 0;
+	*ret_why = "ca.crt has no PEM certificates that can be read";
+	return -EINVAL;
+}
+
 int certificate_covers(char *const *names, size_t n, const char *host)
 {
 	const char *parent = strchr(host, '.');

@@ -17,5 +17,8 @@ struct certificate_facts {
 int certificate_check(struct arena *a, const void *chain, size_t chain_len, const void *key,
 		      size_t key_len, struct certificate_facts *ret, const char **ret_why);
 
+/* A bundle of PEM certificates, all of which can be read. -EINVAL with a sentence. */
+int certificate_check_authority(const void *bundle, size_t len, const char **ret_why);
+
 /* Whether one of the names covers the host (RFC 6125, section 6.4.3: a star for one label). */
 int certificate_covers(char *const *names, size_t n, const char *host);

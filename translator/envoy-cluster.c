@@ -13,22 +13,42 @@
 #define HTTP_OPTIONS "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 typedef Envoy__Config__Cluster__V3__Cluster Cluster;
+typedef Envoy__Extensions__TransportSockets__Tls__V3__CertificateValidationContext Validation;
+typedef Envoy__Extensions__TransportSockets__Tls__V3__SubjectAltNameMatcher SubjectMatcher;
 
-static void speak_http2(struct arena *a, Cluster *c)
+/* HTTP/2 where it is spoken, and how long connections without requests are kept. */
+static void speak(struct arena *a, Cluster *c, bool use_http2, const Portolan__Model__ClusterSpec *wish)
 {
+	bool idle = wish && wish->has_idle_usec;
 	Envoy__Extensions__Upstreams__Http__V3__HttpProtocolOptions options =
 		ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__INIT;
 	Envoy__Extensions__Upstreams__Http__V3__HttpProtocolOptions__ExplicitHttpConfig http =
 		ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__EXPLICIT_HTTP_CONFIG__INIT;
 	Envoy__Config__Core__V3__Http2ProtocolOptions http2 =
 		ENVOY__CONFIG__CORE__V3__HTTP2_PROTOCOL_OPTIONS__INIT;
+	Envoy__Config__Core__V3__Http1ProtocolOptions http1 =
+		ENVOY__CONFIG__CORE__V3__HTTP1_PROTOCOL_OPTIONS__INIT;
+	Envoy__Config__Core__V3__HttpProtocolOptions common =
+		ENVOY__CONFIG__CORE__V3__HTTP_PROTOCOL_OPTIONS__INIT;
 	Envoy__Config__Cluster__V3__Cluster__TypedExtensionProtocolOptionsEntry *entry = ENVOY_NEW(
 		a, Envoy__Config__Cluster__V3__Cluster__TypedExtensionProtocolOptionsEntry,
 		ENVOY__CONFIG__CLUSTER__V3__CLUSTER__TYPED_EXTENSION_PROTOCOL_OPTIONS_ENTRY__INIT);
 
-	http.protocol_config_case =
-		ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__EXPLICIT_HTTP_CONFIG__PROTOCOL_CONFIG_HTTP2_PROTOCOL_OPTIONS;
-	http.http2_protocol_options = &http2;
+	if (!use_http2 && !idle)
+		return;
+	if (use_http2) {
+		http.protocol_config_case =
+			ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__EXPLICIT_HTTP_CONFIG__PROTOCOL_CONFIG_HTTP2_PROTOCOL_OPTIONS;
+		http.http2_protocol_options = &http2;
+	} else {
+		http.protocol_config_case =
+			ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__EXPLICIT_HTTP_CONFIG__PROTOCOL_CONFIG_HTTP_PROTOCOL_OPTIONS;
+		http.http_protocol_options = &http1;
+	}
+	if (idle) {
+		common.idle_timeout = envoy_duration(a, wish->idle_usec);
+		options.common_http_protocol_options = &common;
+	}
 	options.upstream_protocol_options_case =
 		ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__UPSTREAM_PROTOCOL_OPTIONS_EXPLICIT_HTTP_CONFIG;
 	options.explicit_http_config = &http;
@@ -36,6 +56,32 @@ static void speak_http2(struct arena *a, Cluster *c)
 	entry->value = envoy_any(a, HTTP_OPTIONS, &options.base);
 	c->n_typed_extension_protocol_options = 1;
 	c->typed_extension_protocol_options = arena_memdup(a, &entry, sizeof(entry));
+}
+
+static Validation *verify(struct arena *a, const struct cluster_spec *spec)
+{
+	Validation *v = ENVOY_NEW(
+		a, Validation, ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__CERTIFICATE_VALIDATION_CONTEXT__INIT);
+	size_t n = spec->wish->n_subjects;
+
+	v->trusted_ca = envoy_inline_bytes(a, spec->ca, spec->ca_len);
+	v->n_match_typed_subject_alt_names = n;
+	v->match_typed_subject_alt_names = arena_new_of(a, SubjectMatcher *, n + 1);
+	for (size_t i = 0; i < n; i++) {
+		SubjectMatcher *m = ENVOY_NEW(
+			a, SubjectMatcher,
+			ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__SUBJECT_ALT_NAME_MATCHER__INIT);
+
+		m->san_type =
+			ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__SUBJECT_ALT_NAME_MATCHER__SAN_TYPE__DNS;
+		m->matcher = ENVOY_NEW(a, Envoy__Type__Matcher__V3__StringMatcher,
+				       ENVOY__TYPE__MATCHER__V3__STRING_MATCHER__INIT);
+		m->matcher->match_pattern_case =
+			ENVOY__TYPE__MATCHER__V3__STRING_MATCHER__MATCH_PATTERN_EXACT;
+		m->matcher->exact = spec->wish->subjects[i];
+		v->match_typed_subject_alt_names[i] = m;
+	}
+	return v;
 }
 
 static void speak_tls(struct arena *a, Cluster *c, const struct cluster_spec *spec)
@@ -51,7 +97,14 @@ static void speak_tls(struct arena *a, Cluster *c, const struct cluster_spec *sp
 		common.n_alpn_protocols = 1;
 		common.alpn_protocols = alpn;
 	}
-	if (spec->external_name)
+	if (spec->ca) {
+		common.validation_context_type_case =
+			ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__COMMON_TLS_CONTEXT__VALIDATION_CONTEXT_TYPE_VALIDATION_CONTEXT;
+		common.validation_context = verify(a, spec);
+	}
+	if (spec->wish && spec->wish->sni)
+		tls.sni = spec->wish->sni;
+	else if (spec->external_name)
 		tls.sni = (char *)spec->external_name;
 	c->transport_socket = ENVOY_NEW(a, Envoy__Config__Core__V3__TransportSocket,
 					ENVOY__CONFIG__CORE__V3__TRANSPORT_SOCKET__INIT);
@@ -106,6 +159,64 @@ static void find_endpoints(struct arena *a, Cluster *c, const struct cluster_spe
 	c->eds_cluster_config->service_name = (char *)spec->endpoints;
 }
 
+static Envoy__Config__Cluster__V3__Cluster__SlowStartConfig *slow_start(
+	struct arena *a, const Portolan__Model__SlowStart *wish)
+{
+	Envoy__Config__Cluster__V3__Cluster__SlowStartConfig *s =
+		ENVOY_NEW(a, Envoy__Config__Cluster__V3__Cluster__SlowStartConfig,
+			  ENVOY__CONFIG__CLUSTER__V3__CLUSTER__SLOW_START_CONFIG__INIT);
+
+	s->slow_start_window = envoy_duration(a, wish->window_usec);
+	s->aggression = ENVOY_NEW(a, Envoy__Config__Core__V3__RuntimeDouble,
+				  ENVOY__CONFIG__CORE__V3__RUNTIME_DOUBLE__INIT);
+	s->aggression->default_value = wish->aggression;
+	s->aggression->runtime_key = (char *)"portolan.slowstart.aggression";
+	s->min_weight_percent = ENVOY_NEW(a, Envoy__Type__V3__Percent, ENVOY__TYPE__V3__PERCENT__INIT);
+	s->min_weight_percent->value = wish->min_weight_percent;
+	return s;
+}
+
+static void start_slowly(struct arena *a, Cluster *c, const Portolan__Model__ClusterSpec *wish)
+{
+	if (wish->balancing == BALANCING_LEAST_REQUEST) {
+		c->lb_config_case = ENVOY__CONFIG__CLUSTER__V3__CLUSTER__LB_CONFIG_LEAST_REQUEST_LB_CONFIG;
+		c->least_request_lb_config =
+			ENVOY_NEW(a, Envoy__Config__Cluster__V3__Cluster__LeastRequestLbConfig,
+				  ENVOY__CONFIG__CLUSTER__V3__CLUSTER__LEAST_REQUEST_LB_CONFIG__INIT);
+		c->least_request_lb_config->slow_start_config = slow_start(a, wish->slow_start);
+	} else {
+		c->lb_config_case = ENVOY__CONFIG__CLUSTER__V3__CLUSTER__LB_CONFIG_ROUND_ROBIN_LB_CONFIG;
+		c->round_robin_lb_config =
+			ENVOY_NEW(a, Envoy__Config__Cluster__V3__Cluster__RoundRobinLbConfig,
+				  ENVOY__CONFIG__CLUSTER__V3__CLUSTER__ROUND_ROBIN_LB_CONFIG__INIT);
+		c->round_robin_lb_config->slow_start_config = slow_start(a, wish->slow_start);
+	}
+}
+
+/* How requests are spread, and which endpoints are fit for them. */
+static void balance(struct arena *a, Cluster *c, const struct cluster_spec *spec)
+{
+	static const Envoy__Config__Cluster__V3__Cluster__LbPolicy policies[] = {
+		[BALANCING_ROUND_ROBIN] = ENVOY__CONFIG__CLUSTER__V3__CLUSTER__LB_POLICY__ROUND_ROBIN,
+		[BALANCING_LEAST_REQUEST] = ENVOY__CONFIG__CLUSTER__V3__CLUSTER__LB_POLICY__LEAST_REQUEST,
+		[BALANCING_RANDOM] = ENVOY__CONFIG__CLUSTER__V3__CLUSTER__LB_POLICY__RANDOM,
+		[BALANCING_RING_HASH] = ENVOY__CONFIG__CLUSTER__V3__CLUSTER__LB_POLICY__RING_HASH,
+	};
+	const Portolan__Model__ClusterSpec *wish = spec->wish;
+	Envoy__Config__Core__V3__HealthCheck *check;
+
+	c->lb_policy = policies[MIN(wish->balancing, (uint32_t)BALANCING_RING_HASH)];
+	if (wish->slow_start)
+		start_slowly(a, c, wish);
+	if (!wish->health)
+		return;
+	check = envoy_health_check(a, wish->health, spec->protocol);
+	c->n_health_checks = 1;
+	c->health_checks = arena_memdup(a, &check, sizeof(check));
+	/* An endpoint that Kubernetes takes away is gone, whatever the check says. */
+	c->ignore_health_on_host_removal = true;
+}
+
 /* Namespace, service and port for people, and a hash of all that is in the cluster: another content is
  * another cluster, so that a change is made before the old one is broken. */
 static char *name_of(struct arena *a, const Cluster *c, const struct cluster_spec *spec)
@@ -134,10 +245,11 @@ Cluster *envoy_cluster(struct arena *a, const struct cluster_spec *spec)
 	c->common_lb_config->healthy_panic_threshold =
 		ENVOY_NEW(a, Envoy__Type__V3__Percent, ENVOY__TYPE__V3__PERCENT__INIT);
 	find_endpoints(a, c, spec);
-	if (spec->protocol == UPSTREAM_H2C || spec->protocol == UPSTREAM_H2)
-		speak_http2(a, c);
+	speak(a, c, spec->protocol == UPSTREAM_H2C || spec->protocol == UPSTREAM_H2, spec->wish);
 	if (spec->protocol == UPSTREAM_TLS || spec->protocol == UPSTREAM_H2)
 		speak_tls(a, c, spec);
+	if (spec->wish)
+		balance(a, c, spec);
 	c->name = name_of(a, c, spec);
 	return c;
 }

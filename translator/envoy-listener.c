@@ -155,7 +155,16 @@ Listener *envoy_https_listener(struct arena *a, const struct settings *s)
 	return l;
 }
 
-static Envoy__Config__Core__V3__TransportSocket *terminate_tls(struct arena *a, const char *secret)
+/* Envoy's enum has TLS 1.2 as 3 and 1.3 as 4; we say 2 and 3. */
+static Envoy__Extensions__TransportSockets__Tls__V3__TlsParameters__TlsProtocol version(uint32_t minor,
+											uint32_t otherwise)
+{
+	return (Envoy__Extensions__TransportSockets__Tls__V3__TlsParameters__TlsProtocol)(
+		(minor ? minor : otherwise) + 1);
+}
+
+static Envoy__Config__Core__V3__TransportSocket *terminate_tls(struct arena *a,
+							       const Portolan__Model__HostTls *wish)
 {
 	Envoy__Extensions__TransportSockets__Tls__V3__DownstreamTlsContext tls =
 		ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__DOWNSTREAM_TLS_CONTEXT__INIT;
@@ -171,12 +180,10 @@ static Envoy__Config__Core__V3__TransportSocket *terminate_tls(struct arena *a, 
 		ENVOY_NEW(a, Envoy__Config__Core__V3__TransportSocket,
 			  ENVOY__CONFIG__CORE__V3__TRANSPORT_SOCKET__INIT);
 
-	sds.name = (char *)secret;
+	sds.name = wish->secret;
 	sds.sds_config = envoy_ads(a);
-	params.tls_minimum_protocol_version =
-		ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__TLS_PARAMETERS__TLS_PROTOCOL__TLSv1_2;
-	params.tls_maximum_protocol_version =
-		ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__TLS_PARAMETERS__TLS_PROTOCOL__TLSv1_3;
+	params.tls_minimum_protocol_version = version(wish->min_version, 2);
+	params.tls_maximum_protocol_version = version(wish->max_version, 3);
 	common.tls_params = &params;
 	common.n_tls_certificate_sds_secret_configs = 1;
 	common.tls_certificate_sds_secret_configs = all_sds;
@@ -190,7 +197,7 @@ static Envoy__Config__Core__V3__TransportSocket *terminate_tls(struct arena *a, 
 }
 
 FilterChain *envoy_tls_chain(struct arena *a, const struct settings *s, const char *host,
-			     const char *secret, const char *routes)
+			     const Portolan__Model__HostTls *tls, const char *routes)
 {
 	FilterChain *chain = ENVOY_NEW(a, FilterChain, ENVOY__CONFIG__LISTENER__V3__FILTER_CHAIN__INIT);
 	Filter *filter = http(a, s, "ingress_https", routes);
@@ -200,7 +207,7 @@ FilterChain *envoy_tls_chain(struct arena *a, const struct settings *s, const ch
 					      ENVOY__CONFIG__LISTENER__V3__FILTER_CHAIN_MATCH__INIT);
 	chain->filter_chain_match->n_server_names = 1;
 	chain->filter_chain_match->server_names = arena_memdup(a, &host, sizeof(host));
-	chain->transport_socket = terminate_tls(a, secret);
+	chain->transport_socket = terminate_tls(a, tls);
 	chain->n_filters = 1;
 	chain->filters = arena_memdup(a, &filter, sizeof(filter));
 	return chain;

@@ -9,12 +9,12 @@ typedef Envoy__Config__Route__V3__RouteMatch RouteMatch;
 
 #define MISDIRECTED_REQUEST 421
 
-static Envoy__Type__Matcher__V3__RegexMatcher *regex(struct arena *a, char *text)
+Envoy__Type__Matcher__V3__RegexMatcher *envoy_regex(struct arena *a, const char *pattern)
 {
 	Envoy__Type__Matcher__V3__RegexMatcher *m = ENVOY_NEW(
 		a, Envoy__Type__Matcher__V3__RegexMatcher, ENVOY__TYPE__MATCHER__V3__REGEX_MATCHER__INIT);
 
-	m->regex = text;
+	m->regex = (char *)pattern;
 	return m;
 }
 
@@ -36,7 +36,7 @@ static void match_one_label(struct arena *a, RouteMatch *m, const char *host)
 	}
 	strbuf_puts(&b, "(:[0-9]+)?");
 	s->match_pattern_case = ENVOY__TYPE__MATCHER__V3__STRING_MATCHER__MATCH_PATTERN_SAFE_REGEX;
-	s->safe_regex = regex(a, arena_strdup(a, strbuf_str(&b)));
+	s->safe_regex = envoy_regex(a, arena_strdup(a, strbuf_str(&b)));
 	h->name = (char *)":authority";
 	h->header_match_specifier_case =
 		ENVOY__CONFIG__ROUTE__V3__HEADER_MATCHER__HEADER_MATCH_SPECIFIER_STRING_MATCH;
@@ -45,19 +45,19 @@ static void match_one_label(struct arena *a, RouteMatch *m, const char *host)
 	m->headers = arena_memdup(a, &h, sizeof(h));
 }
 
-static RouteMatch *match(struct arena *a, const struct route_spec *spec)
+RouteMatch *envoy_route_match(struct arena *a, const char *host, enum path_kind kind, const char *text)
 {
 	RouteMatch *m = ENVOY_NEW(a, RouteMatch, ENVOY__CONFIG__ROUTE__V3__ROUTE_MATCH__INIT);
-	char *path = (char *)spec->path;
+	char *path = (char *)text;
 
-	switch (spec->kind) {
+	switch (kind) {
 	case PATH_EXACT:
 		m->path_specifier_case = ENVOY__CONFIG__ROUTE__V3__ROUTE_MATCH__PATH_SPECIFIER_PATH;
 		m->path = path;
 		break;
 	case PATH_REGEX:
 		m->path_specifier_case = ENVOY__CONFIG__ROUTE__V3__ROUTE_MATCH__PATH_SPECIFIER_SAFE_REGEX;
-		m->safe_regex = regex(a, path);
+		m->safe_regex = envoy_regex(a, path);
 		break;
 	case PATH_SEGMENTS:
 		m->path_specifier_case =
@@ -69,8 +69,8 @@ static RouteMatch *match(struct arena *a, const struct route_spec *spec)
 		m->prefix = path;
 		break;
 	}
-	if (spec->host[0] == '*' && spec->host[1] == '.')
-		match_one_label(a, m, spec->host);
+	if (host[0] == '*' && host[1] == '.')
+		match_one_label(a, m, host);
 	return m;
 }
 
@@ -107,7 +107,7 @@ Route *envoy_route(struct arena *a, const struct route_spec *spec)
 {
 	Route *r = ENVOY_NEW(a, Route, ENVOY__CONFIG__ROUTE__V3__ROUTE__INIT);
 
-	r->match = match(a, spec);
+	r->match = envoy_route_match(a, spec->host, spec->kind, spec->path);
 	if (spec->https_redirect)
 		redirect(a, r);
 	else if (spec->cluster)

@@ -9,6 +9,7 @@
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb-c.h"
 
 #include "common/arena.h"
+#include "proto/model.pb-c.h"
 #include "translator/settings.h"
 
 /* A message of this type with its defaults: ENVOY_NEW(a, Envoy__…__Route, ENVOY__…__ROUTE__INIT). */
@@ -44,6 +45,13 @@ enum upstream_protocol {
 	UPSTREAM_H2,  /* HTTP/2 over TLS */
 };
 
+enum balancing {
+	BALANCING_ROUND_ROBIN,
+	BALANCING_LEAST_REQUEST,
+	BALANCING_RANDOM,
+	BALANCING_RING_HASH,
+};
+
 struct cluster_spec {
 	const char *namespace;
 	const char *service;
@@ -51,10 +59,19 @@ struct cluster_spec {
 	const char *endpoints; /* EDS resource; NULL for an external name */
 	const char *external_name;
 	enum upstream_protocol protocol;
+	const void *ca; /* PEM by which the upstream's certificate is verified, or NULL */
+	size_t ca_len;
+	const Portolan__Model__ClusterSpec *wish; /* all else, may be NULL */
 };
 
 /* Its name is made of namespace, service, port and a hash of all the rest. */
 Envoy__Config__Cluster__V3__Cluster *envoy_cluster(struct arena *a, const struct cluster_spec *spec);
+
+/* ---- envoy-health.c ---- */
+
+Envoy__Config__Core__V3__HealthCheck *envoy_health_check(struct arena *a,
+							 const Portolan__Model__HealthCheck *wish,
+							 enum upstream_protocol protocol);
 
 /* ---- envoy-route.c ---- */
 
@@ -77,6 +94,10 @@ struct route_spec {
 };
 
 Envoy__Config__Route__V3__Route *envoy_route(struct arena *a, const struct route_spec *spec);
+/* The path, and for a wildcard host that it has one label more. */
+Envoy__Config__Route__V3__RouteMatch *envoy_route_match(struct arena *a, const char *host,
+							enum path_kind kind, const char *path);
+Envoy__Type__Matcher__V3__RegexMatcher *envoy_regex(struct arena *a, const char *pattern);
 /* The order in which Envoy must try two routes. */
 int envoy_path_compare(enum path_kind a_kind, const char *a, enum path_kind b_kind, const char *b);
 /* The virtual host for `domains`; its routes are `routes`, already encoded elements of field 3. */
@@ -98,5 +119,6 @@ Envoy__Config__Listener__V3__Listener *envoy_http_listener(struct arena *a, cons
 Envoy__Config__Listener__V3__Listener *envoy_https_listener(struct arena *a, const struct settings *s);
 /* The chain that serves one TLS host: certificate by SDS, routes by RDS. */
 Envoy__Config__Listener__V3__FilterChain *envoy_tls_chain(struct arena *a, const struct settings *s,
-							  const char *host, const char *secret,
+							  const char *host,
+							  const Portolan__Model__HostTls *tls,
 							  const char *routes);

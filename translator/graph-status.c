@@ -138,6 +138,10 @@ void graph_status_publish(struct graph *g, struct cell *notes)
 	qsort(problems, status.n_problems, sizeof(*problems), problem_compare);
 	status.n_problems = MIN(status.n_problems, (size_t)PROBLEMS_MAX);
 	status.problems = problems;
+	/* What has an error is not accepted as a whole. */
+	if (verdict == PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED && status.n_problems &&
+	    problems[0]->severity == PORTOLAN__IPC__SEVERITY__SEVERITY_ERROR)
+		verdict = PORTOLAN__IPC__VERDICT__VERDICT_PARTIAL;
 	if (verdict < 0)
 		verdict = used(g, object, scratch) ? PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED :
 						     PORTOLAN__IPC__VERDICT__VERDICT_IGNORED;

@@ -35,7 +35,10 @@ enum unit_kind {
 	UNIT_SECRET,
 	UNIT_ENDPOINTS,
 	UNIT_CLUSTER,
+	UNIT_CLAIM,
 	UNIT_INGRESS,
+	UNIT_PROXY,
+	UNIT_ORPHAN,
 	UNIT_HOST,
 	UNIT_VIRTUAL_HOST,
 	UNIT_TABLE, /* route tables and listeners, made of parts */
@@ -45,6 +48,8 @@ enum unit_kind {
 enum fact_kind {
 	FACT_HOST = 1,	   /* key: host; what sources want of it: model HostRoutes */
 	FACT_SAME_ROUTES,  /* key: version of routes; the hosts that have exactly these */
+	FACT_CLAIM,	   /* key: host; the root HTTPProxies that have it as their fqdn */
+	FACT_INCLUDED,	   /* key: "namespace/name" of an HTTPProxy; the roots that reach it */
 	FACT_PART,	   /* key: "<resource kind digit>/<resource name>"; its parts */
 	FACT_KIND_MAX_,
 };
@@ -52,6 +57,7 @@ enum fact_kind {
 enum index_kind {
 	INDEX_SLICES_OF_SERVICE = 1, /* key: "namespace/service" */
 	INDEX_DEFAULT_CLASSES,	     /* key: "" */
+	INDEX_DELEGATIONS,	     /* key: namespace of the TLSCertificateDelegation */
 	INDEX_KIND_MAX_,
 };
 

@@ -73,15 +73,16 @@ static bool default_is_ours(struct reader *r, const char **ret_why)
 	return false;
 }
 
-bool ingress_class_is_ours(struct reader *r, const K8s__Ingress *ingress, const char **ret_why)
+bool units_class_is_ours(struct reader *r, const K8s__ObjectMeta *meta, const char *class_name,
+			 const char **ret_why)
 {
 	static const char *const annotations[] = { "projectcontour.io/ingress.class",
 						   "kubernetes.io/ingress.class" };
 	const char *name = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(annotations) && !name; i++)
-		name = units_annotation(ingress->metadata, annotations[i]);
-	if ((!name || !*name) && ingress->spec)
-		name = ingress->spec->ingress_class_name;
+		name = units_annotation(meta, annotations[i]);
+	if (!name || !*name)
+		name = class_name;
 	return name && *name ? class_is_ours(r, name, ret_why) : default_is_ours(r, ret_why);
 }

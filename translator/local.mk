@@ -18,9 +18,14 @@ libtranslator_a_SOURCES = \
 	translator/composed.h \
 	translator/envoy-cluster.c \
 	translator/envoy-common.c \
+	translator/envoy-health.c \
 	translator/envoy-listener.c \
 	translator/envoy-route.c \
 	translator/envoy.h \
+	translator/delegation.c \
+	translator/delegation.h \
+	translator/go-duration.c \
+	translator/go-duration.h \
 	translator/graph-internal.h \
 	translator/graph-status.c \
 	translator/graph.c \
@@ -35,6 +40,13 @@ libtranslator_a_SOURCES = \
 	translator/poison.c \
 	translator/poison.h \
 	translator/provenance.c \
+	translator/proxy-condition.c \
+	translator/proxy-condition.h \
+	translator/proxy-headers.c \
+	translator/proxy-rewrite.c \
+	translator/proxy-route.c \
+	translator/proxy-upstream.c \
+	translator/proxy.h \
 	translator/quarantine-hold.c \
 	translator/quarantine-subject.c \
 	translator/quarantine-subject.h \
@@ -46,10 +58,12 @@ libtranslator_a_SOURCES = \
 	translator/settings.h \
 	translator/translator.c \
 	translator/translator.h \
+	translator/unit-claim.c \
 	translator/unit-cluster.c \
 	translator/unit-endpoints.c \
 	translator/unit-host.c \
 	translator/unit-ingress.c \
+	translator/unit-proxy.c \
 	translator/unit-secret.c \
 	translator/unit-table.c \
 	translator/units.c \

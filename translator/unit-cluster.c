@@ -1,11 +1,13 @@
 /* One port of a Service as an upstream. Its key is a packed ClusterSpec, its result the cluster's name
  * or why there is none. Runs in the translator. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "translator/certificate.h"
 #include "translator/units.h"
 
 typedef Portolan__Model__ClusterSpec ClusterSpec;
@@ -41,8 +43,16 @@ static const K8s__ServicePort *find_port(const K8s__ServiceSpec *spec, const cha
 }
 
 /* KEP-3726: the protocols that Kubernetes itself defines, and Contour's "https". */
-static enum upstream_protocol protocol_of(const K8s__ServicePort *p)
+static enum upstream_protocol protocol_of(const K8s__ServicePort *p, const ClusterSpec *spec)
 {
+	static const struct {
+		const char *word;
+		enum upstream_protocol protocol;
+	} rows[] = { { "h2", UPSTREAM_H2 }, { "h2c", UPSTREAM_H2C }, { "tls", UPSTREAM_TLS } };
+
+	for (size_t i = 0; spec->protocol && i < ARRAY_SIZE(rows); i++)
+		if (strcmp(rows[i].word, spec->protocol) == 0)
+			return rows[i].protocol;
 	if (p->app_protocol && strcmp(p->app_protocol, "kubernetes.io/h2c") == 0)
 		return UPSTREAM_H2C;
 	if (p->app_protocol && strcmp(p->app_protocol, "https") == 0)
@@ -117,6 +127,25 @@ static void emit(struct reader *r, const struct cluster_spec *spec)
 	units_result(r, &result.base);
 }
 
+/* The certificates by which the upstream's own is verified. */
+static int read_authority(struct reader *r, const char *secret, struct cluster_spec *ret)
+{
+	const K8s__Secret *s = read_message(r, OBJECT_SECRET, secret);
+	const char *why = "there is no such Secret";
+	ProtobufCBinaryData ca = { 0 };
+
+	for (size_t i = 0; s && i < s->n_data; i++)
+		if (strcmp(s->data[i]->key, "ca.crt") == 0)
+			ca = s->data[i]->value;
+	if (s && certificate_check_authority(ca.data, ca.len, &why) == 0) {
+		ret->ca = ca.data;
+		ret->ca_len = ca.len;
+		return 0;
+	}
+	fail(r, "TLSUpstreamValidation", arena_printf(reader_arena(r), "Secret %s: %s", secret, why));
+	return -EINVAL;
+}
+
 static void translate(struct reader *r, const ClusterSpec *spec, const char *key, const K8s__Service *s)
 {
 	struct arena *a = reader_arena(r);
@@ -139,7 +168,8 @@ static void translate(struct reader *r, const ClusterSpec *spec, const char *key
 		return;
 	}
 	cluster.port = (uint32_t)port->port;
-	cluster.protocol = protocol_of(port);
+	cluster.protocol = protocol_of(port, spec);
+	cluster.wish = spec;
 	if (external) {
 		why = check_external(r, key, s->spec->external_name);
 		if (why) {
@@ -151,6 +181,9 @@ static void translate(struct reader *r, const ClusterSpec *spec, const char *key
 		cluster.endpoints = *port->name ? arena_printf(a, "%s/%s", key, port->name) : key;
 		(void)read_unit(r, UNIT_ENDPOINTS, cluster.endpoints, strlen(cluster.endpoints));
 	}
+	if (spec->ca_secret && (cluster.protocol == UPSTREAM_TLS || cluster.protocol == UPSTREAM_H2) &&
+	    read_authority(r, spec->ca_secret, &cluster) < 0)
+		return;
 	emit(r, &cluster);
 }
 

@@ -38,6 +38,16 @@ static HostRoutes **read_wishes(struct reader *r, const char *host, size_t *ret_
 	return all;
 }
 
+/* More conditions first; the text makes an order of those that are left, the same always. */
+static int compare_conditions(const HostRoute *x, const HostRoute *y)
+{
+	if (x->headers != y->headers)
+		return x->headers > y->headers ? -1 : 1;
+	if (x->queries != y->queries)
+		return x->queries > y->queries ? -1 : 1;
+	return strcmp(x->conditions ? x->conditions : "", y->conditions ? y->conditions : "");
+}
+
 static int compare(const void *a, const void *b)
 {
 	const struct candidate *x = a, *y = b;
@@ -49,13 +59,19 @@ static int compare(const void *a, const void *b)
 		return x->route->fallback ? 1 : -1;
 	d = envoy_path_compare((enum path_kind)x->route->path_kind, x->route->path,
 			       (enum path_kind)y->route->path_kind, y->route->path);
-	return d ? d : (x->order > y->order) - (x->order < y->order);
+	d = d ? d : compare_conditions(x->route, y->route);
+	if (d)
+		return d;
+	if (x->route->rank != y->route->rank)
+		return x->route->rank < y->route->rank ? -1 : 1;
+	return (x->order > y->order) - (x->order < y->order);
 }
 
 static bool same_match(const struct candidate *a, const struct candidate *b)
 {
 	return a->borrowed == b->borrowed && a->route->fallback == b->route->fallback &&
-	       a->route->path_kind == b->route->path_kind && strcmp(a->route->path, b->route->path) == 0;
+	       a->route->path_kind == b->route->path_kind && strcmp(a->route->path, b->route->path) == 0 &&
+	       compare_conditions(a->route, b->route) == 0;
 }
 
 static void append(struct list *l, HostRoutes **wishes, size_t n, bool borrowed)
@@ -132,10 +148,10 @@ static void emit_http(struct reader *r, const char *host, const struct list *l)
 	emit_fact(r, FACT_SAME_ROUTES, (const char *)version, VERSION_SIZE, host, strlen(host), routes, len);
 }
 
-static void emit_chain(struct reader *r, const char *host, const char *secret, const char *table)
+static void emit_chain(struct reader *r, const char *host, const Portolan__Model__HostTls *tls, const char *table)
 {
 	Envoy__Config__Listener__V3__FilterChain *chain =
-		envoy_tls_chain(reader_arena(r), reader_settings(r), host, secret, table);
+		envoy_tls_chain(reader_arena(r), reader_settings(r), host, tls, table);
 	uint8_t *packed, *element;
 	size_t len;
 
@@ -144,7 +160,8 @@ static void emit_chain(struct reader *r, const char *host, const char *secret, c
 	emit_part(r, RESOURCE_LISTENER, "ingress_https", host, element, len);
 }
 
-static void emit_https(struct reader *r, const char *host, const struct list *l, const char *secret)
+static void emit_https(struct reader *r, const char *host, const struct list *l,
+		       const Portolan__Model__HostTls *tls)
 {
 	struct arena *a = reader_arena(r);
 	const char *table = arena_printf(a, "https/%s", host);
@@ -163,11 +180,12 @@ static void emit_https(struct reader *r, const char *host, const struct list *l,
 	memcpy(all + head_len, own, own_len);
 	memcpy(all + head_len + own_len, rest, rest_len);
 	emit_resource(r, RESOURCE_ROUTE, table, all, head_len + own_len + rest_len);
-	emit_chain(r, host, secret, table);
+	emit_chain(r, host, tls, table);
 }
 
 /* The oldest object that brings a certificate decides. */
-static const char *choose_secret(struct reader *r, const char *host, HostRoutes **wishes, size_t n)
+static const Portolan__Model__HostTls *choose_tls(struct reader *r, const char *host,
+						  HostRoutes **wishes, size_t n)
 {
 	const HostRoutes *winner = NULL;
 
@@ -182,7 +200,7 @@ static const char *choose_secret(struct reader *r, const char *host, HostRoutes 
 				      "host %s is served with Secret %s of the older %s instead", host,
 				      winner->tls->secret, winner->object_key);
 	}
-	return winner ? winner->tls->secret : NULL;
+	return winner ? winner->tls : NULL;
 }
 
 void unit_host(struct reader *r, const char *key, size_t key_len _unused_)
@@ -191,7 +209,7 @@ void unit_host(struct reader *r, const char *key, size_t key_len _unused_)
 	HostRoutes **wishes, **any = NULL;
 	size_t n, n_any = 0, routes = 0;
 	struct list own = { 0 }, all = { 0 };
-	const char *secret;
+	const Portolan__Model__HostTls *tls;
 
 	wishes = read_wishes(r, key, &n, &routes);
 	/* A name with more labels than the star stands for belongs to the hosts without a name, but
@@ -208,7 +226,7 @@ void unit_host(struct reader *r, const char *key, size_t key_len _unused_)
 		append(&all, any, n_any, true);
 	settle(r, key, &all);
 	emit_http(r, key, &all);
-	secret = choose_secret(r, key, wishes, n);
-	if (secret)
-		emit_https(r, key, &own, secret);
+	tls = choose_tls(r, key, wishes, n);
+	if (tls)
+		emit_https(r, key, &own, tls);
 }

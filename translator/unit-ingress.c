@@ -145,6 +145,8 @@ static void add_route(struct plan *p, const char *host, struct route_spec *spec,
 	route->path_kind = spec->kind;
 	route->path = (char *)spec->path;
 	route->field = (char *)field;
+	route->has_rank = 1;
+	route->rank = 1; /* of the same match an HTTPProxy goes before an Ingress, as with Contour */
 	route->has_fallback = fallback;
 	route->fallback = fallback;
 	route->has_https = 1;
@@ -364,7 +366,8 @@ void unit_ingress(struct reader *r, const char *key, size_t key_len _unused_)
 	if (annotation_is(ingress, "portolan.io/fault", "crash"))
 		abort();
 #endif
-	if (!ingress_class_is_ours(r, ingress, &why)) {
+	if (!units_class_is_ours(r, ingress->metadata,
+				 ingress->spec ? ingress->spec->ingress_class_name : NULL, &why)) {
 		emit_problem(r, OBJECT_INGRESS, key, PORTOLAN__IPC__SEVERITY__SEVERITY_INFO, "OtherClass",
 			     "spec.ingressClassName", "%s", why);
 		emit_verdict(r, OBJECT_INGRESS, key, PORTOLAN__IPC__VERDICT__VERDICT_IGNORED);

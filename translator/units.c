@@ -1,6 +1,7 @@
 /* The table of units, and what they share. Runs in the translator. */
 #include <string.h>
 
+#include "translator/delegation.h"
 #include "translator/units.h"
 
 static const char *const tables[] = { "ingress_http", "ingress_https", "routes", NULL };
@@ -9,7 +10,10 @@ const struct unit_row units[UNIT_KIND_MAX_] = {
 	[UNIT_SECRET] = { .name = "secret", .run = unit_secret },
 	[UNIT_ENDPOINTS] = { .name = "endpoints", .run = unit_endpoints },
 	[UNIT_CLUSTER] = { .name = "cluster", .run = unit_cluster },
+	[UNIT_CLAIM] = { .name = "claim", .run = unit_claim, .object = OBJECT_HTTP_PROXY },
 	[UNIT_INGRESS] = { .name = "ingress", .run = unit_ingress, .object = OBJECT_INGRESS },
+	[UNIT_PROXY] = { .name = "proxy", .run = unit_proxy, .object = OBJECT_HTTP_PROXY },
+	[UNIT_ORPHAN] = { .name = "orphan", .run = unit_orphan, .object = OBJECT_HTTP_PROXY },
 	[UNIT_HOST] = { .name = "host", .run = unit_host, .fact = FACT_HOST },
 	[UNIT_VIRTUAL_HOST] = { .name = "virtual-host",
 				.run = unit_virtual_host,
@@ -20,6 +24,7 @@ const struct unit_row units[UNIT_KIND_MAX_] = {
 const struct index_row units_indexes[] = {
 	{ OBJECT_ENDPOINT_SLICE, INDEX_SLICES_OF_SERVICE, endpoints_index },
 	{ OBJECT_INGRESS_CLASS, INDEX_DEFAULT_CLASSES, ingress_class_index },
+	{ OBJECT_TLS_CERTIFICATE_DELEGATION, INDEX_DELEGATIONS, delegation_index },
 };
 const size_t units_n_indexes = ARRAY_SIZE(units_indexes);
 

@@ -14,7 +14,10 @@ extern const size_t units_n_indexes;
 void unit_secret(struct reader *r, const char *key, size_t key_len);
 void unit_endpoints(struct reader *r, const char *key, size_t key_len);
 void unit_cluster(struct reader *r, const char *key, size_t key_len);
+void unit_claim(struct reader *r, const char *key, size_t key_len);
 void unit_ingress(struct reader *r, const char *key, size_t key_len);
+void unit_proxy(struct reader *r, const char *key, size_t key_len);
+void unit_orphan(struct reader *r, const char *key, size_t key_len);
 void unit_host(struct reader *r, const char *key, size_t key_len);
 void unit_virtual_host(struct reader *r, const char *key, size_t key_len);
 void unit_table(struct reader *r, const char *key, size_t key_len);
@@ -24,9 +27,10 @@ int endpoints_index(const struct item *object, struct arena *scratch, const char
 /* ingress-class.c: IngressClasses that are the default. */
 int ingress_class_index(const struct item *object, struct arena *scratch, const char **ret_key);
 
-/* ingress-class.c: whether an Ingress is ours to serve, by its annotations and spec.ingressClassName.
- * If not, *ret_why is a sentence for its status. */
-bool ingress_class_is_ours(struct reader *r, const K8s__Ingress *ingress, const char **ret_why);
+/* ingress-class.c: whether an Ingress or HTTPProxy is ours to serve, by its annotations and its
+ * spec.ingressClassName (NULL: none). If not, *ret_why is a sentence for its status. */
+bool units_class_is_ours(struct reader *r, const K8s__ObjectMeta *meta, const char *class_name,
+			 const char **ret_why);
 
 /* The object's namespace/name from such a key, in the reader's arena. */
 void units_split_key(struct reader *r, const char *key, const char **ret_namespace, const char **ret_name);

@@ -1,0 +1,46 @@
+/* TLSCertificateDelegation. Runs in the translator. */
+#include <string.h>
+
+#include "k8s/projectcontour.pb-c.h"
+#include "translator/delegation.h"
+
+int delegation_index(const struct item *object, struct arena *scratch, const char **ret_key)
+{
+	const char *slash = memchr(object->data, '/', object->key_len);
+
+	if (!slash)
+		return -1;
+	*ret_key = arena_strndup(scratch, object->data, (size_t)(slash - object->data));
+	return (int)(slash - object->data);
+}
+
+/* A star stands for all namespaces only where it stands alone. */
+static bool names(const K8s__CertificateDelegation *d, const char *namespace)
+{
+	if (d->n_target_namespaces == 1 && strcmp(d->target_namespaces[0], "*") == 0)
+		return true;
+	for (size_t i = 0; i < d->n_target_namespaces; i++)
+		if (strcmp(d->target_namespaces[i], namespace) == 0)
+			return true;
+	return false;
+}
+
+bool delegation_permits(struct reader *r, const char *secret_namespace, const char *secret, const char *from)
+{
+	const struct item *const *items;
+	size_t n;
+
+	if (strcmp(secret_namespace, from) == 0)
+		return true;
+	items = read_index(r, INDEX_DELEGATIONS, secret_namespace, &n);
+	for (size_t i = 0; i < n; i++) {
+		const K8s__TLSCertificateDelegation *d = k8s__tlscertificate_delegation__unpack(
+			arena_pb(reader_arena(r)), items[i]->value_len, item_value(items[i]));
+
+		for (size_t k = 0; d && d->spec && k < d->spec->n_delegations; k++)
+			if (strcmp(d->spec->delegations[k]->secret_name, secret) == 0 &&
+			    names(d->spec->delegations[k], from))
+				return true;
+	}
+	return false;
+}

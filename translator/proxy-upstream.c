@@ -1,0 +1,334 @@
+/* Where a route of an HTTPProxy goes: its Services as clusters, weights and mirrors. Runs in the
+ * translator. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "translator/delegation.h"
+#include "translator/go-duration.h"
+#include "translator/proxy.h"
+
+typedef Portolan__Model__ClusterSpec ClusterSpec;
+typedef Envoy__Config__Route__V3__WeightedCluster__ClusterWeight ClusterWeight;
+
+#define SUBJECTS_MAX 8
+
+/* One Service of the route, resolved. */
+struct target {
+	const K8s__ProxyService *service;
+	const char *cluster;
+	struct header_policy request, response;
+};
+
+static enum balancing balancing_of(const K8s__ProxyRoute *route)
+{
+	static const struct {
+		const char *word;
+		enum balancing balancing;
+	} rows[] = {
+		{ "WeightedLeastRequest", BALANCING_LEAST_REQUEST },
+		{ "Random", BALANCING_RANDOM },
+		{ "Cookie", BALANCING_RING_HASH },
+		{ "RequestHash", BALANCING_RING_HASH },
+	};
+
+	for (size_t i = 0; route->load_balancer_policy && i < ARRAY_SIZE(rows); i++)
+		if (strcmp(rows[i].word, route->load_balancer_policy->strategy) == 0)
+			return rows[i].balancing;
+	return BALANCING_ROUND_ROBIN;
+}
+
+static int set_health(struct proxy_node *node, const K8s__ProxyHTTPHealthCheck *wish, const char *field,
+		      ClusterSpec *spec)
+{
+	Portolan__Model__HealthCheck *h =
+		ENVOY_NEW(node->a, Portolan__Model__HealthCheck, PORTOLAN__MODEL__HEALTH_CHECK__INIT);
+
+	h->path = *wish->path ? wish->path : (char *)"/";
+	h->host = wish->host;
+	h->has_interval_sec = h->has_timeout_sec = h->has_unhealthy = h->has_healthy = 1;
+	h->interval_sec = wish->interval_seconds;
+	h->timeout_sec = wish->timeout_seconds;
+	h->unhealthy = (uint32_t)MAX(wish->unhealthy_threshold_count, (int64_t)0);
+	h->healthy = (uint32_t)MAX(wish->healthy_threshold_count, (int64_t)0);
+	h->n_statuses = wish->n_expected_statuses;
+	h->statuses = arena_new_of(node->a, Portolan__Model__StatusRange *, h->n_statuses + 1);
+	for (size_t i = 0; i < h->n_statuses; i++) {
+		const K8s__ProxyStatusRange *range = wish->expected_statuses[i];
+
+		if (range->start < 100 || range->end > 600 || range->start >= range->end) {
+			proxy_error(node, "RouteError/HealthCheckPolicyInvalid",
+				    arena_printf(node->a, "%s.healthCheckPolicy.expectedStatuses[%zu]",
+						 field, i),
+				    "a range of statuses begins at 100 or later and ends before 600");
+			return -EINVAL;
+		}
+		h->statuses[i] =
+			ENVOY_NEW(node->a, Portolan__Model__StatusRange, PORTOLAN__MODEL__STATUS_RANGE__INIT);
+		h->statuses[i]->has_start = h->statuses[i]->has_end = 1;
+		h->statuses[i]->start = range->start;
+		h->statuses[i]->end = range->end;
+	}
+	spec->health = h;
+	return 0;
+}
+
+static int set_slow_start(struct proxy_node *node, const K8s__ProxySlowStart *wish, const char *field,
+			  ClusterSpec *spec)
+{
+	Portolan__Model__SlowStart *s =
+		ENVOY_NEW(node->a, Portolan__Model__SlowStart, PORTOLAN__MODEL__SLOW_START__INIT);
+	struct go_duration window;
+	char *end = NULL;
+
+	s->has_window_usec = s->has_aggression = s->has_min_weight_percent = 1;
+	s->aggression = *wish->aggression ? strtod(wish->aggression, &end) : 1.0;
+	if (go_duration_parse(wish->window, &window) < 0 || !window.set || window.infinite ||
+	    (end && (*end || !(s->aggression > 0))) || spec->balancing > BALANCING_LEAST_REQUEST ||
+	    (wish->has_min_weight_percent && wish->min_weight_percent > 100)) {
+		proxy_error(node, "ServiceError/SlowStartInvalid",
+			    arena_printf(node->a, "%s.slowStartPolicy", field),
+			    "it needs a window as a duration, a positive aggression, a minWeightPercent of at "
+			    "most 100, and the strategy RoundRobin or WeightedLeastRequest");
+		return -EINVAL;
+	}
+	s->window_usec = window.usec;
+	s->min_weight_percent = wish->has_min_weight_percent ? wish->min_weight_percent : 10;
+	spec->slow_start = s;
+	return 0;
+}
+
+static int set_validation(struct proxy_node *node, const K8s__ProxyUpstreamValidation *v, const char *field,
+			  ClusterSpec *spec)
+{
+	const char *slash = strchr(v->ca_secret, '/'), *namespace = node->namespace, *name = v->ca_secret;
+
+	if (slash) {
+		namespace = arena_strndup(node->a, v->ca_secret, (size_t)(slash - v->ca_secret));
+		name = slash + 1;
+	}
+	if (!delegation_permits(node->r, namespace, name, node->namespace)) {
+		proxy_error(node, "TLSError/CACertificateNotDelegated",
+			    arena_printf(node->a, "%s.validation.caSecret", field),
+			    "namespace %s may not use Secret %s/%s: it needs a TLSCertificateDelegation there",
+			    node->namespace, namespace, name);
+		return -EINVAL;
+	}
+	if (!*v->subject_name || v->n_subject_names > SUBJECTS_MAX ||
+	    (v->n_subject_names && strcmp(v->subject_names[0], v->subject_name) != 0)) {
+		proxy_error(node, "ServiceError/TLSUpstreamValidation",
+			    arena_printf(node->a, "%s.validation", field),
+			    "subjectName is needed, and the first of at most 8 subjectNames must be the same");
+		return -EINVAL;
+	}
+	spec->ca_secret = arena_printf(node->a, "%s/%s", namespace, name);
+	spec->n_subjects = v->n_subject_names ? v->n_subject_names : 1;
+	spec->subjects = v->n_subject_names ? v->subject_names :
+					      arena_memdup(node->a, &v->subject_name, sizeof(char *));
+	return 0;
+}
+
+static int fill_spec(struct proxy_node *node, const K8s__ProxyRoute *route, const K8s__ProxyService *s,
+		     const char *field, ClusterSpec *spec)
+{
+	struct go_duration idle;
+
+	if (s->port < 1 || s->port > 65535) {
+		proxy_error(node, "ServiceError/ServicePortInvalid", arena_printf(node->a, "%s.port", field),
+			    "port %d is not between 1 and 65535", s->port);
+		return -EINVAL;
+	}
+	if (s->protocol && *s->protocol && strcmp(s->protocol, "h2") != 0 &&
+	    strcmp(s->protocol, "h2c") != 0 && strcmp(s->protocol, "tls") != 0) {
+		proxy_error(node, "ServiceError/UnsupportedProtocol",
+			    arena_printf(node->a, "%s.protocol", field),
+			    "protocol \"%s\" is none of h2, h2c, tls", s->protocol);
+		return -EINVAL;
+	}
+	spec->namespace_ = (char *)node->namespace;
+	spec->service = s->name;
+	spec->port = arena_printf(node->a, "%d", s->port);
+	spec->protocol = s->protocol && *s->protocol ? s->protocol : NULL;
+	spec->has_balancing = 1;
+	spec->balancing = balancing_of(route);
+	if (route->timeout_policy &&
+	    go_duration_parse(route->timeout_policy->idle_connection, &idle) == 0 && idle.set) {
+		spec->has_idle_usec = 1;
+		spec->idle_usec = idle.usec;
+	}
+	if (route->health_check_policy && set_health(node, route->health_check_policy, field, spec) < 0)
+		return -EINVAL;
+	if (s->slow_start_policy && set_slow_start(node, s->slow_start_policy, field, spec) < 0)
+		return -EINVAL;
+	if (s->validation && set_validation(node, s->validation, field, spec) < 0)
+		return -EINVAL;
+	return 0;
+}
+
+/* The cluster's name, or NULL if there is none: said in the status, and others go on. */
+static const char *resolve(struct proxy_node *node, const ClusterSpec *spec, const char *field)
+{
+	const Portolan__Model__ClusterResult *result;
+	const struct item *item;
+	const char *reason;
+	uint8_t *key;
+	size_t len;
+	bool bad = node->bad;
+
+	key = reader_pack(node->r, &spec->base, &len);
+	item = read_unit(node->r, UNIT_CLUSTER, (const char *)key, len);
+	result = portolan__model__cluster_result__unpack(arena_pb(node->a), item->value_len, item_value(item));
+	if (result->name)
+		return result->name;
+	reason = strcmp(result->reason, "TLSUpstreamValidation") == 0 ?
+			 "ServiceError/TLSUpstreamValidation" :
+			 "ServiceError/ServiceUnresolvedReference";
+	proxy_error(node, reason, field, "%s; requests are answered with 503", result->message);
+	/* The route stays, and the other routes of the object, too. */
+	node->bad = bad;
+	return NULL;
+}
+
+static int plan_headers(struct proxy_node *node, const K8s__ProxyService *s, const char *field,
+			struct target *t)
+{
+	const char *port = arena_printf(node->a, "%d", s->port), *why;
+
+	if (proxy_headers_parse(node, s->request_headers_policy, false, s->name, port, &t->request, &why) < 0) {
+		proxy_error(node, "ServiceError/RequestHeadersPolicyInvalid",
+			    arena_printf(node->a, "%s.requestHeadersPolicy", field), "%s", why);
+		return -EINVAL;
+	}
+	if (proxy_headers_parse(node, s->response_headers_policy, true, s->name, port, &t->response, &why) < 0) {
+		proxy_error(node, "ServiceError/ResponseHeadersPolicyInvalid",
+			    arena_printf(node->a, "%s.responseHeadersPolicy", field), "%s", why);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int plan_target(struct proxy_node *node, const K8s__ProxyRoute *route, const K8s__ProxyService *s,
+		       const char *field, const char *host, struct target *ret)
+{
+	ClusterSpec spec = PORTOLAN__MODEL__CLUSTER_SPEC__INIT;
+
+	*ret = (struct target){ .service = s };
+	if (fill_spec(node, route, s, field, &spec) < 0 || plan_headers(node, s, field, ret) < 0)
+		return -EINVAL;
+	/* A host that is rewritten is what TLS must ask for, too. */
+	spec.sni = (char *)(ret->request.host ? ret->request.host : host);
+	ret->cluster = resolve(node, &spec, field);
+	return 0;
+}
+
+static void add_mirror(struct proxy_node *node, const struct target *t, Envoy__Config__Route__V3__RouteAction *action)
+{
+	Envoy__Config__Route__V3__RouteAction__RequestMirrorPolicy *m =
+		ENVOY_NEW(node->a, Envoy__Config__Route__V3__RouteAction__RequestMirrorPolicy,
+			  ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__REQUEST_MIRROR_POLICY__INIT);
+
+	m->cluster = (char *)t->cluster;
+	m->runtime_fraction = ENVOY_NEW(node->a, Envoy__Config__Core__V3__RuntimeFractionalPercent,
+					ENVOY__CONFIG__CORE__V3__RUNTIME_FRACTIONAL_PERCENT__INIT);
+	m->runtime_fraction->default_value =
+		ENVOY_NEW(node->a, Envoy__Type__V3__FractionalPercent, ENVOY__TYPE__V3__FRACTIONAL_PERCENT__INIT);
+	m->runtime_fraction->default_value->numerator =
+		t->service->weight > 0 && t->service->weight < 100 ? (uint32_t)t->service->weight : 100;
+	action->n_request_mirror_policies = 1;
+	action->request_mirror_policies = arena_memdup(node->a, &m, sizeof(m));
+}
+
+static ClusterWeight *weigh(struct proxy_node *node, const struct target *t, bool all_zero)
+{
+	ClusterWeight *w = ENVOY_NEW(node->a, ClusterWeight,
+				     ENVOY__CONFIG__ROUTE__V3__WEIGHTED_CLUSTER__CLUSTER_WEIGHT__INIT);
+
+	w->name = (char *)t->cluster;
+	w->weight = envoy_uint32(node->a, all_zero ? 1 : (uint32_t)MIN(t->service->weight, (int64_t)UINT32_MAX / 64));
+	w->n_request_headers_to_add = t->request.n_set;
+	w->request_headers_to_add = t->request.set;
+	w->n_request_headers_to_remove = t->request.n_remove;
+	w->request_headers_to_remove = t->request.remove;
+	w->n_response_headers_to_add = t->response.n_set;
+	w->response_headers_to_add = t->response.set;
+	w->n_response_headers_to_remove = t->response.n_remove;
+	w->response_headers_to_remove = t->response.remove;
+	if (t->request.host) {
+		w->host_rewrite_specifier_case =
+			ENVOY__CONFIG__ROUTE__V3__WEIGHTED_CLUSTER__CLUSTER_WEIGHT__HOST_REWRITE_SPECIFIER_HOST_REWRITE_LITERAL;
+		w->host_rewrite_literal = (char *)t->request.host;
+	}
+	return w;
+}
+
+static bool is_plain(const struct target *t)
+{
+	return !t->request.n_set && !t->request.n_remove && !t->request.host && !t->response.n_set &&
+	       !t->response.n_remove;
+}
+
+static int compare_weights(const void *a, const void *b)
+{
+	const ClusterWeight *x = *(ClusterWeight *const *)a, *y = *(ClusterWeight *const *)b;
+	int d = strcmp(x->name, y->name);
+
+	return d ? d : (x->weight->value > y->weight->value) - (x->weight->value < y->weight->value);
+}
+
+static void go_to(struct proxy_node *node, const struct target *targets, size_t n,
+		  Envoy__Config__Route__V3__RouteAction *action)
+{
+	Envoy__Config__Route__V3__WeightedCluster *w;
+	int64_t total = 0;
+
+	if (n == 1 && is_plain(targets)) {
+		action->cluster_specifier_case =
+			ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__CLUSTER_SPECIFIER_CLUSTER;
+		action->cluster = (char *)targets[0].cluster;
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		total += MAX(targets[i].service->weight, (int64_t)0);
+	w = ENVOY_NEW(node->a, Envoy__Config__Route__V3__WeightedCluster,
+		      ENVOY__CONFIG__ROUTE__V3__WEIGHTED_CLUSTER__INIT);
+	w->clusters = arena_new_of(node->a, ClusterWeight *, n);
+	for (size_t i = 0; i < n; i++)
+		w->clusters[w->n_clusters++] = weigh(node, &targets[i], total == 0);
+	qsort(w->clusters, n, sizeof(*w->clusters), compare_weights);
+	action->cluster_specifier_case =
+		ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__CLUSTER_SPECIFIER_WEIGHTED_CLUSTERS;
+	action->weighted_clusters = w;
+}
+
+void proxy_upstream_plan(struct proxy_node *node, const K8s__ProxyRoute *route, const char *field,
+			 Envoy__Config__Route__V3__Route *ret)
+{
+	struct target *targets = arena_new_of(node->a, struct target, route->n_services), t;
+	const char *host = ret->route->host_rewrite_specifier_case ==
+					   ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__HOST_REWRITE_SPECIFIER_HOST_REWRITE_LITERAL ?
+				   ret->route->host_rewrite_literal :
+				   NULL;
+	size_t n = 0, mirrors = 0;
+
+	for (size_t i = 0; i < route->n_services; i++) {
+		const K8s__ProxyService *s = route->services[i];
+		const char *place = arena_printf(node->a, "%s.services[%zu]", field, i);
+
+		if (s->mirror && mirrors++) {
+			proxy_error(node, "ServiceError/OnlyOneMirror", place,
+				    "there may be one mirror in a route only");
+			return;
+		}
+		if (plan_target(node, route, s, place, host, &t) < 0)
+			return;
+		if (t.cluster && s->mirror)
+			add_mirror(node, &t, ret->route);
+		else if (t.cluster)
+			targets[n++] = t;
+	}
+	if (n) {
+		go_to(node, targets, n, ret->route);
+		return;
+	}
+	*ret = *proxy_route_answer(node->a, 503, NULL);
+}

@@ -1,0 +1,74 @@
+/* What the files of an HTTPProxy's translation share: unit-proxy.c walks the tree, proxy-route.c makes
+ * routes, proxy-upstream.c clusters, proxy-headers.c header policies, proxy-rewrite.c prefixes. */
+#pragma once
+
+#include "translator/proxy-condition.h"
+#include "translator/units.h"
+
+/* A route before it is encoded: it may still be split by prefix rewriting. */
+struct proxy_route {
+	const char *owner; /* "namespace/name" of the HTTPProxy that it stands in */
+	const char *field; /* in that */
+	struct proxy_match match;
+	Envoy__Config__Route__V3__Route *route; /* without its match */
+	const char *replacement;		/* of the prefix; NULL: none */
+	bool insecure;				/* served over plain HTTP beside TLS, too */
+};
+
+struct proxy_routes {
+	struct proxy_route *all;
+	size_t n, cap; /* in the arena */
+};
+
+/* The HTTPProxy that is being read, in the tree of a root. */
+struct proxy_node {
+	struct reader *r;
+	struct arena *a;
+	const char *key; /* "namespace/name" */
+	const char *namespace;
+	const K8s__HTTPProxy *proxy;
+	const struct proxy_node *parent; /* that includes this one; NULL: a root */
+	const struct proxy_conditions *conditions; /* of the includes above */
+	bool bad; /* an error in a route: nothing of it is served */
+};
+
+/* Contour's words: "RouteError/HeaderMatchConditionsNotValid". Marks the node as bad. */
+#define proxy_error(node, reason, field, ...)                                                      \
+	do {                                                                                       \
+		(node)->bad = true;                                                                \
+		units_error((node)->r, OBJECT_HTTP_PROXY, (node)->key, (reason), (field), __VA_ARGS__); \
+	} while (0)
+#define proxy_warning(node, reason, field, ...)                                                    \
+	units_warning((node)->r, OBJECT_HTTP_PROXY, (node)->key, (reason), (field), __VA_ARGS__)
+
+void proxy_routes_add(struct arena *a, struct proxy_routes *l, const struct proxy_route *route);
+
+/* proxy-route.c: adds the node's i-th own route, or says what is wrong with it. */
+void proxy_route_plan(struct proxy_node *node, size_t index, struct proxy_routes *ret);
+/* A route that answers with a status. */
+Envoy__Config__Route__V3__Route *proxy_route_answer(struct arena *a, uint32_t status, const char *body);
+
+/* proxy-rewrite.c: the replacement for the route's prefix, or NULL; -EINVAL when it is in error. */
+int proxy_rewrite_choose(struct proxy_node *node, const K8s__ProxyRoute *route,
+			 const struct proxy_match *match, const char *field, const char **ret);
+/* Splits "/foo" with a replacement in two, so that slashes come out right. */
+void proxy_rewrite_expand(struct arena *a, struct proxy_routes *l);
+
+/* proxy-upstream.c: sets where the route goes: a cluster, weighted clusters, mirrors; or 503 if none is
+ * there. */
+void proxy_upstream_plan(struct proxy_node *node, const K8s__ProxyRoute *route, const char *field,
+			 Envoy__Config__Route__V3__Route *ret);
+
+/* proxy-headers.c */
+struct header_policy {
+	Envoy__Config__Core__V3__HeaderValueOption **set; /* sorted */
+	size_t n_set;
+	char **remove; /* sorted */
+	size_t n_remove;
+	const char *host;	 /* literal, or NULL */
+	const char *host_header; /* name of the header that holds it, or NULL */
+};
+/* response: no Host. service, port: of the Service that it is for, or NULL. -EINVAL with a sentence. */
+int proxy_headers_parse(struct proxy_node *node, const K8s__ProxyHeaders *policy, bool response,
+			const char *service, const char *port, struct header_policy *ret,
+			const char **ret_why);

@@ -1,0 +1,395 @@
+/* A root HTTPProxy and the tree of those that it includes: what it wants of its host. Children say in
+ * their own statuses what is wrong with them. Runs in the translator. */
+#include <errno.h>
+#include <string.h>
+
+#include "translator/certificate.h"
+#include "translator/delegation.h"
+#include "translator/host-name.h"
+#include "translator/proxy.h"
+
+typedef Portolan__Model__HostRoute HostRoute;
+typedef Portolan__Model__HostRoutes HostRoutes;
+typedef Portolan__Model__HostTls HostTls;
+
+/* Deeper is no tree that a person wrote. */
+#define DEPTH_MAX 32
+#define ROUTES_MAX 50000
+
+struct root {
+	struct proxy_node node;
+	const char *host;
+	HostTls *tls; /* NULL: plain HTTP only */
+	unsigned depth;
+};
+
+/* ---- includes ---- */
+
+static const char *include_key(struct proxy_node *node, const K8s__ProxyInclude *i)
+{
+	return arena_printf(node->a, "%s/%s", *i->namespace_ ? i->namespace_ : node->namespace, i->name);
+}
+
+static bool includes_itself(const struct proxy_node *node, const char *key)
+{
+	for (const struct proxy_node *n = node; n; n = n->parent)
+		if (strcmp(n->key, key) == 0)
+			return true;
+	return false;
+}
+
+/* What an include that leads nowhere would have served is answered with 502. */
+static void answer_502(struct proxy_node *node, const struct proxy_conditions *c, const char *field,
+		       struct proxy_routes *ret)
+{
+	struct proxy_route out = { .owner = node->key, .field = field, .insecure = true };
+	const char *reason, *why;
+
+	if (!c->n || proxy_condition_merge(node->a, c, &out.match, &reason, &why) < 0)
+		return;
+	out.route = proxy_route_answer(node->a, 502, NULL);
+	proxy_routes_add(node->a, ret, &out);
+}
+
+/* Of two includes with the same conditions the first counts; none at all may stand more than once. */
+static bool is_repeated(struct proxy_node *node, size_t index, const struct proxy_match *match,
+			struct proxy_match *seen)
+{
+	bool bare = strcmp(match->path, "/") == 0 && !match->n_headers && !match->n_queries;
+
+	for (size_t i = 0; i < index && !bare; i++)
+		if (seen[i].path && strcmp(seen[i].path, match->path) == 0 &&
+		    strcmp(seen[i].text, match->text) == 0)
+			return true;
+	seen[index] = *match;
+	(void)node;
+	return false;
+}
+
+static void gather(struct root *root, struct proxy_node *node, struct proxy_routes *ret);
+
+static void include_child(struct root *root, struct proxy_node *node, const struct proxy_conditions *c,
+			  const char *field, const char *key, struct proxy_routes *ret)
+{
+	struct proxy_node child = { .r = node->r, .a = node->a, .key = key, .parent = node, .conditions = c };
+	const char *name, *why;
+
+	child.proxy = read_message(node->r, OBJECT_HTTP_PROXY, key);
+	if (!child.proxy ||
+	    !units_class_is_ours(node->r, child.proxy->metadata,
+				 child.proxy->spec ? child.proxy->spec->ingress_class_name : NULL, &why)) {
+		units_error(node->r, OBJECT_HTTP_PROXY, node->key, "IncludeError/IncludeNotFound", field,
+			    "there is no HTTPProxy %s", key);
+		answer_502(node, c, field, ret);
+		return;
+	}
+	if (child.proxy->spec && child.proxy->spec->virtualhost) {
+		units_error(node->r, OBJECT_HTTP_PROXY, node->key, "IncludeError/RootIncludesRoot", field,
+			    "HTTPProxy %s is a root itself, with a virtualhost", key);
+		answer_502(node, c, field, ret);
+		return;
+	}
+	if (!child.proxy->spec)
+		return;
+	emit_fact(node->r, FACT_INCLUDED, key, strlen(key), root->node.key, strlen(root->node.key), NULL, 0);
+	units_split_key(node->r, key, &child.namespace, &name);
+	root->depth++;
+	gather(root, &child, ret);
+	root->depth--;
+}
+
+static void include(struct root *root, struct proxy_node *node, size_t index, struct proxy_match *seen,
+		    struct proxy_routes *ret)
+{
+	const K8s__ProxyInclude *i = node->proxy->spec->includes[index];
+	struct proxy_conditions *c = arena_new_of(node->a, struct proxy_conditions, 1);
+	const char *field = arena_printf(node->a, "spec.includes[%zu]", index);
+	const char *key = include_key(node, i), *reason, *why;
+	struct proxy_match match;
+
+	*c = (struct proxy_conditions){ i->conditions, i->n_conditions, node->conditions };
+	if (proxy_condition_check_path(c, true, &why) < 0) {
+		units_error(node->r, OBJECT_HTTP_PROXY, node->key, "IncludeError/PathMatchConditionsNotValid",
+			    field, "%s", why);
+		return;
+	}
+	if (proxy_condition_merge(node->a, c, &match, &reason, &why) < 0) {
+		units_error(node->r, OBJECT_HTTP_PROXY, node->key,
+			    arena_printf(node->a, "RouteError/%s", reason), field, "%s", why);
+		return;
+	}
+	if (is_repeated(node, index, &match, seen)) {
+		units_error(node->r, OBJECT_HTTP_PROXY, node->key, "IncludeError/DuplicateMatchConditions",
+			    field, "an earlier include has the same conditions");
+		return;
+	}
+	if (includes_itself(node, key) || root->depth >= DEPTH_MAX) {
+		units_error(node->r, OBJECT_HTTP_PROXY, node->key, "IncludeError/IncludeCreatesCycle", field,
+			    root->depth >= DEPTH_MAX ? "%s is more than 32 includes deep" :
+						       "%s is already above this in the tree",
+			    key);
+		return;
+	}
+	include_child(root, node, c, field, key, ret);
+}
+
+/* The routes of the includes, then its own. An error in one of its routes takes all of them away, those of
+ * its includes as well; parents and siblings go on. */
+static void gather(struct root *root, struct proxy_node *node, struct proxy_routes *ret)
+{
+	const K8s__HTTPProxySpec *spec = node->proxy->spec;
+	struct proxy_match *seen = arena_new_of(node->a, struct proxy_match, spec->n_includes + 1);
+	struct proxy_routes own = { 0 };
+
+	for (size_t i = 0; i < spec->n_includes && own.n < ROUTES_MAX; i++)
+		include(root, node, i, seen, &own);
+	for (size_t i = 0; i < spec->n_routes && own.n < ROUTES_MAX; i++)
+		proxy_route_plan(node, i, &own);
+	if (node->bad) {
+		emit_verdict(node->r, OBJECT_HTTP_PROXY, node->key, PORTOLAN__IPC__VERDICT__VERDICT_REJECTED);
+		return;
+	}
+	proxy_rewrite_expand(node->a, &own);
+	for (size_t i = 0; i < own.n; i++)
+		proxy_routes_add(node->a, ret, &own.all[i]);
+}
+
+/* ---- TLS ---- */
+
+static uint32_t tls_version(const char *text)
+{
+	return strcmp(text, "1.3") == 0 ? 3 : strcmp(text, "1.2") == 0 ? 2 : 0;
+}
+
+static int plan_secret(struct root *root, const K8s__ProxyTLS *tls)
+{
+	struct proxy_node *node = &root->node;
+	const char *slash = strchr(tls->secret_name, '/'), *namespace = node->namespace;
+	const char *name = slash ? slash + 1 : tls->secret_name, *key;
+	const Portolan__Model__SecretResult *facts;
+	const struct item *item;
+
+	if (slash)
+		namespace = arena_strndup(node->a, tls->secret_name, (size_t)(slash - tls->secret_name));
+	if (!delegation_permits(node->r, namespace, name, node->namespace)) {
+		proxy_error(node, "TLSError/DelegationNotPermitted", "spec.virtualhost.tls.secretName",
+			    "namespace %s may not use Secret %s/%s: it needs a TLSCertificateDelegation there",
+			    node->namespace, namespace, name);
+		return -EINVAL;
+	}
+	key = arena_printf(node->a, "%s/%s", namespace, name);
+	item = read_unit(node->r, UNIT_SECRET, key, strlen(key));
+	facts = portolan__model__secret_result__unpack(arena_pb(node->a), item->value_len, item_value(item));
+	if (!facts->usable) {
+		proxy_error(node, "TLSError/SecretNotValid", "spec.virtualhost.tls.secretName",
+			    "Secret %s: %s", key, facts->message);
+		return -EINVAL;
+	}
+	if (!certificate_covers(facts->names, facts->n_names, root->host))
+		proxy_warning(node, "TLSWarning/CertificateName", "spec.virtualhost.tls.secretName",
+			      "the certificate in Secret %s is not for host %s; clients will refuse it", key,
+			      root->host);
+	root->tls = ENVOY_NEW(node->a, HostTls, PORTOLAN__MODEL__HOST_TLS__INIT);
+	root->tls->secret = (char *)key;
+	root->tls->field = (char *)"spec.virtualhost.tls.secretName";
+	return 0;
+}
+
+static int plan_tls(struct root *root, const K8s__ProxyTLS *tls)
+{
+	struct proxy_node *node = &root->node;
+	uint32_t min, max;
+
+	if (!tls)
+		return 0;
+	if ((*tls->secret_name != 0) == (tls->passthrough != 0)) {
+		proxy_error(node, "TLSError/TLSConfigNotValid", "spec.virtualhost.tls",
+			    "it needs exactly one of secretName and passthrough");
+		return -EINVAL;
+	}
+	if (tls->passthrough)
+		return 0;
+	if (plan_secret(root, tls) < 0)
+		return -EINVAL;
+	min = tls_version(tls->minimum_protocol_version);
+	max = tls_version(tls->maximum_protocol_version);
+	if (min && max && min > max) {
+		proxy_error(node, "TLSError/TLSConfigNotValid",
+			    "spec.virtualhost.tls.minimumProtocolVersion",
+			    "the minimum is above the maximum");
+		return -EINVAL;
+	}
+	root->tls->has_min_version = min != 0;
+	root->tls->min_version = min;
+	root->tls->has_max_version = max != 0;
+	root->tls->max_version = max;
+	return 0;
+}
+
+/* ---- the host's fact ---- */
+
+static ProtobufCBinaryData encode(struct root *root, Envoy__Config__Route__V3__Route *route)
+{
+	ProtobufCBinaryData d;
+	size_t len;
+	uint8_t *packed = reader_pack(root->node.r, &route->base, &len);
+
+	envoy_element(root->node.a, ENVOY_HOST_ROUTES, packed, len, &d.data, &d.len);
+	return d;
+}
+
+static Envoy__Config__Route__V3__Route *to_https(struct arena *a)
+{
+	Envoy__Config__Route__V3__Route *r =
+		ENVOY_NEW(a, Envoy__Config__Route__V3__Route, ENVOY__CONFIG__ROUTE__V3__ROUTE__INIT);
+
+	r->action_case = ENVOY__CONFIG__ROUTE__V3__ROUTE__ACTION_REDIRECT;
+	r->redirect = ENVOY_NEW(a, Envoy__Config__Route__V3__RedirectAction,
+				ENVOY__CONFIG__ROUTE__V3__REDIRECT_ACTION__INIT);
+	r->redirect->scheme_rewrite_specifier_case =
+		ENVOY__CONFIG__ROUTE__V3__REDIRECT_ACTION__SCHEME_REWRITE_SPECIFIER_HTTPS_REDIRECT;
+	r->redirect->https_redirect = true;
+	return r;
+}
+
+static HostRoute *finish(struct root *root, const struct proxy_route *from)
+{
+	struct arena *a = root->node.a;
+	HostRoute *out = ENVOY_NEW(a, HostRoute, PORTOLAN__MODEL__HOST_ROUTE__INIT);
+	Envoy__Config__Route__V3__Route *route = from->route, *plain;
+
+	route->match = envoy_route_match(a, root->host, from->match.kind, from->match.path);
+	proxy_condition_encode(a, &from->match, route->match);
+	if (from->replacement && route->action_case == ENVOY__CONFIG__ROUTE__V3__ROUTE__ACTION_ROUTE) {
+		/* Split routes share their action, but not what the prefix becomes. */
+		route->route = arena_memdup(a, route->route, sizeof(*route->route));
+		route->route->prefix_rewrite = (char *)from->replacement;
+	}
+	out->has_path_kind = out->has_headers = out->has_queries = 1;
+	out->path_kind = from->match.kind;
+	out->path = (char *)from->match.path;
+	out->headers = (uint32_t)from->match.n_headers;
+	out->queries = (uint32_t)from->match.n_queries;
+	out->conditions = (char *)from->match.text;
+	out->field = (char *)from->field;
+	out->has_https = root->tls != NULL;
+	if (root->tls)
+		out->https = encode(root, route);
+	plain = root->tls && !from->insecure ? to_https(a) : route;
+	plain->match = route->match;
+	out->has_http = 1;
+	out->http = encode(root, plain);
+	return out;
+}
+
+/* The later of two routes with the same match stays: a proxy's own routes come behind its includes'. */
+static size_t without_repeats(const struct proxy_routes *l, const struct proxy_route **ret)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		const struct proxy_match *m = &l->all[i].match;
+		size_t k = 0;
+
+		while (k < n && (ret[k]->match.kind != m->kind || strcmp(ret[k]->match.path, m->path) != 0 ||
+				 strcmp(ret[k]->match.text, m->text) != 0))
+			k++;
+		ret[k] = &l->all[i];
+		n += k == n;
+	}
+	return n;
+}
+
+static void emit_host(struct root *root, const struct proxy_routes *l)
+{
+	struct arena *a = root->node.a;
+	const struct proxy_route **kept = arena_new_of(a, const struct proxy_route *, l->n + 1);
+	HostRoutes routes = PORTOLAN__MODEL__HOST_ROUTES__INIT;
+	const char *sort = arena_printf(a, "!%s", root->node.key); /* before all Ingresses */
+	uint8_t *packed;
+	size_t n = without_repeats(l, kept), len;
+
+	routes.has_object_kind = 1;
+	routes.object_kind = OBJECT_HTTP_PROXY;
+	routes.object_key = (char *)root->node.key;
+	routes.tls = root->tls;
+	routes.n_routes = n;
+	routes.routes = arena_new_of(a, HostRoute *, n + 1);
+	for (size_t i = 0; i < n; i++) {
+		struct proxy_route copy = *kept[i];
+
+		copy.route = arena_memdup(a, copy.route, sizeof(*copy.route));
+		routes.routes[i] = finish(root, &copy);
+	}
+	packed = reader_pack(root->node.r, &routes.base, &len);
+	emit_fact(root->node.r, FACT_HOST, root->host, strlen(root->host), sort, strlen(sort), packed, len);
+}
+
+/* ---- the root ---- */
+
+static int check_root(struct root *root, const K8s__HTTPProxySpec *spec)
+{
+	struct proxy_node *node = &root->node;
+	const char *why;
+	size_t n;
+
+	if (!*spec->virtualhost->fqdn) {
+		proxy_error(node, "VirtualHostError/FQDNNotSpecified", "spec.virtualhost.fqdn",
+			    "it must not be empty");
+		return -EINVAL;
+	}
+	root->host = host_name_normal(node->a, spec->virtualhost->fqdn, &why);
+	if (!root->host) {
+		proxy_error(node, "VirtualHostError/FQDNNotSpecified", "spec.virtualhost.fqdn",
+			    "host \"%s\": %s", spec->virtualhost->fqdn, why);
+		return -EINVAL;
+	}
+	if (!spec->n_routes && !spec->n_includes && !spec->tcpproxy) {
+		proxy_error(node, "SpecError/NothingDefined", "spec",
+			    "it has neither routes nor includes nor a tcpproxy");
+		return -EINVAL;
+	}
+	(void)read_facts(node->r, FACT_CLAIM, root->host, strlen(root->host), &n);
+	if (n > 1) {
+		proxy_error(node, "VirtualHostError/DuplicateVhost", "spec.virtualhost.fqdn",
+			    "host %s is claimed by %zu HTTPProxies, so it is served by none of them",
+			    root->host, n);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static void translate(struct root *root)
+{
+	const K8s__HTTPProxySpec *spec = root->node.proxy->spec;
+	struct proxy_routes routes = { 0 };
+
+	if (check_root(root, spec) < 0 || plan_tls(root, spec->virtualhost->tls) < 0) {
+		emit_verdict(root->node.r, OBJECT_HTTP_PROXY, root->node.key,
+			     PORTOLAN__IPC__VERDICT__VERDICT_REJECTED);
+		return;
+	}
+	gather(root, &root->node, &routes);
+	if (routes.n)
+		emit_host(root, &routes);
+	emit_verdict(root->node.r, OBJECT_HTTP_PROXY, root->node.key, PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
+}
+
+void unit_proxy(struct reader *r, const char *key, size_t key_len _unused_)
+{
+	struct root root = { .node = { .r = r, .a = reader_arena(r), .key = key } };
+	const char *name, *why;
+
+	root.node.proxy = read_message(r, OBJECT_HTTP_PROXY, key);
+	if (!root.node.proxy || !root.node.proxy->spec || !root.node.proxy->spec->virtualhost)
+		return;
+	if (!units_class_is_ours(r, root.node.proxy->metadata, root.node.proxy->spec->ingress_class_name,
+				 &why)) {
+		emit_problem(r, OBJECT_HTTP_PROXY, key, PORTOLAN__IPC__SEVERITY__SEVERITY_INFO, "OtherClass",
+			     "spec.ingressClassName", "%s", why);
+		emit_verdict(r, OBJECT_HTTP_PROXY, key, PORTOLAN__IPC__VERDICT__VERDICT_IGNORED);
+		return;
+	}
+	units_split_key(r, key, &root.node.namespace, &name);
+	translate(&root);
+}
