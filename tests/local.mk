@@ -16,6 +16,11 @@ tests_unit_test_decode_objects_SOURCES = tests/unit/test-decode-objects.c tests/
 tests_unit_test_decode_objects_CFLAGS = $(AM_CFLAGS) $(JSON_C_CFLAGS)
 tests_unit_test_decode_objects_LDADD = $(DECODE_LIBS) $(COMMON_LIBS)
 
+check_PROGRAMS += tests/unit/test-manifests
+TESTS += tests/unit/test-manifests
+tests_unit_test_manifests_SOURCES = tests/unit/test-manifests.c
+tests_unit_test_manifests_LDADD = $(WATCHER_LIBS)
+
 check_PROGRAMS += tests/unit/test-link
 TESTS += tests/unit/test-link
 tests_unit_test_link_SOURCES = tests/unit/test-link.c

@@ -132,10 +132,11 @@ static bool is_new(struct manifest_file *f, const uint64_t *before, size_t n_bef
 	return true;
 }
 
-static void write_bad(struct manifest_reader *r, struct manifest_file *f, unsigned document,
-		      const char *reason, const char *message)
+/* document 0: the file as a whole. */
+static void write_note(struct manifest_reader *r, const char *path, unsigned document,
+		       const char *reason, const char *message)
 {
-	_cleanup_free_ char *key = xasprintf("%s:%u", f->path, document);
+	_cleanup_free_ char *key = xasprintf("%s:%u", path, document);
 	Portolan__Ipc__ObjectStatus status = PORTOLAN__IPC__OBJECT_STATUS__INIT;
 	Portolan__Ipc__Problem problem = PORTOLAN__IPC__PROBLEM__INIT, *list = &problem;
 
@@ -145,10 +146,21 @@ static void write_bad(struct manifest_reader *r, struct manifest_file *f, unsign
 	problem.message = (char *)message;
 	status.has_verdict = 1;
 	status.verdict = PORTOLAN__IPC__VERDICT__VERDICT_REJECTED;
-	status.origin = f->path;
+	status.origin = (char *)path;
 	status.problems = &list;
 	status.n_problems = 1;
-	store_note(r->store, OBJECT_DOCUMENT, key, strlen(key), &status);
+	store_note(r->store, OBJECT_DOCUMENT, key, strlen(key), message ? &status : NULL);
+}
+
+void manifest_note(struct manifest_reader *r, const char *path, const char *message)
+{
+	write_note(r, path, 0, "Unreadable", message);
+}
+
+static void write_bad(struct manifest_reader *r, struct manifest_file *f, unsigned document,
+		      const char *reason, const char *message)
+{
+	write_note(r, f->path, document, reason, message);
 	GROW(f->bad, f->n_bad, f->cap_bad);
 	f->bad[f->n_bad++] = document;
 }
@@ -157,13 +169,12 @@ static void clear_bad(struct manifest_reader *r, const struct manifest_file *f, 
 		      size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		_cleanup_free_ char *key = xasprintf("%s:%u", f->path, bad[i]);
 		bool still = false;
 
 		for (size_t k = 0; k < f->n_bad; k++)
 			still |= f->bad[k] == bad[i];
 		if (!still)
-			store_note(r->store, OBJECT_DOCUMENT, key, strlen(key), NULL);
+			write_note(r, f->path, bad[i], NULL, NULL);
 	}
 }
 
@@ -341,6 +352,24 @@ static void load_text(struct load *l, size_t len)
 	free(bad);
 }
 
+/* Too many open files, an input/output error: nothing that its author could put right. */
+static bool may_pass(int error)
+{
+	switch (error) {
+	case -EACCES:
+	case -EPERM:
+	case -EFBIG:
+	case -EISDIR:
+	case -EINVAL:
+	case -ELOOP:
+	case -ENXIO:
+	case -ENAMETOOLONG:
+		return false;
+	default:
+		return true;
+	}
+}
+
 /* Everything stays as it was, and the reason is a note. */
 static void load_failed(struct load *l, int error)
 {
@@ -349,6 +378,7 @@ static void load_failed(struct load *l, int error)
 	struct decoded o = { 0 };
 	char buffer[256];
 
+	f->stamp.st_ino = 0;
 	p.message = failure(error, l->reader->file_max, buffer, sizeof(buffer));
 	f->unreadable = 1;
 	o.problems = &p;
@@ -379,7 +409,7 @@ int manifest_file_read(struct manifest_reader *r, struct manifest_file *f)
 		free(TAKE_PTR(r->buffer));
 		r->buffer_size = 0;
 	}
-	return 0;
+	return k < 0 && may_pass(k) ? -EAGAIN : 0;
 }
 
 void manifest_file_set_gone(struct manifest_reader *r, struct manifest_file *f, bool gone)
@@ -392,15 +422,21 @@ void manifest_file_set_gone(struct manifest_reader *r, struct manifest_file *f, 
 	}
 }
 
-void manifest_file_free(struct manifest_reader *r, struct manifest_file *f)
+void manifest_file_withdraw(struct manifest_reader *r, struct manifest_file *f)
 {
 	uint32_t *bad = TAKE_PTR(f->bad);
 
 	for (size_t i = 0; i < f->n_claims; i++)
 		claims_remove(r->claims, f->claims[i]);
+	f->n_claims = 0;
 	clear_bad(r, f, bad, TAKE_GENERIC(f->n_bad, size_t, 0));
 	free(bad);
+}
+
+void manifest_file_free(struct manifest_file *f)
+{
 	free(f->claims);
+	free(f->bad);
 	free(f->said);
 	free(f->path);
 	free(f);

@@ -30,6 +30,7 @@ struct manifest_file {
 	struct manifest_file *next_in_dir, **prev_in_dir;
 	int64_t gone_until; /* not there: its objects go then; 0: it is there */
 	bool dirty;         /* to be read */
+	bool failed;        /* for a reason that may pass: to be tried again */
 	bool met;           /* by the present scan */
 };
 
@@ -44,16 +45,20 @@ struct manifest_reader {
 };
 
 struct manifest_file *manifest_file_new(const char *path);
+/* Its claims are the claims' table's, or were taken back. */
+void manifest_file_free(struct manifest_file *f);
 /* Takes back its claims and notes. */
-void manifest_file_free(struct manifest_reader *r, struct manifest_file *f);
+void manifest_file_withdraw(struct manifest_reader *r, struct manifest_file *f);
 
 /* Only *.yaml, *.yml and *.json, and no hidden ones. */
 bool manifest_file_is_name(const char *name);
 bool manifest_file_exists(const struct manifest_file *f);
 /* Has it changed since it was read, or was it never? -errno of stat(2). */
 int manifest_file_changed(const struct manifest_file *f);
-/* Reads it and updates claims and notes. -ENOENT: it is not there, nothing was changed. Other
- * failures are notes: 0. "-" is standard input. */
+/* Reads it and updates claims and notes. -ENOENT: it is not there, nothing was changed. -EAGAIN: it
+ * could not be read for a reason that may pass. Other failures are notes: 0. "-" is standard input. */
 int manifest_file_read(struct manifest_reader *r, struct manifest_file *f);
+/* A note on a path as a whole; NULL takes it back. */
+void manifest_note(struct manifest_reader *r, const char *path, const char *message);
 /* It is not there, or it is there again. */
 void manifest_file_set_gone(struct manifest_reader *r, struct manifest_file *f, bool gone);

@@ -37,12 +37,18 @@ void tree_done(struct manifest_tree *t)
 	struct manifest_file *f;
 
 	HASHMAP_FOREACH(&t->files, f)
-		manifest_file_free(t->reader, f);
+		manifest_file_free(f);
 	hashmap_done(&t->files);
 	hashmap_done(&t->by_wd);
 	free(t->dirty);
 	free(t->gone);
 	free(t->dirty_dirs);
+}
+
+static void set_failed(struct manifest_tree *t, bool *flag, bool now)
+{
+	t->failed += (size_t)now - (size_t)*flag;
+	*flag = now;
 }
 
 /* ---- files ---- */
@@ -115,9 +121,11 @@ void tree_drop_file(struct manifest_tree *t, struct manifest_file *f)
 		forget(t->gone, &t->n_gone, f);
 	if (f->dirty)
 		forget(t->dirty, &t->n_dirty, f);
+	set_failed(t, &f->failed, false);
 	detach(f);
 	(void)hashmap_remove(&t->files, f->path, strlen(f->path));
-	manifest_file_free(t->reader, f);
+	manifest_file_withdraw(t->reader, f);
+	manifest_file_free(f);
 }
 
 void tree_mark(struct manifest_tree *t, struct manifest_file *f)
@@ -164,10 +172,13 @@ void tree_read(struct manifest_tree *t)
 		qsort(t->dirty, t->n_dirty, sizeof(struct manifest_file *), compare_paths);
 	for (size_t i = 0; i < t->n_dirty; i++) {
 		struct manifest_file *f = t->dirty[i];
+		int r;
 
 		/* No longer marked, so tree_vanished() leaves the list alone. */
 		f->dirty = false;
-		if (manifest_file_read(t->reader, f) == 0)
+		r = manifest_file_read(t->reader, f);
+		set_failed(t, &f->failed, r == -EAGAIN);
+		if (r != -ENOENT)
 			is_back(t, f);
 		else if (!f->gone_until)
 			tree_vanished(t, f, MANIFEST_GRACE_USEC);
@@ -301,6 +312,22 @@ struct manifest_dir *tree_add_dir(struct manifest_tree *t, struct manifest_dir *
 	return d;
 }
 
+/* error 0: it can be read. */
+static void note_dir(struct manifest_tree *t, struct manifest_dir *d, int error)
+{
+	_cleanup_free_ char *message = NULL;
+
+	if (!error && !d->noted)
+		return;
+	if (error) {
+		message = xasprintf("cannot be read: %s", strerror(-error));
+		if (!d->noted)
+			log_error_errno(error, "cannot read the directory %s: %m", d->path);
+	}
+	d->noted = error;
+	manifest_note(t->reader, d->path, message);
+}
+
 void tree_remove_dir(struct manifest_tree *t, struct manifest_dir *d, bool keep)
 {
 	while (d->children)
@@ -331,6 +358,8 @@ void tree_remove_dir(struct manifest_tree *t, struct manifest_dir *d, bool keep)
 			t->dirty_dirs[i] = t->dirty_dirs[--t->n_dirty_dirs];
 			break;
 		}
+	note_dir(t, d, 0);
+	set_failed(t, &d->failed, false);
 	t->n_dirs--;
 	free(d->path);
 	free(d);
@@ -464,12 +493,14 @@ void tree_scan(struct manifest_tree *t, struct manifest_dir *d, bool deep)
 		return;
 	dir = opendir(d->path);
 	r = dir ? list_entries(d, dir, &entries, &n) : -errno;
+	set_failed(t, &d->failed, r < 0 && r != -ENOENT && r != -ENOTDIR && r != -EACCES);
 	if (r == -ENOENT || r == -ENOTDIR) {
 		/* Its parent or its root will hear of it. */
 	} else if (r < 0) {
 		/* What was read stays: it may come right. */
-		log_error_errno(r, "cannot read the directory %s: %m", d->path);
+		note_dir(t, d, r);
 	} else {
+		note_dir(t, d, 0);
 		for (struct manifest_dir *c = d->children; c; c = c->next)
 			c->met = false;
 		for (struct manifest_file *f = d->files; f; f = f->next_in_dir)

@@ -25,6 +25,8 @@ struct manifest_dir {
 	int wd;         /* -1: not watched */
 	bool links;     /* some of its entries are symbolic links */
 	bool dirty;     /* to be scanned */
+	bool failed;    /* could not be, for a reason that may pass */
+	bool noted;     /* that it could not be */
 	bool met;       /* by the present scan of its parent */
 	bool elsewhere; /* watched already, under another path: not read again */
 };
@@ -39,6 +41,7 @@ struct manifest_tree {
 	struct manifest_dir **dirty_dirs;
 	size_t n_dirty_dirs, cap_dirty_dirs;
 	size_t n_dirs, unwatched;
+	size_t failed; /* files and directories that are to be tried again */
 	int watch_error; /* why some are not watched */
 	/* A watch that somebody else needs as well, so that it stays. */
 	bool (*watch_wanted)(void *ctx, int wd);

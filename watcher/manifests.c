@@ -6,15 +6,13 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <unistd.h>
 
 #include "common/alloc.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "watcher/manifest-tree.h"
 #include "watcher/manifests.h"
-
-/* Where inotify cannot be had. */
-#define POLL_USEC (2 * USEC_PER_SEC)
 
 struct root {
 	const char *path;
@@ -36,6 +34,7 @@ struct manifests {
 	size_t n_roots;
 	struct event *expire; /* of what has vanished */
 	struct event *poll;
+	int64_t poll_usec;
 	bool complete;
 	bool said_unwatched;
 	uint64_t overflows, rescans;
@@ -164,7 +163,9 @@ static void root_check(struct manifests *m, struct root *root, bool deep)
 	}
 	/* Watched first, then looked at: what comes in between is an event. */
 	anchor(m, root);
-	r = stat(root->path, &st) < 0 ? -errno : 0;
+	r = stat(root->path, &st) < 0 || (S_ISDIR(st.st_mode) && access(root->path, R_OK | X_OK) < 0) ?
+		    -errno :
+		    0;
 	if (r == 0)
 		root_found(m, root, &st, deep);
 	else if (r == -ENOENT || r == -ENOTDIR || root->missing || (!root->dir && !root->file))
@@ -176,23 +177,23 @@ static void root_check(struct manifests *m, struct root *root, bool deep)
 
 /* ---- taking changes in ---- */
 
-static void say_unwatched(struct manifests *m)
+/* Also arms the timer that tries again what failed. */
+static void arm_poll(struct manifests *m)
 {
 	int r = m->tree.watch_error;
 	bool now = m->tree.unwatched > 0 && m->loop;
 
 	if (now && !m->said_unwatched)
 		log_error_errno(r,
-				"cannot watch %zu of %zu directories: %m (%s); they are read again every "
-				"%d seconds instead",
+				"cannot watch %zu of %zu directories: %m (%s); they are read again from "
+				"time to time instead",
 				m->tree.unwatched, m->tree.n_dirs,
 				r == -ENOSPC ? "raise the sysctl fs.inotify.max_user_watches" :
 				r == -EMFILE ? "raise the sysctl fs.inotify.max_user_instances" :
-					       "inotify",
-				(int)(POLL_USEC / USEC_PER_SEC));
+					       "inotify");
 	m->said_unwatched = now;
-	if (now && !event_pending(m->poll, EV_TIMEOUT, NULL))
-		event_loop_arm(m->poll, POLL_USEC);
+	if ((now || m->tree.failed) && m->loop && !event_pending(m->poll, EV_TIMEOUT, NULL))
+		event_loop_arm(m->poll, m->poll_usec);
 }
 
 static void finish(struct manifests *m, bool now)
@@ -205,12 +206,12 @@ static void finish(struct manifests *m, bool now)
 	tree_read(&m->tree);
 	tree_expire(&m->tree, now);
 	tree_read(&m->tree);
-	say_unwatched(m);
+	arm_poll(m);
 	next = tree_next_expiry(&m->tree);
 	if (m->loop && next >= 0)
 		event_loop_arm(m->expire, next);
 	if (!m->complete) {
-		m->complete = true;
+		m->complete = !m->tree.failed || !m->loop;
 		for (size_t i = 0; i < m->n_roots; i++)
 			m->complete &= !m->roots[i].missing;
 	}
@@ -230,11 +231,6 @@ static void rescan(struct manifests *m)
 static void on_expire(evutil_socket_t fd _unused_, short what _unused_, void *ctx)
 {
 	finish(ctx, false);
-}
-
-static void on_poll(evutil_socket_t fd _unused_, short what _unused_, void *ctx)
-{
-	rescan(ctx);
 }
 
 /* ---- events ---- */
@@ -389,9 +385,12 @@ static void manifests_why(const struct source *s, struct strbuf *out)
 		if (m->roots[i].missing)
 			strbuf_printf(out, "%s is not there%s\n", m->roots[i].path,
 				      m->complete ? ": what was read there stays in use" : "");
+	if (m->tree.failed)
+		strbuf_printf(out, "%zu files or directories could not be read: to be tried again\n",
+			      m->tree.failed);
 	if (m->said_unwatched)
-		strbuf_printf(out, "%zu of %zu directories cannot be watched: read every %d seconds\n",
-			      m->tree.unwatched, m->tree.n_dirs, (int)(POLL_USEC / USEC_PER_SEC));
+		strbuf_printf(out, "%zu of %zu directories cannot be watched: read again from time to time\n",
+			      m->tree.unwatched, m->tree.n_dirs);
 }
 
 struct totals {
@@ -484,24 +483,26 @@ static const struct source_ops ops = {
 
 static void open_watch(struct manifests *m)
 {
-	int r;
+	int r = dir_watch_new(m->loop, &watch_ops, m, &m->tree.watch);
 
-	if (!m->loop)
-		return;
-	m->expire = event_loop_timer(m->loop, on_expire, m);
-	m->poll = event_loop_timer(m->loop, on_poll, m);
-	r = dir_watch_new(m->loop, &watch_ops, m, &m->tree.watch);
 	if (r < 0)
 		m->tree.watch_error = r;
+}
+
+static void on_poll(evutil_socket_t fd _unused_, short what _unused_, void *ctx)
+{
+	struct manifests *m = ctx;
+
+	if (!m->tree.watch)
+		open_watch(m);
+	rescan(m);
 }
 
 /* Without a loop there is nobody to wait for what is missing. */
 static int all_there(const struct manifests *m)
 {
 	for (size_t i = 0; i < m->n_roots && !m->loop; i++) {
-		struct stat st;
-
-		if (strcmp(m->roots[i].path, "-") != 0 && stat(m->roots[i].path, &st) < 0)
+		if (strcmp(m->roots[i].path, "-") != 0 && access(m->roots[i].path, R_OK) < 0)
 			return log_error_errno(-errno, "cannot read %s: %m", m->roots[i].path);
 	}
 	return 0;
@@ -539,7 +540,12 @@ int manifests_new(struct event_loop *loop, struct store *store, const struct man
 		return r;
 	}
 	store_add_source(store, &m->source);
-	open_watch(m);
+	if (loop) {
+		m->expire = event_loop_timer(loop, on_expire, m);
+		m->poll = event_loop_timer(loop, on_poll, m);
+		m->poll_usec = config->poll_usec ? config->poll_usec : MANIFESTS_POLL_USEC;
+		open_watch(m);
+	}
 	rescan(m);
 	*ret = &m->source;
 	return 0;

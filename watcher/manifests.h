@@ -10,9 +10,11 @@ struct manifests_config {
 	const char *const *paths; /* files and directories; "-" is standard input, without a loop only */
 	size_t n_paths;
 	size_t file_max;   /* bytes; 0: MANIFESTS_FILE_MAX */
+	int64_t poll_usec; /* what cannot be watched or read is read again; 0: MANIFESTS_POLL_USEC */
 };
 
 #define MANIFESTS_FILE_MAX (16u * 1024 * 1024)
+#define MANIFESTS_POLL_USEC (2 * 1000 * 1000)
 
 /* Reads all that is there and commits it; goes on watching if there is a loop (it may be NULL).
  * Strings are borrowed. -ENOENT: a path does not exist and there is no loop to wait for it. */
