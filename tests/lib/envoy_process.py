@@ -72,10 +72,3 @@ class Envoy:
         """{name: number} of the counters and gauges whose name matches."""
         found = json.loads(self.admin(f"/stats?format=json&filter={pattern}"))["stats"]
         return {s["name"]: s["value"] for s in found if "value" in s}
-
-    def config_dump(self):
-        return json.loads(self.admin("/config_dump?include_eds"))
-
-    def live(self):
-        """/ready: LIVE once the first configuration is complete."""
-        return stage.ask(os.fspath(self.admin_path), "/ready")[0] == 200

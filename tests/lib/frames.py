@@ -28,6 +28,7 @@ HELLO, SNAPSHOT_BEGIN, SNAPSHOT_ITEMS, SNAPSHOT_END, DELTA, ACK, RESYNC, BYE = r
 NAMES = ("", "Hello", "SnapshotBegin", "SnapshotItems", "SnapshotEnd", "Delta", "Ack", "Resync", "Bye")
 
 PART = 32  # resource kind of a part: that of its resource and this
+QUARANTINE = 31  # what the translator holds back: no resource
 RESOURCE_KINDS = {
     1: "cluster", 2: "endpoint", 3: "secret", 4: "listener", 5: "scoped-route", 6: "route",
     7: "virtual-host", 8: "runtime", 9: "extension-config",
@@ -83,9 +84,6 @@ class State(dict):
 
     def digest(self):
         return sum(i.hash() for i in self.values()) & (1 << 64) - 1
-
-    def of_kind(self, kind):
-        return {i.key: i for i in self.values() if i.kind == kind}
 
 
 def _bytes(value):
@@ -420,7 +418,7 @@ def resources(state):
             parts.setdefault((item.kind - PART, name), []).append((part, item.value))
     whole = {}
     for item in state.values():
-        if item.kind < PART:
+        if item.kind < QUARANTINE:
             more = b"".join(v for _, v in sorted(parts.get((item.kind, item.key), [])))
             name = RESOURCE_KINDS[item.kind], item.key.decode()
             whole[name] = item.meta.decode(), item.value + more

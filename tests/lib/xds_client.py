@@ -10,7 +10,7 @@ import time
 import grpc
 from envoy.config.core.v3 import base_pb2
 from envoy.service.discovery.v3 import ads_pb2_grpc, discovery_pb2
-from google.protobuf import any_pb2, json_format
+from google.protobuf import any_pb2, json_format, symbol_database
 from google.rpc import status_pb2
 
 from programs import TOP
@@ -50,7 +50,6 @@ def unpack(any_or_url, value=None):
     if value is not None:
         any_or_url = any_pb2.Any(type_url=any_or_url, value=value)
     name = any_or_url.type_url.rpartition("/")[2]
-    from google.protobuf import symbol_database
     message = symbol_database.Default().GetSymbol(name)()
     assert any_or_url.Unpack(message)
     return message
@@ -230,7 +229,8 @@ class World:
     """
 
     def __init__(self, address, node="test", types=("CDS", "EDS", "LDS", "RDS", "SDS"), have=None,
-                 channel=None):
+                 refuse=None, channel=None):
+        """refuse(response): the reason for which this client refuses it, or None."""
         self.stream = Stream(address, node=node, channel=channel)
         self.resources = {t: {} for t in types}
         self.versions = {t: {} for t in types}
@@ -243,6 +243,8 @@ class World:
                 self.stream.subscribe(t, have=have.get(t))
             self.versions[t].update(have.get(t, {}))
         self.have = have
+        self.refuse = refuse or (lambda response: None)
+        self.refused = []
 
     def __enter__(self):
         return self
@@ -311,16 +313,30 @@ class World:
                 return self.log[first:]
 
     def _until_answered(self, name, timeout):
+        self._hear(lambda names: name in names, timeout)
+
+    def until(self, done, timeout=20):
+        """Hears what comes until done(self) is true."""
+        if not done(self):
+            self._hear(lambda _: done(self), timeout)
+
+    def _hear(self, done, timeout):
+        """Handles responses until done(the names of questions that one answers)."""
         end = time.monotonic() + timeout
         while True:
             response = self.stream.next(max(0.01, end - time.monotonic()), ack=False)
             ours = [n for n in response.removed if n.startswith("quiet/")]
             response.removed = [n for n in response.removed if n not in ours]
+            reason = self.refuse(response)
+            if reason is not None:
+                self.refused.append(response)
+                self.stream.nack(response, reason)
+                continue
             if response.removed or response.resources:
                 self._take(response)
             # As Envoy does: what a response makes it ask for comes before the acknowledgement.
             self.stream.ack(response)
-            if name in ours:
+            if done(ours):
                 return
 
     def clusters(self):
