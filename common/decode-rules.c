@@ -19,6 +19,10 @@ static const struct {
 	{ "k8s.ServiceSpec", "external_ips", "externalIPs" },
 	{ "k8s.ServiceSpec", "load_balancer_ip", "loadBalancerIP" },
 	{ "k8s.SessionAffinityConfig", "client_ip", "clientIP" },
+	{ "k8s.ProxyJWTProvider", "remote_jwks", "remoteJWKS" },
+	{ "k8s.ProxyJWTProvider", "forward_jwt", "forwardJWT" },
+	{ "k8s.ProxyJWTProvider", "local_jwks", "localJWKS" },
+	{ "k8s.ProxyRequestHash", "hash_source_ip", "hashSourceIP" },
 };
 
 static const struct {
