@@ -105,3 +105,18 @@ check_PROGRAMS += tests/unit/test-stream-random
 TESTS += tests/unit/test-stream-random
 tests_unit_test_stream_random_SOURCES = tests/unit/test-stream-random.c
 tests_unit_test_stream_random_LDADD = $(XDS_LIBS)
+
+check_PROGRAMS += tests/unit/test-resource-store
+TESTS += tests/unit/test-resource-store
+tests_unit_test_resource_store_SOURCES = tests/unit/test-resource-store.c
+tests_unit_test_resource_store_LDADD = $(XDS_LIBS)
+
+check_PROGRAMS += tests/unit/test-saved-state
+TESTS += tests/unit/test-saved-state
+tests_unit_test_saved_state_SOURCES = tests/unit/test-saved-state.c
+tests_unit_test_saved_state_LDADD = $(XDS_LIBS)
+
+check_PROGRAMS += tests/unit/test-scrub
+TESTS += tests/unit/test-scrub
+tests_unit_test_scrub_SOURCES = tests/unit/test-scrub.c
+tests_unit_test_scrub_LDADD = $(XDS_LIBS)

@@ -5,10 +5,15 @@ libxds_a_SOURCES = \
 	xds-server/answer.h \
 	xds-server/buffer.c \
 	xds-server/buffer.h \
+	xds-server/client.h \
+	xds-server/report.c \
+	xds-server/report.h \
 	xds-server/request.c \
 	xds-server/request.h \
 	xds-server/resource-store.c \
 	xds-server/resource-store.h \
+	xds-server/saved-state.c \
+	xds-server/saved-state.h \
 	xds-server/scrub.c \
 	xds-server/scrub.h \
 	xds-server/stream.c \
@@ -20,7 +25,6 @@ XDS_LIBS = libxds.a libxds-proto.a $(COMMON_LIBS)
 
 pkglibexec_PROGRAMS += portolan-xds-server
 portolan_xds_server_SOURCES = \
-	xds-server/client.h \
 	xds-server/grpc-listener.c \
 	xds-server/grpc-listener.h \
 	xds-server/grpc-stream.c \
@@ -32,10 +36,6 @@ portolan_xds_server_SOURCES = \
 	xds-server/main.c \
 	xds-server/pages.c \
 	xds-server/pages.h \
-	xds-server/report.c \
-	xds-server/report.h \
-	xds-server/saved-state.c \
-	xds-server/saved-state.h \
 	xds-server/xds-server.c \
 	xds-server/xds-server.h
 portolan_xds_server_LDADD = $(XDS_LIBS) $(GRPC_LIBS) -lpthread

@@ -119,17 +119,27 @@ static const char *step(const char *p, struct out *o)
 	return end;
 }
 
+/* Length without a UTF-8 sequence that was cut off at the end. */
+static size_t whole_characters(const char *s, size_t len)
+{
+	size_t lead = len;
+	unsigned char c;
+
+	while (lead && len - lead < 3 && ((unsigned char)s[lead - 1] & 0xc0) == 0x80)
+		lead--;
+	if (!lead)
+		return len;
+	c = (unsigned char)s[lead - 1];
+	if (c < 0xc0)
+		return len;
+	return len - lead + 1 < (c >= 0xf0 ? 4u : c >= 0xe0 ? 3u : 2u) ? lead - 1 : len;
+}
+
 void scrub(const char *message, char *ret, size_t size)
 {
 	struct out o = { ret, 0, size };
 
 	while (*message && o.len + 1 < size)
 		message = step(message, &o);
-	/* Not in the middle of a UTF-8 sequence. */
-	if (*message || o.len + 1 == size)
-		while (o.len && ((unsigned char)ret[o.len - 1] & 0xc0) == 0x80)
-			o.len--;
-	if (o.len && ((unsigned char)ret[o.len - 1] & 0xc0) == 0xc0)
-		o.len--;
-	ret[o.len] = '\0';
+	ret[whole_characters(ret, o.len)] = '\0';
 }

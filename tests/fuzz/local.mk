@@ -36,3 +36,8 @@ tests_fuzz_fuzz_decode_yaml_SOURCES = tests/fuzz/fuzz-decode-yaml.c tests/fuzz/f
 	tests/fuzz/fuzz.h $(fuzz_main)
 tests_fuzz_fuzz_decode_yaml_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_decode_yaml_LDADD = $(DECODE_LIBS) $(COMMON_LIBS)
+
+fuzzers += tests/fuzz/fuzz-xds-request
+tests_fuzz_fuzz_xds_request_SOURCES = tests/fuzz/fuzz-xds-request.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_xds_request_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_xds_request_LDADD = $(XDS_LIBS)
