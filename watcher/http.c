@@ -47,6 +47,14 @@ struct socket_event {
 	short what;
 };
 
+/* What the server speaks. libcurl cannot be left to find out with many calls at once: while it does
+ * not know, it holds all but one back, and with a server of HTTP/1 it forgets to let them go. */
+enum protocol {
+	PROTOCOL_UNKNOWN,
+	PROTOCOL_SEPARATE, /* HTTP/1: a connection a call */
+	PROTOCOL_SHARED,   /* HTTP/2 */
+};
+
 struct http {
 	struct event_loop *loop;
 	struct kube_access *access;
@@ -60,6 +68,8 @@ struct http {
 	char *probe_path;
 	int64_t probe_usec, last_byte;
 	struct http_call *probe;
+	enum protocol protocol;
+	struct http_call *scout; /* finds out the protocol, others wait */
 	bool ticking;
 	bool unreachable;
 	void (*reachable)(void *ctx);
@@ -84,6 +94,11 @@ void http_escape(struct strbuf *b, const char *s)
 
 /* ---- calls ---- */
 
+static void reap_later(struct http *h)
+{
+	event_active(h->reap, 0, 0);
+}
+
 static void call_free(struct http_call *c)
 {
 	*c->at = c->next;
@@ -91,6 +106,10 @@ static void call_free(struct http_call *c)
 		c->next->at = c->at;
 	if (c->http->probe == c)
 		c->http->probe = NULL;
+	if (c->http->scout == c) {
+		c->http->scout = NULL;
+		reap_later(c->http);
+	}
 	if (c->curl) {
 		(void)curl_multi_remove_handle(c->http->multi, c->curl);
 		curl_easy_cleanup(c->curl);
@@ -191,9 +210,17 @@ static void finish_curl(struct http_call *c, CURLcode code)
 
 /* ---- curl's callbacks ---- */
 
-static void reap_later(struct http *h)
+static void learn_protocol(struct http_call *c)
 {
-	event_active(h->reap, 0, 0);
+	struct http *h = c->http;
+	long version = 0;
+
+	if (h->scout != c)
+		return;
+	(void)curl_easy_getinfo(c->curl, CURLINFO_HTTP_VERSION, &version);
+	h->protocol = version == CURL_HTTP_VERSION_2_0 ? PROTOCOL_SHARED : PROTOCOL_SEPARATE;
+	h->scout = NULL;
+	reap_later(h);
 }
 
 static size_t on_header(char *line, size_t size, size_t n, void *ctx)
@@ -212,6 +239,7 @@ static size_t on_header(char *line, size_t size, size_t n, void *ctx)
 	if (c->http->unreachable)
 		event_active(c->http->back, 0, 0);
 	c->status = (unsigned)status;
+	learn_protocol(c);
 	(void)curl_easy_getinfo(c->curl, CURLINFO_CONTENT_TYPE, &type);
 	if (!c->cancelled && status < 300 && c->request.response)
 		c->error = c->request.response(c->request.ctx, c->status, type ? type : "");
@@ -263,6 +291,8 @@ static int on_close_socket(void *ctx, curl_socket_t fd)
 			h->sockets[i] = h->sockets[--h->n_sockets];
 			break;
 		}
+	if (!h->n_sockets)
+		h->protocol = PROTOCOL_UNKNOWN;
 	return close(fd);
 }
 
@@ -458,7 +488,7 @@ static void set_transfer(struct http *h, struct http_call *c)
 	(void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	(void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	(void)curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-	(void)curl_easy_setopt(curl, CURLOPT_PIPEWAIT, 1L);
+	(void)curl_easy_setopt(curl, CURLOPT_PIPEWAIT, h->protocol == PROTOCOL_SHARED ? 1L : 0L);
 	(void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)(CONNECT_USEC / USEC_PER_MSEC));
 	(void)curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
 	(void)curl_easy_setopt(curl, CURLOPT_TCP_KEEPIDLE, 15L);
@@ -480,6 +510,8 @@ static void start(struct http_call *c)
 	_cleanup_free_ char *url = make_url(h, c, &c->connect_to);
 
 	c->waiting = false;
+	if (h->protocol == PROTOCOL_UNKNOWN)
+		h->scout = c;
 	c->started = c->last_byte = clock_monotonic();
 	c->curl = curl_easy_init();
 	assert(c->curl);
@@ -502,6 +534,8 @@ static void try_waiting(struct http *h)
 		next = c->next;
 		if (!c->waiting || c->cancelled)
 			continue;
+		if (h->protocol == PROTOCOL_UNKNOWN && h->scout)
+			return;
 		r = credentials_ready(h->credentials);
 		if (r == 0)
 			return;

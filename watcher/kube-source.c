@@ -19,6 +19,8 @@
 #define ARENA_CHUNK (256u * 1024)
 #define PROBE_USEC (15 * USEC_PER_SEC)
 #define COLLECTIONS_MAX 2048
+/* Of one kind: more can only be a mistake, or meant ill. */
+#define OBJECTS_MAX 500000
 
 /* Helm's releases and service accounts' tokens are never of use, and can be most of a cluster. */
 #define SECRET_SELECTOR                                                                            \
@@ -126,6 +128,11 @@ static void on_decoded(void *ctx, const struct decoded *o)
 		return;
 	}
 	arena_reset(s->arena);
+	if (!known && !d->deleted &&
+	    state_count_kind(store_objects(s->store), c->kind) >= OBJECTS_MAX) {
+		d->result = -E2BIG;
+		return;
+	}
 	if (!o->value || kube_object_trim(s->arena, c->kind, o->value, o->value_len, &t) < 0) {
 		/* What it said before goes on. */
 		note_unreadable(s, c->kind, o);

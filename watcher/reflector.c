@@ -61,6 +61,7 @@ struct reflector {
 	int64_t timeout_usec; /* that the server was given for the watch */
 	int64_t backoff_usec, retry_after_usec, relist_usec;
 	uint64_t messages;
+	size_t list_items; /* in a list that is streamed */
 	char *problem;
 	char *stream_error; /* what an ERROR event said */
 	struct reflector_counters counters;
@@ -320,6 +321,8 @@ static int on_event(struct reflector *r, struct kube_event *e)
 		}
 		break;
 	default:
+		if (r->in_list && ++r->list_items > r->config.limits.items)
+			return -EMSGSIZE;
 		r->counters.events++;
 		(void)on_object(r, &e->object, e->type == KUBE_DELETED);
 		break;
@@ -422,7 +425,7 @@ static int on_data(void *ctx, const uint8_t *data, size_t len)
 		return ret;
 	if (r->in_list)
 		event_loop_arm(r->partial_timer, r->config.list_idle_usec);
-	else if (!body_reader_partial(r->reader))
+	else if (body_reader_finish(r->reader) == 0)
 		(void)event_del(r->partial_timer);
 	else if (r->messages != before || !event_pending(r->partial_timer, EV_TIMEOUT, NULL))
 		event_loop_arm(r->partial_timer, EVENT_USEC);
@@ -595,6 +598,7 @@ static void begin_list(struct reflector *r)
 	if (r->in_list)
 		return;
 	r->in_list = true;
+	r->list_items = 0;
 	r->config.ops->list_begins(r->config.ctx);
 }
 

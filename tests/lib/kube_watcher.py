@@ -24,12 +24,13 @@ _EVENT = struct.Struct("iIII")
 
 class KubeWatcher(Stage):
     """portolan-watcher in the namespace of kube, as the user of a kubeconfig (admin unless told
-    otherwise), or in a pod's place with the service account in a folder."""
+    otherwise), or in a pod's place with the service account in a folder. Without kube, an ordinary
+    process."""
 
     def __init__(self, kube, folder, *args, kubeconfig=None, account=None):
         folder.mkdir(mode=0o700)
         env = {}
-        prefix = kube.netns.prefix()
+        prefix = kube.netns.prefix() if kube else []
         if account:
             access = ["--in-cluster"]
             env = {"KUBERNETES_SERVICE_HOST": kube.host, "KUBERNETES_SERVICE_PORT": str(PORT)}
