@@ -7,6 +7,7 @@ reports what the server said as it is: tests look at status codes.
 import concurrent.futures
 import http.client
 import json
+import ssl
 import threading
 import urllib.parse
 
@@ -111,7 +112,7 @@ class KubeApi:
             try:
                 connection.request(method, path, body, headers)
                 return Response(connection.getresponse())
-            except (ConnectionResetError, BrokenPipeError):
+            except (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
                 self.close()
                 if kept is None:
                     raise
