@@ -75,8 +75,8 @@ int options_parse(int argc, char **argv, const struct option_row *rows, const ch
 		{ "help", no_argument, NULL, OPTION_HELP },
 		{ "version", no_argument, NULL, OPTION_VERSION },
 	};
-	char shorts[2 * OPTIONS_MAX + 4] = "+h";
-	size_t n = 2, s = 2;
+	char shorts[2 * OPTIONS_MAX + 4] = "h";
+	size_t n = 2, s = 1;
 	int c;
 
 	for (const struct option_row *r = rows; r->name && n < OPTIONS_MAX - 1; r++, n++) {

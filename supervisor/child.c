@@ -17,6 +17,8 @@
 
 #define EXIT_USAGE 2
 #define EXIT_NO_PROGRAM 127
+/* One that never worked is not tried for ever: whoever started us should see that it fails. */
+#define TRIES 5
 
 static const char *const state_names[] = {
 	[CHILD_STOPPED] = "stopped", [CHILD_WAITING] = "waiting",   [CHILD_STARTING] = "starting",
@@ -225,12 +227,23 @@ static void log_end(const struct child *c, pid_t pid, int64_t lived_usec, int64_
 {
 	double lived = (double)lived_usec / USEC_PER_SEC;
 
-	if (delay_usec < 0)
+	if (c->hopeless)
+		log_error("%s (pid %d) %s, and has never been ready", c->config.name, (int)pid,
+			  c->last_exit);
+	else if (delay_usec < 0)
 		log_info("%s (pid %d) %s", c->config.name, (int)pid, c->last_exit);
 	else
 		log_error("%s (pid %d) %s after %.1f s; it is started again in %.2f s",
 			  c->config.name, (int)pid, c->last_exit, lived,
 			  (double)delay_usec / USEC_PER_SEC);
+}
+
+static bool is_hopeless(const struct child *c, int wait_status)
+{
+	int code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 0;
+
+	return !c->was_ready &&
+	       (code == EXIT_USAGE || code == EXIT_NO_PROGRAM || c->restarts + 1 >= TRIES);
 }
 
 void child_ended(struct child *c, int wait_status)
@@ -240,10 +253,8 @@ void child_ended(struct child *c, int wait_status)
 
 	c->pid = 0;
 	describe_end(wait_status, c->last_exit, sizeof(c->last_exit));
-	c->misused = !c->was_ready && WIFEXITED(wait_status) &&
-		     (WEXITSTATUS(wait_status) == EXIT_USAGE ||
-		      WEXITSTATUS(wait_status) == EXIT_NO_PROGRAM);
-	if (c->wanted && !c->misused)
+	c->hopeless = c->wanted && is_hopeless(c, wait_status);
+	if (c->wanted && !c->hopeless)
 		delay = next_delay(c, lived);
 	log_end(c, pid, lived, delay);
 	if (delay < 0) {

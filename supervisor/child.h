@@ -40,7 +40,7 @@ struct child {
 	enum child_state state;
 	bool wanted;     /* is to run */
 	bool was_ready;  /* at any time */
-	bool misused;    /* ended with exit code 2 (bad usage) before it was ever ready */
+	bool hopeless;   /* ended too often, or with bad usage, before it was ever ready */
 	pid_t pid;       /* 0: no process */
 	int64_t started_usec; /* monotonic, of this process */
 	int64_t since_usec;   /* realtime, of this state */

@@ -23,7 +23,7 @@
 #define HEALTHY_USEC (10 * USEC_PER_SEC)
 #define NAME_MAX_LENGTH 32
 
-enum { STOPPED = 1, MISUSED = -EINVAL };
+enum { STOPPED = 1, HOPELESS = -ECHILD };
 
 struct supervisor_options supervisor_options = {
 	.watchdog_msec = 30000,
@@ -103,9 +103,10 @@ static void evaluate(void *ctx)
 	if (s->probe)
 		envoy_probe_follow(s->probe);
 	for (size_t i = 0; i < s->n; i++)
-		if (s->children[i]->misused && !s->stopping) {
-			log_error("%s cannot run like this; stopping", s->children[i]->config.name);
-			event_loop_stop(s->daemon->loop, MISUSED);
+		if (s->children[i]->hopeless && !s->stopping) {
+			log_error("%s cannot run like this: ending everything",
+				  s->children[i]->config.name);
+			event_loop_stop(s->daemon->loop, HOPELESS);
 			return;
 		}
 	if (s->stopping)

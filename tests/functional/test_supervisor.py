@@ -272,6 +272,22 @@ def test_a_stage_with_a_wrong_command_line_is_not_tried_for_ever(supervise):
     assert "two cannot run like this" in s.logged()
 
 
+def test_a_stage_that_never_gets_ready_is_not_tried_for_ever(supervise):
+    s, stages = supervise("one", ready=False)
+    stages["one"].tell("exit 1")
+    for _ in range(4):
+        s.accept().tell("exit 1")
+    assert s.process.wait(PATIENCE) == 1
+    assert "and has never been ready" in s.logged()
+
+
+def test_one_that_was_ready_once_is_tried_for_ever(supervise):
+    s, stages = supervise("one")
+    stages["one"].tell("exit 2")  # which would be too much from one that never was
+    s.accept().tell("exit 1")
+    assert s.accept().name == "one"
+
+
 def test_only_a_child_itself_can_say_that_it_is_ready(supervise):
     s, stages = supervise("one", ready=False)
     stranger = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
