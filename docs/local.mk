@@ -1,2 +1,9 @@
 # docs/
 EXTRA_DIST += docs/ipc-protocol.md docs/performance.md docs/performance.svg
+dist_man_MANS += \
+	docs/man/portolan.1 \
+	docs/man/portolan-admin.8 \
+	docs/man/portolan-supervisor.8 \
+	docs/man/portolan-translator.8 \
+	docs/man/portolan-watcher.8 \
+	docs/man/portolan-xds-server.8

@@ -59,6 +59,7 @@ static int unknown(const char *name)
 
 static int cmd_help(const struct command *self _unused_, int argc, char **argv)
 {
+	char option[] = "--help", *words[] = { NULL, option, NULL };
 	const struct command *c;
 
 	if (argc < 2 || argv[1][0] == '-') {
@@ -68,7 +69,7 @@ static int cmd_help(const struct command *self _unused_, int argc, char **argv)
 	c = find(argv[1]);
 	if (!c)
 		return unknown(argv[1]);
-	return run(c, 2, (char *[]){ NULL, (char[]){ "--help" }, NULL });
+	return run(c, 2, words);
 }
 
 int command_parse(const struct command *c, int argc, char **argv, const struct option_row *rows,
@@ -94,16 +95,18 @@ int command_misused(const struct command *c, const char *why)
 int main(int argc, char **argv)
 {
 	const struct command *c;
+	const char *name;
 
 	log_init("portolan");
 	if (argc < 2) {
 		print_commands(stderr);
 		return EXIT_USAGE;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-		argv[1] = (char[]){ "help" };
-	if (strcmp(argv[1], "--version") == 0)
-		argv[1] = (char[]){ "version" };
-	c = find(argv[1]);
-	return c ? run(c, argc - 1, argv + 1) : unknown(argv[1]);
+	name = argv[1];
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+		name = "help";
+	else if (strcmp(name, "--version") == 0)
+		name = "version";
+	c = find(name);
+	return c ? run(c, argc - 1, argv + 1) : unknown(name);
 }

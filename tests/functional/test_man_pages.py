@@ -1,0 +1,59 @@
+"""Every program has a man page that names all of its options, and no other; what `portolan run` passes on is
+what the stages take."""
+
+import re
+import subprocess
+
+import pytest
+
+from programs import TOP, program
+
+STAGES = ("watcher", "translator", "xds-server", "admin", "supervisor")
+COMMANDS = ("run", "status", "translate", "bootstrap", "health", "version")
+# Options of stages that are not for `portolan run`: modes in which a stage is no daemon.
+NOT_FOR_RUN = {"once", "read-stream", "write-stream", "write-statuses", "print"}
+OWN_OF_RUN = {
+    "envoy", "envoy-concurrency", "envoy-log-level", "envoy-bootstrap", "no-screen", "try-file",
+}
+
+
+def options(*command):
+    """Of --help."""
+    done = subprocess.run([*command, "--help"], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0, done.stderr
+    return set(re.findall(r"^ +(?:-\w, +)?--([a-z-]+)", done.stdout, re.M))
+
+
+def documented(name):
+    text = (TOP / "docs" / "man" / name).read_text().replace(r"\-", "-")
+    text = text.split(".SH EXAMPLES")[0]
+    return set(re.findall(r"--([a-z][a-z-]+)", text))
+
+
+def stage_options(stage):
+    return options(program(f"portolan-{stage}"))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stages_page_names_its_options_and_no_other(stage):
+    assert documented(f"portolan-{stage}.8") == stage_options(stage)
+
+
+def test_the_commands_page_names_the_options_of_all_commands_and_no_other():
+    portolan = program("portolan")
+    assert documented("portolan.1") == set().union(*(options(portolan, c) for c in COMMANDS))
+
+
+def test_run_passes_on_every_option_of_the_stages_and_no_other():
+    of_stages = set().union(*map(stage_options, STAGES)) - NOT_FOR_RUN
+    assert options(program("portolan"), "run") == of_stages | OWN_OF_RUN
+
+
+@pytest.mark.parametrize("command", [(), ("help",), *((c,) for c in COMMANDS)])
+def test_help_and_misuse_have_their_exit_codes(command):
+    portolan = program("portolan")
+    helped = subprocess.run([portolan, *command, "--help"], capture_output=True, timeout=20)
+    assert (helped.returncode, helped.stderr) == (0, b"")
+    if command != ("help",):
+        misused = subprocess.run([portolan, *command, "--no-such"], capture_output=True, timeout=20)
+        assert (misused.returncode, misused.stdout) == (2, b"")
