@@ -1,5 +1,5 @@
 # docs/
-EXTRA_DIST += docs/ipc-protocol.md docs/performance.md docs/performance.svg
+EXTRA_DIST += docs/ipc-protocol.md docs/manifests.md docs/performance.md docs/performance.svg
 dist_man_MANS += \
 	docs/man/portolan.1 \
 	docs/man/portolan-admin.8 \

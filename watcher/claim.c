@@ -13,6 +13,7 @@
 
 struct claims {
 	struct store *store;
+	struct status_log *log;
 	struct hashmap lines[OBJECT_KIND_MAX_]; /* of the first claim of each object, by key */
 	struct arena *arena;
 	size_t conflicts;
@@ -27,11 +28,12 @@ static const void *claim_key(const void *entry, size_t *ret_len)
 	return item_key(c->item);
 }
 
-struct claims *claims_new(struct store *store)
+struct claims *claims_new(struct store *store, struct status_log *log)
 {
 	struct claims *c = xnew(struct claims, 1);
 
 	c->store = store;
+	c->log = log;
 	c->arena = arena_new(4096);
 	for (size_t k = 0; k < ARRAY_SIZE(c->lines); k++)
 		c->lines[k] = HASHMAP_INIT(claim_key);
@@ -208,10 +210,12 @@ static void write_note(struct claims *all, const struct claim *line)
 	store_note(all->store, i->kind, item_key(i), i->key_len, &n.status);
 }
 
-static void say_conflict(const struct claim *first, const struct claim *c)
+static void say_conflict(struct status_log *log, const struct claim *first, const struct claim *c)
 {
 	_cleanup_free_ char *origin = xasprintf("%s:%u", c->path, c->line);
 
+	if (!status_log_pass(log))
+		return;
 	log_with(LOG_WARNING,
 		 FIELDS({ "kind", object_kind(c->item->kind)->kind }, { "object", item_key(c->item) },
 			{ "origin", origin }),
@@ -225,7 +229,7 @@ static void count_conflicts(struct claims *all, struct claim *line)
 		bool now = is_conflict(line, c);
 
 		if (now && !c->conflict)
-			say_conflict(line, c);
+			say_conflict(all->log, line, c);
 		all->conflicts += (size_t)now - (size_t)c->conflict;
 		c->conflict = now;
 	}

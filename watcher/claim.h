@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/decode.h"
+#include "watcher/status-log.h"
 #include "watcher/store.h"
 
 struct claim_problem {
@@ -30,7 +31,8 @@ struct claim {
 
 struct claims;
 
-struct claims *claims_new(struct store *store);
+/* Both are borrowed. */
+struct claims *claims_new(struct store *store, struct status_log *log);
 /* Frees the claims that are left, but changes nothing in the store. */
 void claims_free(struct claims *c);
 DEFINE_CLEANUP(struct claims *, claims_free)

@@ -219,7 +219,8 @@ static void say(struct load *l, const struct decoded *o, const struct decode_pro
 	const struct object_kind_row *row = object_kind(o->kind);
 
 	decode_problem_print(&line, l->file->path, o->document, p);
-	if (!is_new(l->file, l->said_before, l->n_said_before, line.s))
+	if (!is_new(l->file, l->said_before, l->n_said_before, line.s) ||
+	    !status_log_pass(&l->reader->log))
 		return;
 	log_with(p->error ? LOG_ERR : LOG_WARNING,
 		 FIELDS({ "kind", row ? row->kind : NULL }, { "object", o->key },

@@ -38,6 +38,7 @@ struct manifest_reader {
 	struct store *store;
 	struct claims *claims;
 	struct decoder *decoder;
+	struct status_log log;
 	size_t file_max;
 	char *buffer;
 	size_t buffer_size;

@@ -519,7 +519,8 @@ int manifests_new(struct event_loop *loop, struct store *store, const struct man
 	m->loop = loop;
 	m->store = store;
 	m->reader.store = store;
-	m->reader.claims = claims_new(store);
+	m->reader.claims = claims_new(store, &m->reader.log);
+	m->reader.log.unbounded = !loop;
 	m->reader.file_max = config->file_max ? config->file_max : MANIFESTS_FILE_MAX;
 	limits.bytes = m->reader.file_max;
 	m->reader.decoder = decoder_new(&limits);

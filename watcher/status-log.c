@@ -9,6 +9,21 @@
 #define BURST 200
 #define INTERVAL_USEC (10 * USEC_PER_SEC)
 
+bool status_log_pass(struct status_log *l)
+{
+	unsigned dropped = 0;
+
+	if (l->unbounded)
+		return true;
+	l->limit.interval_usec = INTERVAL_USEC;
+	l->limit.burst = BURST;
+	if (!log_limit_pass(&l->limit, &dropped))
+		return false;
+	if (dropped)
+		log_warning("%u more problems were not logged: portolan status has all", dropped);
+	return true;
+}
+
 static Portolan__Ipc__ObjectStatus *unpack(const struct item *i)
 {
 	return i ? portolan__ipc__object_status__unpack(NULL, i->value_len, item_value(i)) : NULL;
@@ -35,19 +50,12 @@ static void say(struct status_log *l, const struct state *objects, const struct 
 	const struct item *object = state_get(objects, i->kind, item_key(i), i->key_len);
 	const char *kind = row ? row->kind : "object", *key = item_key(i) + (*item_key(i) == '/');
 	const char *field = p->field ? p->field : "";
-	unsigned dropped;
 	int level = p->severity == PORTOLAN__IPC__SEVERITY__SEVERITY_ERROR   ? LOG_ERR :
 		    p->severity == PORTOLAN__IPC__SEVERITY__SEVERITY_WARNING ? LOG_WARNING :
 									       LOG_DEBUG;
 
-	if (level > log_level())
+	if (level > log_level() || !status_log_pass(l))
 		return;
-	l->limit.interval_usec = INTERVAL_USEC;
-	l->limit.burst = BURST;
-	if (!log_limit_pass(&l->limit, &dropped))
-		return;
-	if (dropped)
-		log_warning("%u more problems were not logged: /debug/statuses has all", dropped);
 	log_with(level,
 		 FIELDS({ "kind", kind }, { "object", key },
 			{ "origin", object && object->meta_len ? item_meta(object) : NULL },

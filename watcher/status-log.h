@@ -1,4 +1,5 @@
-/* Says each new problem of an object once, as the translator's statuses come in. */
+/* Says each new problem of an object once, as the translator's statuses come in; and bounds how much is
+ * said of problems at all. */
 #pragma once
 
 #include "common/log.h"
@@ -6,7 +7,11 @@
 
 struct status_log {
 	struct log_limit limit;
+	bool unbounded; /* for who reads once and wants to see everything */
 };
+
+/* May there be another line now? Says how many there were not. */
+bool status_log_pass(struct status_log *l);
 
 /* before and after: ObjectStatus items, as a state's observer gets them. objects: where they came
  * from. */
