@@ -21,7 +21,7 @@
 #define RELOAD_USEC (10 * USEC_PER_SEC)
 #define PLUGIN_USEC (60 * USEC_PER_SEC)
 #define PLUGIN_OUTPUT_MAX (1024 * 1024)
-/* New ones are asked for this long before the old ones expire. */
+/* New ones are asked for this long before the old ones expire, or at the last quarter of their life. */
 #define EXPIRY_MARGIN_USEC (10 * USEC_PER_SEC)
 #define RETRY_MIN_USEC (2 * USEC_PER_SEC)
 #define RETRY_MAX_USEC (60 * USEC_PER_SEC)
@@ -38,6 +38,7 @@ struct credentials {
 	/* What the plugin gave. */
 	char *token, *cert, *key;
 	int64_t expires; /* realtime; 0: until refused */
+	int64_t margin;	 /* before that, when others are asked for */
 	int64_t obtained; /* monotonic; 0: never */
 	bool stale;
 	char *error;
@@ -116,7 +117,9 @@ static void fail(struct credentials *c, char *error)
 	c->retry_usec = MAX(c->retry_usec * 2, RETRY_MIN_USEC);
 	c->retry_usec = MIN(c->retry_usec, RETRY_MAX_USEC);
 	c->retry_at = clock_monotonic() + c->retry_usec;
-	log_warning("%s", error);
+	/* Whoever wanted them says it; not every time. */
+	log_debug("%s: asking again in %lld ms at the earliest", error,
+		  (long long)(c->retry_usec / USEC_PER_MSEC));
 }
 
 static const char *string_in(json_object *o, const char *name)
@@ -151,6 +154,8 @@ static char *take_status(struct credentials *c, json_object *status)
 	const char *token = string_in(status, "token");
 	const char *cert = string_in(status, "clientCertificateData");
 	const char *key = string_in(status, "clientKeyData");
+	int64_t expires = parse_time(string_in(status, "expirationTimestamp"));
+	int64_t now = clock_realtime();
 
 	if (!token && !cert)
 		return xasprintf("the exec plugin %s gave neither a token nor a certificate",
@@ -158,13 +163,17 @@ static char *take_status(struct credentials *c, json_object *status)
 	if (!cert != !key)
 		return xasprintf("the exec plugin %s gave a certificate or a key without the other",
 				 c->access->exec->command);
+	if (expires && expires <= now)
+		return xasprintf("the exec plugin %s gave what has expired already",
+				 c->access->exec->command);
 	free(c->token);
 	free(c->cert);
 	free(c->key);
 	c->token = token ? xstrdup(token) : NULL;
 	c->cert = cert ? xstrdup(cert) : NULL;
 	c->key = key ? xstrdup(key) : NULL;
-	c->expires = parse_time(string_in(status, "expirationTimestamp"));
+	c->expires = expires;
+	c->margin = MIN((expires - now) / 4, EXPIRY_MARGIN_USEC);
 	return NULL;
 }
 
@@ -402,7 +411,7 @@ int credentials_ready(struct credentials *c)
 	if (c->pid)
 		return 0;
 	if (c->obtained && !c->stale &&
-	    (!c->expires || clock_realtime() < c->expires - EXPIRY_MARGIN_USEC))
+	    (!c->expires || clock_realtime() < c->expires - c->margin))
 		return 1;
 	if (now < c->retry_at)
 		return -EACCES;
