@@ -32,6 +32,9 @@ struct plan {
 	const K8s__Ingress *ingress;
 	bool allow_http;
 	bool redirect; /* plain HTTP to HTTPS */
+#ifdef FAULT_INJECTION
+	bool fault; /* what Envoy will refuse */
+#endif
 	struct wish *wishes;
 	size_t n_wishes;
 	struct tls_entry *tls;
@@ -141,6 +144,12 @@ static void add_route(struct plan *p, const char *host, struct route_spec *spec,
 	HostRoute *route = ENVOY_NEW(p->a, HostRoute, PORTOLAN__MODEL__HOST_ROUTE__INIT);
 
 	spec->host = host;
+#ifdef FAULT_INJECTION
+	if (p->fault) {
+		spec->kind = PATH_REGEX;
+		spec->path = "(";
+	}
+#endif
 	route->has_path_kind = 1;
 	route->path_kind = spec->kind;
 	route->path = (char *)spec->path;
@@ -365,6 +374,7 @@ void unit_ingress(struct reader *r, const char *key, size_t key_len _unused_)
 #ifdef FAULT_INJECTION
 	if (annotation_is(ingress, "portolan.io/fault", "crash"))
 		abort();
+	p.fault = annotation_is(ingress, "portolan.io/fault", "reject");
 #endif
 	if (!units_class_is_ours(r, ingress->metadata,
 				 ingress->spec ? ingress->spec->ingress_class_name : NULL, &why)) {

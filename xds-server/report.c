@@ -17,6 +17,13 @@ struct report {
 	struct state *state;
 	struct event *timer;
 	uint64_t dropped;
+	struct state_observer observer; /* of the resources */
+	/* Resources with parts, few; a reference each, and the version that all clients had accepted. */
+	struct composed {
+		struct resource *resource;
+		uint64_t accepted;
+	} *composed;
+	size_t n_composed, cap_composed;
 };
 
 static void commit(struct report *r)
@@ -81,8 +88,50 @@ static void tell_soon(struct report *r)
 		event_loop_arm(r->timer, CLIENTS_USEC);
 }
 
+static bool all_accept(const struct report *r, const struct resource *x)
+{
+	bool any = false;
+
+	for (struct client *c = *r->clients; c; c = c->next) {
+		int accepts = stream_accepts(c->stream, x);
+
+		if (accepts < 0)
+			return false;
+		any |= accepts > 0;
+	}
+	return any;
+}
+
+static size_t resource_key(char **ret, unsigned kind, const char *name, size_t name_len);
+
+static void report_acceptance(struct report *r)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < r->n_composed; i++) {
+		struct composed *one = &r->composed[i];
+		Portolan__Ipc__AcceptReport m = PORTOLAN__IPC__ACCEPT_REPORT__INIT;
+		const struct resource *x = one->resource;
+		_cleanup_free_ char *key = NULL;
+		size_t n;
+
+		if (!x->item || x->version == one->accepted || !all_accept(r, x))
+			continue;
+		one->accepted = x->version;
+		m.has_version = 1;
+		m.version.data = (uint8_t *)(uintptr_t)item_meta(x->item);
+		m.version.len = x->item->meta_len;
+		n = resource_key(&key, x->kind, x->name, x->name_len);
+		put(r, REPORT_ACCEPT, key, n, &m.base);
+		changed = true;
+	}
+	if (changed)
+		commit(r);
+}
+
 void report_client(struct report *r, struct client *c)
 {
+	report_acceptance(r);
 	if (c->unreported)
 		return;
 	c->unreported = true;
@@ -117,7 +166,7 @@ static uint32_t nodes_before(const struct report *r, const char *key, size_t key
 	return n;
 }
 
-static size_t reject_key(char **ret, unsigned kind, const char *name, size_t name_len)
+static size_t resource_key(char **ret, unsigned kind, const char *name, size_t name_len)
 {
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
 	size_t n;
@@ -136,7 +185,7 @@ void report_reject(struct report *r, const struct client *c, const struct item *
 	Portolan__Ipc__RejectReport m = PORTOLAN__IPC__REJECT_REPORT__INIT;
 	_cleanup_free_ char *key = NULL;
 	char scrubbed[1024];
-	size_t n = reject_key(&key, item->kind, item_key(item), item->key_len);
+	size_t n = resource_key(&key, item->kind, item_key(item), item->key_len);
 
 	if (state_count_kind(r->state, REPORT_REJECT) >= REPORT_REJECTS_MAX &&
 	    !state_get(r->state, REPORT_REJECT, key, n)) {
@@ -154,13 +203,58 @@ void report_reject(struct report *r, const struct client *c, const struct item *
 	commit(r);
 }
 
+static void note_composed(struct report *r, struct resource *x)
+{
+	if (!x->item || !x->parts)
+		return;
+	for (size_t i = 0; i < r->n_composed; i++)
+		if (r->composed[i].resource == x)
+			return;
+	GROW(r->composed, r->n_composed, r->cap_composed);
+	r->composed[r->n_composed++] = (struct composed){ resource_ref(x), 0 };
+}
+
+static void forget_composed(struct report *r, const struct resource *x)
+{
+	for (size_t i = 0; i < r->n_composed; i++)
+		if (r->composed[i].resource == x) {
+			_cleanup_free_ char *key = NULL;
+			size_t n = resource_key(&key, x->kind, x->name, x->name_len);
+
+			(void)state_remove(r->state, REPORT_ACCEPT, key, n);
+			resource_store_unref(r->store, r->composed[i].resource);
+			r->composed[i] = r->composed[--r->n_composed];
+			return;
+		}
+}
+
+/* What the translator holds back is kept with the resources, and told to whoever is translator. */
+static void on_resource(void *ctx, struct item *before, struct item *after)
+{
+	struct report *r = ctx;
+	const struct item *i = after ? after : before;
+
+	if (i->kind != RESOURCE_QUARANTINE)
+		return;
+	if (after)
+		(void)state_put(r->state, item_new(REPORT_QUARANTINE, i->data, i->key_len, NULL, 0,
+						   item_value(i), i->value_len));
+	else
+		(void)state_remove(r->state, REPORT_QUARANTINE, i->data, i->key_len);
+}
+
 void report_world(struct report *r)
 {
 	const struct resource_store *s = r->store;
-	bool changed = false;
+	bool changed = state_dirty(r->state);
 
-	if (!state_count_kind(r->state, REPORT_REJECT))
-		return;
+	for (size_t i = 0; i < s->n_changed; i++) {
+		if (s->changed[i]->item)
+			note_composed(r, s->changed[i]);
+		else
+			forget_composed(r, s->changed[i]);
+	}
+	changed |= state_dirty(r->state);
 	for (size_t i = 0; i < s->n_changed; i++) {
 		const struct resource *x = s->changed[i];
 		_cleanup_free_ char *key = NULL;
@@ -168,7 +262,7 @@ void report_world(struct report *r)
 
 		if (x->item)
 			continue;
-		n = reject_key(&key, x->kind, x->name, x->name_len);
+		n = resource_key(&key, x->kind, x->name, x->name_len);
 		changed |= state_remove(r->state, REPORT_REJECT, key, n);
 	}
 	if (changed)
@@ -181,11 +275,17 @@ struct report *report_new(struct event_loop *loop, struct resource_store *store,
 			  struct client *const *clients)
 {
 	struct report *r = xnew(struct report, 1);
+	struct item *i;
+	size_t pos = 0;
 
 	r->store = store;
 	r->clients = clients;
 	r->state = state_new();
 	r->timer = event_loop_timer(loop, on_timer, r);
+	r->observer = (struct state_observer){ on_resource, NULL, r, NULL };
+	state_observe(store->state, &r->observer);
+	while ((i = state_next(store->state, &pos)))
+		on_resource(r, NULL, i);
 	/* "Nobody is connected" is something to tell, too. */
 	state_commit(r->state, 0);
 	return r;
@@ -196,6 +296,10 @@ void report_free(struct report *r)
 	if (!r)
 		return;
 	event_free(r->timer);
+	state_unobserve(r->store->state, &r->observer);
+	while (r->n_composed)
+		resource_store_unref(r->store, r->composed[--r->n_composed].resource);
+	free(r->composed);
 	state_free(r->state);
 	free(r);
 }

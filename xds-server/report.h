@@ -18,7 +18,8 @@ DEFINE_CLEANUP(struct report *, report_free)
 /* The state for the link. */
 struct state *report_state(struct report *r);
 
-/* A client's struct stream_info changed: told in a while, with the others'. */
+/* A client's struct stream_info changed: told in a while, with the others'. That all clients have
+ * accepted a resource with parts is told at once: the translator may be waiting for it. */
 void report_client(struct report *r, struct client *c);
 void report_gone(struct report *r, const struct client *c);
 /* Told at once. message is scrubbed. It stands until the resource is gone or another version of it is

@@ -210,6 +210,18 @@ static uint64_t acked_source(const struct stream *s)
 	return resource_store_source_before(s->c.store, floor);
 }
 
+int stream_accepts(const struct stream *s, const struct resource *r)
+{
+	const struct subscription *sub = s->subs[r->kind];
+	const struct entry *e = sub ? subscription_find(sub, r->id) : NULL;
+
+	if (!e)
+		return sub && sub->wildcard ? -1 : 0;
+	if (e->flags & (ENTRY_REJECTED | ENTRY_IN_FLIGHT | ENTRY_QUEUED))
+		return -1;
+	return (e->flags & ENTRY_HELD) && e->have == r->version ? 1 : -1;
+}
+
 static void update_acked(struct stream *s)
 {
 	uint64_t source = acked_source(s);

@@ -105,6 +105,9 @@ void stream_world(struct stream *s, bool first);
 /* Sends what can be sent. */
 void stream_pump(struct stream *s);
 
+/* What the client makes of the resource as it is now: 1 accepted, 0 it did not ask for it, -1 refused, or
+ * not said yet. */
+int stream_accepts(const struct stream *s, const struct resource *r);
 /* Resources whose latest sent version was refused. */
 uint32_t stream_rejected(const struct stream *s);
 /* Names subscribed or held; things not acknowledged yet. */
