@@ -20,7 +20,6 @@ enum {
 /* Appends a row for each option that is for none but those stages to rows, which has room for that many
  * more, and returns how many. What is given is remembered here. */
 size_t stage_options_rows(unsigned stages, struct option_row *rows);
-bool stage_option_given(const char *name);
 /* The last value given, or NULL. */
 const char *stage_option(const char *name);
 /* Also for flags. */

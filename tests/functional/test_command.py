@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import urllib.request
 
 import pytest
 
@@ -89,9 +90,8 @@ class Run:
 
 
 @pytest.fixture
-def run():
+def run(folder):
     with contextlib.ExitStack() as stack:
-        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="portolan-")))
 
         def make(*words):
             r = Run(folder, *words)
@@ -200,6 +200,35 @@ def test_without_an_envoy_it_says_how_to_get_one(tmp_path):
         assert "--envoy=PATH" in done.stderr and "scripts/venv" in done.stderr
         done = portolan(*base, "--envoy=/nowhere/envoy")
         assert done.returncode == 1 and "cannot run /nowhere/envoy" in done.stderr
+
+
+def test_metrics_of_all_stages_together_are_of_the_format(run):
+    """https://prometheus.io/docs/instrumenting/exposition_formats/: a family's lines stand together, TYPE
+    before samples, no sample twice."""
+    r = run()
+    address = r.status()["stages"]["admin"]["admin_address"]
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=PATIENCE) as answer:
+        lines = answer.read().decode().splitlines()
+    families, samples, family = [], [], None
+    for line in lines:
+        if line.startswith("# "):
+            word, name = line.split(" ")[1:3]
+            assert word in ("HELP", "TYPE")
+            if name != family:
+                families.append(name)
+                family = name
+            continue
+        sample = re.fullmatch(
+            r'([a-zA-Z_:][\w:]*)\{stage="([a-z-]+)"(,\w+="([^"\\]|\\.)*")*\} (\S+)', line
+        )
+        assert sample, line
+        float(sample[5])
+        assert re.fullmatch(f"{family}(_bucket|_sum|_count)?", sample[1]), line
+        samples.append(line.rsplit(" ", 1)[0])
+    assert len(families) == len(set(families))
+    assert len(samples) == len(set(samples))
+    for stage in ("watcher", "translator", "xds-server", "admin", "supervisor"):
+        assert f'portolan_stage_up{{stage="{stage}"}} 1' in lines
 
 
 def test_without_a_source_it_says_what_is_missing():

@@ -2,7 +2,6 @@
 themselves, and of readiness by --ready-fd."""
 
 import contextlib
-import http.client
 import json
 import os
 import pathlib
@@ -10,11 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 
 import pytest
 
 from programs import program
+from stage import ask
 
 SUPERVISOR = program("portolan-supervisor")
 FAKE_STAGE = pathlib.Path(__file__).with_name("fake_stage.py")
@@ -37,17 +36,6 @@ class Stage:
 
     def tell(self, line):
         self.connection.sendall(line.encode() + b"\n")
-
-
-class UnixHTTP(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=PATIENCE)
-        self.path = str(path)
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
 
 
 class Supervisor:
@@ -92,12 +80,7 @@ class Supervisor:
         assert self.ready.readline() == b"\n"
 
     def get(self, path):
-        connection = UnixHTTP(self.runtime / "supervisor.control")
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        body = answer.read().decode()
-        connection.close()
-        return answer.status, body
+        return ask(self.runtime / "supervisor.control", path)
 
     def child(self, name):
         status = json.loads(self.get("/debug/status")[1])
@@ -109,13 +92,6 @@ class Supervisor:
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE)
-
-
-@pytest.fixture
-def folder():
-    """A temporary one with a short name: those of sockets in it have a limit."""
-    with tempfile.TemporaryDirectory(prefix="portolan-") as name:
-        yield pathlib.Path(name)
 
 
 @pytest.fixture
