@@ -1,6 +1,7 @@
 /* One file of manifests. Used by the watcher. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -56,6 +57,24 @@ static bool same_stamp(const struct stat *a, const struct stat *b)
 bool manifest_file_exists(const struct manifest_file *f)
 {
 	return access(f->path, F_OK) == 0;
+}
+
+/* A read lease is refused with EAGAIN for exactly this reason (fcntl(2)); for any other, such as a file
+ * of somebody else's or a file system without leases, nothing can be told. */
+bool manifest_file_is_being_written(const struct manifest_file *f)
+{
+	_cleanup_close_ int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0)
+		return false;
+	/* Who opens it for writing just now has the kernel tell us with a signal: one that is ignored,
+	 * not SIGIO, which would end us. */
+	if (fcntl(fd, F_SETSIG, SIGURG) < 0)
+		return false;
+	if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0)
+		return errno == EAGAIN;
+	(void)fcntl(fd, F_SETLEASE, F_UNLCK);
+	return false;
 }
 
 int manifest_file_changed(const struct manifest_file *f)

@@ -54,6 +54,8 @@ void manifest_file_withdraw(struct manifest_reader *r, struct manifest_file *f);
 /* Only *.yaml, *.yml and *.json, and no hidden ones. */
 bool manifest_file_is_name(const char *name);
 bool manifest_file_exists(const struct manifest_file *f);
+/* Somebody has it open for writing, as far as can be told. */
+bool manifest_file_is_being_written(const struct manifest_file *f);
 /* Has it changed since it was read, or was it never? -errno of stat(2). */
 int manifest_file_changed(const struct manifest_file *f);
 /* Reads it and updates claims and notes. -ENOENT: it is not there, nothing was changed. -EAGAIN: it

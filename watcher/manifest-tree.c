@@ -210,6 +210,9 @@ void tree_expire(struct manifest_tree *t, bool now)
 			is_back(t, f);
 		} else if (!manifest_file_exists(f)) {
 			tree_drop_file(t, f);
+		} else if (manifest_file_is_being_written(f)) {
+			f->gone_until = time + MANIFEST_WRITE_GRACE_USEC;
+			i++;
 		} else {
 			tree_mark(t, f);
 			i++;

@@ -282,10 +282,11 @@ static void on_file_event(struct manifests *m, struct manifest_dir *d, uint32_t 
 			return;
 		if (S_ISLNK(st.st_mode))
 			d->links = true;
-		/* Somebody has it open for writing and will close it. A hard link is whole. */
+		/* Somebody has it open for writing and will close it; or it is one of O_TMPFILE that got
+		 * its name, of which no more will be heard. A hard link is whole. */
 		if (mask & IN_CREATE && S_ISREG(st.st_mode) && st.st_nlink == 1) {
-			if (f && f->gone_until)
-				tree_vanished(&m->tree, f, MANIFEST_WRITE_GRACE_USEC);
+			f = tree_add_file(&m->tree, d, d->root, path);
+			tree_vanished(&m->tree, f, MANIFEST_WRITE_GRACE_USEC);
 			return;
 		}
 		/* Permissions may have been what was wrong. */

@@ -278,12 +278,35 @@ TEST(a_file_is_read_when_its_writer_closes_it_and_not_before)
 	write_text(&p, "m/b.yaml", config_map("b", "2"));
 	WAIT(&p, value(&p, "b"));
 	CHECK(!value(&p, "a"));
+	/* Not even for who cannot wait. */
+	sync_now(&p);
+	CHECK(!value(&p, "a"));
 	(void)fputs("---\n", f);
 	(void)fputs(config_map("c", "3"), f);
 	CHECK_EQ(fclose(f), 0);
 	WAIT(&p, value(&p, "c"));
 	CHECK_STR(value(&p, "a"), "1");
 	CHECK_STR(origin(&p, "c"), "m/a.yaml:6");
+}
+
+TEST(a_file_that_comes_with_all_its_content_by_a_link_is_read)
+{
+	_cleanup_place_ struct place p;
+	char proc[64];
+	int fd;
+
+	place_new(&p);
+	place_start(&p);
+	write_text(&p, "elsewhere", config_map("a", "1"));
+	CHECK_EQ(link(in(&p, "elsewhere"), in(&p, "m/a.yaml")), 0);
+	WAIT(&p, value(&p, "a"));
+	fd = open(in(&p, "m"), O_TMPFILE | O_WRONLY, 0600);
+	CHECK(fd >= 0);
+	CHECK(write(fd, config_map("b", "1"), strlen(config_map("b", "1"))) > 0);
+	(void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+	CHECK_EQ(linkat(AT_FDCWD, proc, AT_FDCWD, in(&p, "m/b.yaml"), AT_SYMLINK_FOLLOW), 0);
+	CHECK_EQ(close(fd), 0);
+	WAIT(&p, value(&p, "b"));
 }
 
 TEST(a_file_that_an_editor_moves_away_and_writes_anew_withdraws_nothing)
