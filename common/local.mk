@@ -93,3 +93,17 @@ libdecode_a_SOURCES = \
 	common/decode.h
 libdecode_a_CFLAGS = $(AM_CFLAGS) $(JSON_C_CFLAGS) $(YAML_CFLAGS)
 DECODE_LIBS = libdecode.a $(K8S_LIBS) $(JSON_C_LIBS) $(YAML_LIBS)
+
+# Recordings: for what writes and reads them.
+noinst_LIBRARIES += librecording.a
+librecording_a_SOURCES = \
+	common/recording.h \
+	common/recording-block.c \
+	common/recording-block.h \
+	common/recording-moment.c \
+	common/recording-moment.h \
+	common/recording-reader.c \
+	common/recording-writer.c
+librecording_a_CFLAGS = $(AM_CFLAGS) $(ZSTD_CFLAGS)
+RECORDING_LIBS = librecording.a
+RECORDING_SYSTEM_LIBS = $(ZSTD_LIBS)

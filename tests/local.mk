@@ -120,3 +120,8 @@ check_PROGRAMS += tests/unit/test-scrub
 TESTS += tests/unit/test-scrub
 tests_unit_test_scrub_SOURCES = tests/unit/test-scrub.c
 tests_unit_test_scrub_LDADD = $(XDS_LIBS)
+
+check_PROGRAMS += tests/unit/test-recording
+TESTS += tests/unit/test-recording
+tests_unit_test_recording_SOURCES = tests/unit/test-recording.c
+tests_unit_test_recording_LDADD = $(RECORDING_LIBS) $(COMMON_LIBS) $(RECORDING_SYSTEM_LIBS)

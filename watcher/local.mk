@@ -40,6 +40,8 @@ libwatcher_a_SOURCES = \
 	watcher/publish-address.h \
 	watcher/reflector.c \
 	watcher/reflector.h \
+	watcher/replay.c \
+	watcher/replay.h \
 	watcher/source.h \
 	watcher/status-log.c \
 	watcher/status-log.h \
@@ -55,7 +57,7 @@ libwatcher_a_SOURCES = \
 
 libwatcher_a_CFLAGS = $(AM_CFLAGS) $(CURL_CFLAGS) $(JSON_C_CFLAGS) $(YAML_CFLAGS) $(CRYPTO_CFLAGS)
 
-WATCHER_LIBS = libwatcher.a $(DECODE_LIBS) $(COMMON_LIBS) \
+WATCHER_LIBS = libwatcher.a $(RECORDING_LIBS) $(DECODE_LIBS) $(COMMON_LIBS) $(RECORDING_SYSTEM_LIBS) \
 	$(CURL_LIBS) $(YAML_LIBS) $(CRYPTO_LIBS) $(XXHASH_LIBS)
 
 pkglibexec_PROGRAMS += portolan-watcher

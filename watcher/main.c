@@ -25,6 +25,12 @@ static const struct option_row options[] = {
 	  "Lease by which replicas elect the one that writes (default: portolan)" },
 	{ "lease-namespace", 0, OPTION_STRING, &watcher_options.kube.lease_namespace, "NAMESPACE",
 	  "namespace of that Lease (default: $POD_NAMESPACE, or the context's)" },
+	{ "replay", 0, OPTION_LIST, &watcher_options.replay.files, "FILE",
+	  "play what portolan record wrote; may be repeated, the oldest file first" },
+	{ "replay-speed", 0, OPTION_STRING, &watcher_options.replay.speed, "N",
+	  "so many times as fast as it was; max: as fast as it goes; step: when asked to (default: 1)" },
+	{ "replay-until", 0, OPTION_STRING, &watcher_options.replay.until, "MOMENT",
+	  "stop there: a time (2026-01-31T12:00:00Z), an offset (+90s), or the number of a world" },
 	{ "once", 0, OPTION_FLAG, &watcher_options.once, NULL,
 	  "read everything once, write it where --write-stream says, and exit: 0, or 1 if something "
 	  "could not be read" },

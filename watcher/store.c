@@ -84,7 +84,8 @@ static bool sources_complete(const struct store *s)
 	return true;
 }
 
-void store_commit(struct store *s)
+/* moved: the world is another one also if nothing in it has changed. */
+static void commit(struct store *s, uint64_t world, bool moved)
 {
 	bool first = !state_complete(s->objects);
 
@@ -94,12 +95,22 @@ void store_commit(struct store *s)
 		s->notes_changed = false;
 		state_commit(s->notes, 0);
 	}
-	if (!s->objects_changed && !first)
+	if (!s->objects_changed && !first && !moved)
 		return;
 	s->objects_changed = false;
-	s->world = MAX(s->world + 1, (uint64_t)clock_realtime());
+	s->world = MAX(s->world + 1, world);
 	s->commits++;
 	state_commit(s->objects, s->world);
+}
+
+void store_commit(struct store *s)
+{
+	commit(s, (uint64_t)clock_realtime(), false);
+}
+
+void store_commit_world(struct store *s, uint64_t world)
+{
+	commit(s, world, world > s->world);
 }
 
 uint64_t store_world(const struct store *s)

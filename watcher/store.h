@@ -33,6 +33,8 @@ void store_note(struct store *s, unsigned kind, const char *key, size_t key_len,
 		const Portolan__Ipc__ObjectStatus *note);
 /* Ends a batch. Until all sources are complete nothing is committed; then what changed is. */
 void store_commit(struct store *s);
+/* The same for a world that has a number already, from a recording. */
+void store_commit_world(struct store *s, uint64_t world);
 
 /* Number of the last world. */
 uint64_t store_world(const struct store *s);

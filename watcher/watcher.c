@@ -1,4 +1,5 @@
 /* The watcher process: store, sources, link to the translator, pages for people. */
+#include <errno.h>
 #include <string.h>
 
 #include "common/alloc.h"
@@ -58,6 +59,22 @@ static int open_kube(struct watcher *w)
 	return r;
 }
 
+/* A recording is a world of its own. */
+static int open_replay(struct watcher *w)
+{
+	const struct watcher_options *o = &watcher_options;
+	_cleanup_free_ char *position = daemon_path(w->daemon, "watcher.replay");
+	struct source *s;
+	int r;
+
+	if (o->manifests.n || o->kube.kubeconfig || o->kube.in_cluster)
+		return log_error_errno(-EINVAL, "--replay goes with no other source of objects");
+	r = replay_new(w->daemon->loop, w->daemon->control, w->store, &o->replay, position, &s);
+	if (r >= 0)
+		add_source(w, s);
+	return r;
+}
+
 /* Asked for, or there and nothing else is asked for. */
 static bool wants_kube(void)
 {
@@ -76,9 +93,12 @@ static bool wants_kube(void)
 
 static int open_sources(struct watcher *w)
 {
-	bool kube = wants_kube();
+	bool kube;
 	int r = 0;
 
+	if (watcher_options.replay.files.n)
+		return open_replay(w);
+	kube = wants_kube();
 	if (!kube && !watcher_options.manifests.n)
 		return log_error_errno(-EINVAL, "nothing to watch: say where the objects are with "
 						"--manifests PATH, --kubeconfig FILE or --in-cluster");

@@ -4,10 +4,12 @@
 
 #include "common/daemon.h"
 #include "watcher/kube-source.h"
+#include "watcher/replay.h"
 
 struct watcher_options {
 	struct option_list manifests;
 	struct kube_source_config kube;
+	struct replay_config replay;
 	bool once;
 	const char *write_stream;
 };
