@@ -26,7 +26,8 @@ struct option_list {
 	unsigned n;
 };
 
-/* Rows end with a NULL name. Returns the index of the first word that is no option, or, when the
+/* Rows end with a NULL name. Options may stand behind words, up to "--"; the words are moved to the end
+ * of argv. Returns the index of the first word that is no option, or, when the
  * program should end now, -1 with its exit code in *ret_exit (help and version 0, bad usage 2). */
 int options_parse(int argc, char **argv, const struct option_row *rows, const char *usage,
 		  const char *description, int *ret_exit);

@@ -1,8 +1,10 @@
 # docs/
-EXTRA_DIST += docs/ipc-protocol.md docs/manifests.md docs/performance.md docs/performance.svg
+EXTRA_DIST += docs/ipc-protocol.md docs/manifests.md docs/one-bug-one-file.md docs/performance.md \
+	docs/performance.svg docs/recording.md
 dist_man_MANS += \
 	docs/man/portolan.1 \
 	docs/man/portolan-admin.8 \
+	docs/man/portolan-recorder.8 \
 	docs/man/portolan-supervisor.8 \
 	docs/man/portolan-translator.8 \
 	docs/man/portolan-watcher.8 \

@@ -1,4 +1,4 @@
-/* portolan run: becomes the supervisor of all stages, and of Envoy if asked. */
+/* portolan run and portolan replay: becomes the supervisor of all stages, and of Envoy if asked. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,8 +7,11 @@
 #include <unistd.h>
 
 #include "common/alloc.h"
+#include "common/clock.h"
+#include "common/control-client.h"
 #include "common/options.h"
 #include "common/runtime-dir.h"
+#include "portolan/ask-stages.h"
 #include "portolan/bootstrap.h"
 #include "portolan/commands.h"
 #include "portolan/output-file.h"
@@ -17,10 +20,13 @@
 #include "portolan/run-screen.h"
 #include "portolan/stage-options.h"
 
+#define NEXT_TIMEOUT_USEC (60 * USEC_PER_SEC)
+
 static const char *arg_runtime_dir, *arg_envoy, *arg_envoy_bootstrap, *arg_try;
 static const char *arg_envoy_log_level = "warning";
 static unsigned arg_envoy_concurrency;
-static bool arg_no_screen;
+static bool arg_no_screen, arg_record_redact;
+static const char *arg_record;
 
 static const struct option_row own_options[] = {
 	{ "envoy", 0, OPTION_MAYBE, &arg_envoy, "PATH",
@@ -34,6 +40,10 @@ static const struct option_row own_options[] = {
 	  "the socket " RUNTIME_ENVOY_ADMIN " in the runtime directory" },
 	{ "no-screen", 0, OPTION_FLAG, &arg_no_screen, NULL,
 	  "do not show what runs where when all is ready" },
+	{ "record", 0, OPTION_STRING, &arg_record, "FILE",
+	  "record what the watcher sees, as portolan record does" },
+	{ "record-redact", 0, OPTION_FLAG, &arg_record_redact, NULL,
+	  "with --record: without what is in Secrets" },
 	{ "try-file", 0, OPTION_STRING, &arg_try, "FILE",
 	  "show this text on that screen, in the place of the general hints" },
 	{ "runtime-dir", 0, OPTION_STRING, &arg_runtime_dir, "DIR",
@@ -207,6 +217,19 @@ static int add_stage(struct words *w, const struct stage *s, const char *dir)
 	return 0;
 }
 
+static int add_recorder(struct words *w, const char *dir)
+{
+	static const struct stage recorder = { "recorder", "portolan-recorder", FOR_RECORDER };
+	int r = arg_record ? add_stage(w, &recorder, dir) : 0;
+
+	if (r < 0 || !arg_record)
+		return r;
+	if (arg_record_redact)
+		words_add(w, "--redact");
+	words_add(w, arg_record);
+	return 0;
+}
+
 static int make_command(struct words *w, const char *dir, const struct port_choice *ports)
 {
 	char *path = program_find("portolan-supervisor");
@@ -219,6 +242,8 @@ static int make_command(struct words *w, const char *dir, const struct port_choi
 	stage_options_pass(w, FOR_SUPERVISOR);
 	for (size_t i = 0; i < ARRAY_SIZE(stages) && r == 0; i++)
 		r = add_stage(w, &stages[i], dir);
+	if (r == 0)
+		r = add_recorder(w, dir);
 	return r == 0 && arg_envoy ? add_envoy(w, dir, ports) : r;
 }
 
@@ -274,7 +299,7 @@ static bool has_env(const char *name)
 
 static bool has_source(void)
 {
-	return stage_option_given("manifests") || stage_option_given("kubeconfig") ||
+	return stage_option_given("manifests") || stage_option_given("replay") || stage_option_given("kubeconfig") ||
 	       stage_option_given("context") || stage_option_given("in-cluster") ||
 	       has_env("KUBECONFIG") || has_env("KUBERNETES_SERVICE_HOST");
 }
@@ -294,5 +319,72 @@ int cmd_run(const struct command *c, int argc, char **argv)
 	if (!has_source())
 		return command_misused(c, "say where the objects are with --manifests PATH, "
 					  "--kubeconfig FILE or --in-cluster");
+	return run();
+}
+
+/* ---- replay ---- */
+
+static const char *arg_speed, *arg_until;
+static const char *arg_next;
+
+static const struct option_row replay_options[] = {
+	{ "speed", 0, OPTION_STRING, &arg_speed, "N",
+	  "so many times as fast as it was; max: as fast as it goes; step: when portolan replay --next asks "
+	  "for it (default: 1)" },
+	{ "until", 0, OPTION_STRING, &arg_until, "MOMENT",
+	  "stop there: a time (2026-01-31T12:00:00Z), an offset (+90s), or the number of a world" },
+	{ "next", 0, OPTION_MAYBE, &arg_next, "N",
+	  "play N more changes (default 1) in the replay that runs with --speed step, say where it is, and "
+	  "exit" },
+};
+
+static int next(void)
+{
+	_cleanup_free_ char *dir = NULL, *target = xasprintf("/replay/step?n=%s", *arg_next ? arg_next : "1");
+	struct stage_question q = { .stage = "watcher", .target = target };
+	int exit_code = EXIT_FAILURE;
+
+	if (strspn(arg_next, "0123456789") != strlen(arg_next)) {
+		(void)fprintf(stderr, "portolan replay: --next: \"%s\" is no number\n", arg_next);
+		return EXIT_USAGE;
+	}
+	(void)runtime_dir_find(arg_runtime_dir, &dir);
+	ask_stages(dir, &q, 1, NEXT_TIMEOUT_USEC);
+	if (q.error)
+		(void)fprintf(stderr, "portolan replay: the watcher in %s %s\n", dir, control_error(q.error));
+	else if (q.status != 200)
+		(void)fprintf(stderr, "portolan replay: no replay with --speed step runs in %s\n", dir);
+	else if (fputs(strbuf_str(&q.body), stdout) >= 0)
+		exit_code = EXIT_SUCCESS;
+	stage_question_done(&q);
+	return exit_code;
+}
+
+int cmd_replay(const struct command *c, int argc, char **argv)
+{
+	struct option_row options[ARRAY_SIZE(own_options) + ARRAY_SIZE(replay_options) + STAGE_OPTIONS_MAX + 1] = {
+		0
+	};
+	size_t n = stage_options_rows(FOR_TRANSLATOR | FOR_XDS_SERVER | FOR_ADMIN | FOR_SUPERVISOR, options);
+	int at, exit_code;
+
+	memcpy(options + n, own_options, sizeof(own_options));
+	memcpy(options + n + ARRAY_SIZE(own_options), replay_options, sizeof(replay_options));
+	at = command_parse(c, argc, argv, options,
+			   "Starts all stages on a recording: the watcher plays what is in FILEs (the oldest "
+			   "first), and all that\nfollows does what it did then. With --envoy, an Envoy too.",
+			   argc, &exit_code);
+	if (at < 0)
+		return exit_code;
+	if (arg_next)
+		return next();
+	if (at == argc)
+		return command_misused(c, "say which recording");
+	for (; at < argc; at++)
+		stage_option_add("replay", argv[at]);
+	if (arg_speed)
+		stage_option_set("replay-speed", arg_speed);
+	if (arg_until)
+		stage_option_set("replay-until", arg_until);
 	return run();
 }

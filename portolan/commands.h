@@ -19,6 +19,10 @@ int cmd_bootstrap(const struct command *c, int argc, char **argv);
 int cmd_translate(const struct command *c, int argc, char **argv);
 int cmd_status(const struct command *c, int argc, char **argv);
 int cmd_health(const struct command *c, int argc, char **argv);
+int cmd_record(const struct command *c, int argc, char **argv);
+int cmd_inspect(const struct command *c, int argc, char **argv);
+int cmd_replay(const struct command *c, int argc, char **argv);
+int cmd_at(const struct command *c, int argc, char **argv);
 int cmd_version(const struct command *c, int argc, char **argv);
 
 #define EXIT_USAGE 2

@@ -5,8 +5,11 @@ portolan_portolan_SOURCES = \
 	portolan/ask-stages.h \
 	portolan/bootstrap.c \
 	portolan/bootstrap.h \
+	portolan/cmd-at.c \
 	portolan/cmd-bootstrap.c \
 	portolan/cmd-health.c \
+	portolan/cmd-inspect.c \
+	portolan/cmd-record.c \
 	portolan/cmd-run.c \
 	portolan/cmd-status.c \
 	portolan/cmd-translate.c \
@@ -30,4 +33,4 @@ portolan_portolan_SOURCES = \
 	portolan/text-table.c \
 	portolan/text-table.h
 portolan_portolan_CFLAGS = $(AM_CFLAGS) $(JSON_C_CFLAGS)
-portolan_portolan_LDADD = $(K8S_LIBS) $(COMMON_LIBS) $(JSON_C_LIBS)
+portolan_portolan_LDADD = $(RECORDING_LIBS) $(K8S_LIBS) $(COMMON_LIBS) $(RECORDING_SYSTEM_LIBS) $(JSON_C_LIBS)

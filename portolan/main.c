@@ -20,6 +20,11 @@ const struct command commands[] = {
 	  cmd_translate },
 	{ "bootstrap", "[OPTION…] [FILE]", "write Envoy's bootstrap", cmd_bootstrap },
 	{ "health", "[OPTION…] STAGE", "ask one stage whether it is well, for probes", cmd_health },
+	{ "record", "[OPTION…] FILE", "record what the watcher sees, beside what runs", cmd_record },
+	{ "inspect", "[OPTION…] FILE…", "show what is in a recording", cmd_inspect },
+	{ "replay", "[OPTION…] FILE…", "run everything on a recording, Envoy too if asked", cmd_replay },
+	{ "at", "[OPTION…] FILE… MOMENT",
+	  "show resources and statuses at a moment of a recording, or what changed since", cmd_at },
 	{ "version", "", "show the version", cmd_version },
 	{ "help", "[COMMAND]", "show this, or the options of a command", cmd_help },
 };

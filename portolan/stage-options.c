@@ -36,6 +36,11 @@ static const struct stage_option table[] = {
 	  "Lease by which replicas elect the one that writes (default: portolan)" },
 	{ "lease-namespace", "NAMESPACE", FOR_WATCHER,
 	  "namespace of that Lease (default: $POD_NAMESPACE, or the context's)" },
+	{ "replay", "FILE", FOR_WATCHER, "play what portolan record wrote; may be repeated" },
+	{ "replay-speed", "N", FOR_WATCHER,
+	  "so many times as fast as it was; max, or step (default: 1)" },
+	{ "replay-until", "MOMENT", FOR_WATCHER,
+	  "stop the replay at a time, an offset (+90s), or the number of a world" },
 	{ "listen-address", "ADDRESS", FOR_TRANSLATOR,
 	  "where Envoy listens for clients (default: 0.0.0.0)" },
 	{ "http-port", "PORT", FOR_TRANSLATOR, "for plain HTTP (default: 8080)" },
@@ -123,6 +128,14 @@ void stage_option_set(const char *name, const char *value)
 	l->words = xreallocarray(l->words, 1, sizeof(*l->words));
 	l->words[0] = value;
 	l->n = 1;
+}
+
+void stage_option_add(const char *name, const char *value)
+{
+	struct option_list *l = &given[find(name)];
+
+	l->words = xreallocarray(l->words, l->n + 1, sizeof(*l->words));
+	l->words[l->n++] = value;
 }
 
 void words_take(struct words *w, char *word)

@@ -11,8 +11,9 @@ enum {
 	FOR_XDS_SERVER = 4,
 	FOR_ADMIN = 8,
 	FOR_SUPERVISOR = 16,
+	FOR_RECORDER = 32,
 	FOR_STAGES = FOR_WATCHER | FOR_TRANSLATOR | FOR_XDS_SERVER | FOR_ADMIN,
-	FOR_ALL = FOR_STAGES | FOR_SUPERVISOR,
+	FOR_ALL = FOR_STAGES | FOR_SUPERVISOR | FOR_RECORDER,
 };
 
 #define STAGE_OPTIONS_MAX 40
@@ -26,6 +27,8 @@ const char *stage_option(const char *name);
 bool stage_option_given(const char *name);
 /* As if it had been given on the command line; replaces what was. value is borrowed. */
 void stage_option_set(const char *name, const char *value);
+/* The same, but keeps what was. */
+void stage_option_add(const char *name, const char *value);
 
 /* A command line in the making. */
 struct words {

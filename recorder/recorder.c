@@ -5,6 +5,7 @@
 
 #include "common/alloc.h"
 #include "common/clock.h"
+#include "common/control-wait.h"
 #include "common/link.h"
 #include "common/log.h"
 #include "common/recording.h"
@@ -29,6 +30,7 @@ struct recorder {
 	struct redact *redact;
 	struct recording_writer *writer;
 	struct link *link;
+	struct control_wait *wait;
 	char *socket_path;
 	struct event *flush, *retry;
 	int failed; /* -errno of the last attempt to write */
@@ -188,6 +190,7 @@ static void recorder_free(struct recorder *r)
 {
 	if (!r)
 		return;
+	control_wait_free(r->wait);
 	link_free(r->link);
 	if (r->writer && recording_writer_flush(r->writer) < 0)
 		log_error("what came last could not be written to %s", recorder_options.path);
@@ -303,6 +306,7 @@ int recorder_start(struct daemon *d)
 	control_add(d->control, "/debug/status", "application/json", on_debug_status, r);
 	control_add(d->control, "/debug/flush", "application/json", on_flush_page, r);
 	control_add_metrics(d->control, on_metrics, r);
+	r->wait = control_wait_new(d->loop, d->control, r->kept);
 	tell_supervisor(r);
 	d->stage = TAKE_PTR(r);
 	return 0;

@@ -14,6 +14,8 @@ libtranslator_a_SOURCES = \
 	translator/cell.h \
 	translator/certificate.c \
 	translator/certificate.h \
+	translator/changes.c \
+	translator/changes.h \
 	translator/composed.c \
 	translator/composed.h \
 	translator/envoy-cluster.c \

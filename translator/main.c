@@ -24,6 +24,11 @@ static const struct option_row options[] = {
 	  "with --once: objects as frames of the link; - is standard input (default)" },
 	{ "print", 0, OPTION_STRING, &translator_options.print, "FORMAT",
 	  "with --once: yaml or json, on standard output" },
+	{ "print-changes", 0, OPTION_STRING, &translator_options.print_changes, "FORMAT",
+	  "with --once: what is different between the stream's first world and its last, and which objects "
+	  "made it so, as yaml or json on standard output" },
+	{ "full", 0, OPTION_FLAG, &translator_options.full, NULL,
+	  "with --print-changes: the changed resources as they were and are" },
 	{ "write-stream", 0, OPTION_STRING, &translator_options.write_stream, "FILE",
 	  "with --once: write the resources as frames of the link; - is standard output" },
 	{ "write-statuses", 0, OPTION_STRING, &translator_options.write_statuses, "FILE",

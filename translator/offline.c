@@ -9,6 +9,7 @@
 #include "common/frame-stream.h"
 #include "common/log.h"
 #include "common/status-document.h"
+#include "translator/changes.h"
 #include "translator/composed.h"
 #include "translator/print.h"
 #include "translator/translator.h"
@@ -23,21 +24,46 @@ static int open_stream(const char *path, int flags, int standard)
 	return fd;
 }
 
-static int read_objects(struct translator *t, const char *path)
+/* Takes the stream's next transfer (all there are, if that is not one by one): 1, or 0 at its end. */
+static int read_transfers(struct frame_reader *reader, const char *path, bool one)
+{
+	int r;
+
+	while ((r = frame_reader_next(reader)) > 0 && !one)
+		;
+	if (r < 0)
+		log_error("cannot read the objects from %s: %s", path, frame_reader_error(reader));
+	return r;
+}
+
+static void copy_objects(struct state *to, const struct state *from)
+{
+	struct item *i;
+
+	for (size_t pos = 0; (i = state_next(from, &pos));)
+		(void)state_put(to, item_ref(i));
+	state_commit(to, state_source(from));
+}
+
+/* first: gets the stream's first world; may be NULL. */
+static int read_objects(struct translator *t, struct translator *first, const char *path)
 {
 	_cleanup_(frame_reader_freep) struct frame_reader *reader = NULL;
 	_cleanup_close_ int fd = open_stream(path, O_RDONLY, STDIN_FILENO);
-	int r;
+	int r = 1;
 
 	if (fd < 0)
 		return fd;
 	reader = frame_reader_new(fd, "watcher", t->objects);
-	while ((r = frame_reader_next(reader)) > 0)
-		;
-	if (r < 0) {
-		log_error("cannot read the objects from %s: %s", path, frame_reader_error(reader));
-		return r;
+	if (first) {
+		r = read_transfers(reader, path, true);
+		if (r > 0)
+			copy_objects(first->objects, t->objects);
 	}
+	if (r > 0)
+		r = read_transfers(reader, path, false);
+	if (r < 0)
+		return r;
 	if (!state_complete(t->objects)) {
 		log_error("%s ended before a complete set of objects", path);
 		return -ENODATA;
@@ -122,23 +148,40 @@ static int bad_usage(const char *what)
 	return 2;
 }
 
+static bool is_format(const char *word)
+{
+	return !word || strcmp(word, "yaml") == 0 || strcmp(word, "json") == 0;
+}
+
+static int write_all(struct translator *t, struct translator *first)
+{
+	const struct translator_options *o = &translator_options;
+	int r = write_state(t->resources, o->write_stream);
+
+	if (r >= 0)
+		r = write_state(t->statuses, o->write_statuses);
+	if (r >= 0 && o->print)
+		r = print(t, o->print);
+	if (r >= 0 && first)
+		r = changes_print(first, t, o->print_changes, o->full);
+	return r;
+}
+
 int translator_once(void)
 {
-	_cleanup_(translator_freep) struct translator *t = NULL;
+	_cleanup_(translator_freep) struct translator *t = NULL, *first = NULL;
 	const struct translator_options *o = &translator_options;
 
 	if (!o->once)
-		return o->read_stream || o->write_stream || o->write_statuses || o->print ?
-			       bad_usage("--read-stream, --write-stream, --write-statuses and --print go "
-					 "with --once") :
+		return o->read_stream || o->write_stream || o->write_statuses || o->print || o->print_changes ?
+			       bad_usage("--read-stream, --write-stream, --write-statuses, --print and "
+					 "--print-changes go with --once") :
 			       -1;
-	if (o->print && strcmp(o->print, "yaml") != 0 && strcmp(o->print, "json") != 0)
-		return bad_usage("--print: the format is yaml or json");
-	if (translator_new(&t) < 0)
+	if (!is_format(o->print) || !is_format(o->print_changes))
+		return bad_usage("--print, --print-changes: the format is yaml or json");
+	if (translator_new(&t) < 0 || (o->print_changes && translator_new(&first) < 0))
 		return 2;
-	if (read_objects(t, o->read_stream ? o->read_stream : "-") < 0 ||
-	    write_state(t->resources, o->write_stream) < 0 ||
-	    write_state(t->statuses, o->write_statuses) < 0 || (o->print && print(t, o->print) < 0))
+	if (read_objects(t, first, o->read_stream ? o->read_stream : "-") < 0 || write_all(t, first) < 0)
 		return EXIT_FAILURE;
 	return all_well(t->statuses) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

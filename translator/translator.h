@@ -45,6 +45,8 @@ struct translator_options {
 	const char *write_stream;
 	const char *write_statuses;
 	const char *print;
+	const char *print_changes;
+	bool full;
 };
 extern struct translator_options translator_options;
 

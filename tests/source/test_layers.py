@@ -8,7 +8,7 @@ import pytest
 
 from programs import BUILD, TOP
 
-PROCESSES = ("watcher", "translator", "xds-server", "supervisor", "admin", "portolan")
+PROCESSES = ("watcher", "translator", "xds-server", "supervisor", "admin", "recorder", "portolan")
 SOURCES = sorted(
     p.relative_to(TOP)
     for d in ("common", *PROCESSES)
@@ -26,7 +26,7 @@ ONLY_FOR = {
     "json-c/": {"common", "watcher", "portolan"},
     "yaml.h": {"common", "watcher", "portolan"},
     "re2/": {"translator", "common"},
-    "openssl/": {"translator", "watcher", "common"},
+    "openssl/": {"translator", "watcher", "recorder", "common"},
 }
 # Libraries that a process must not have (design of the processes: what it does not need, it cannot
 # be made to misuse).
@@ -34,6 +34,7 @@ NOT_LINKED = {
     "portolan-watcher": ("libgrpc", "libre2"),
     "portolan-translator": ("libgrpc", "libcurl"),
     "portolan-xds-server": ("libcurl", "libjson-c", "libyaml", "libre2"),
+    "portolan-recorder": ("libgrpc", "libcurl", "libjson-c", "libyaml", "libre2"),
     "portolan-supervisor": ("libgrpc", "libcurl", "libjson-c", "libyaml", "libre2", "libssl"),
     "portolan-admin": ("libgrpc", "libcurl", "libyaml", "libre2"),
 }
