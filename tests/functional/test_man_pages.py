@@ -9,11 +9,13 @@ import pytest
 from programs import TOP, program
 
 STAGES = ("watcher", "translator", "xds-server", "admin", "supervisor")
-COMMANDS = ("run", "status", "translate", "bootstrap", "health", "version")
+COMMANDS = ("run", "status", "translate", "bootstrap", "health", "inspect", "replay", "at", "version")
 # Options of stages that are not for `portolan run`: modes in which a stage is no daemon.
-NOT_FOR_RUN = {"once", "read-stream", "write-stream", "write-statuses", "print"}
+NOT_FOR_RUN = {"once", "read-stream", "write-stream", "write-statuses", "print",
+               "print-changes", "full"}
 OWN_OF_RUN = {
     "envoy", "envoy-concurrency", "envoy-log-level", "envoy-bootstrap", "no-screen", "try-file",
+    "record", "record-redact",
 }
 
 
@@ -34,7 +36,7 @@ def stage_options(stage):
     return options(program(f"portolan-{stage}"))
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", (*STAGES, "recorder"))
 def test_a_stages_page_names_its_options_and_no_other(stage):
     assert documented(f"portolan-{stage}.8") == stage_options(stage)
 

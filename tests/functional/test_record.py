@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import signal
 import ssl
 import subprocess
 import tempfile
@@ -12,12 +11,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-import offline
+import frames
 from certs import Authority
 from objects import app, tls_secret
 from programs import program
 from replay import Recorder, Replay
-from stage import Stage
+
+SECRET = 5
 
 
 def inspect(*files):
@@ -117,20 +117,15 @@ def test_a_full_disk_is_said_and_recording_goes_on_when_there_is_room(pipeline, 
 
 
 def secrets(file):
-    """{name: data} at the end of a recording, through a watcher that plays it."""
+    """{"namespace/name": packed Secret} at the end of a recording, from a watcher that plays it."""
     with tempfile.TemporaryDirectory(prefix="portolan-test-") as folder:
-        with Replay(pathlib.Path(folder, "r"), file, speed="max") as replay:
+        with Replay(pathlib.Path(folder, "r"), file) as replay:
             replay.watcher.start()
-            stream = frames_of(replay)
-    return {key: data for key, data in stream.items()}
-
-
-def frames_of(replay):
-    import frames
-
-    with frames.connect(replay.dir / "objects.sock", "reader") as reader:
-        state = reader.wait_source(json.loads(replay.watcher.get("/debug/sync"))["source"])
-        return {item.key.decode(): item.value for item in state.of_kind(5).values()}
+            place = replay.step(1000)
+            assert place["ended"]
+            with frames.connect(replay.dir / "objects.sock", "reader") as reader:
+                state = reader.wait_source(place["world"])
+                return {key.decode(): item.value for (kind, key), item in state.items() if kind == SECRET}
 
 
 def pem(value, label):
