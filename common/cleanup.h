@@ -22,7 +22,7 @@
 
 /* Defines NAMEp(), for _cleanup_, from a destructor that takes TYPE and accepts NULL. */
 #define DEFINE_CLEANUP(type, name)                                                                 \
-	static inline void name##p(type *p)                                                        \
+	_unused_ static inline void name##p(type *p)                                               \
 	{                                                                                          \
 		if (*p)                                                                            \
 			name(*p);                                                                  \
