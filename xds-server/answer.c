@@ -12,11 +12,9 @@
 #include <xxhash.h>
 
 #include "common/alloc.h"
-#include "common/wire.h"
 #include "xds-server/answer.h"
+#include "xds-server/message.h"
 
-/* Larger resources are not copied into a batch but sent from the shared encoding. */
-#define COPY_MAX 16384
 /* How far a queue is searched for something that may go now. */
 #define SEARCH_MAX 256
 
@@ -39,6 +37,8 @@ static const enum resource_kind removal_order[] = {
 
 struct pick {
 	struct resource *r;
+	struct item *item; /* of a put: the version that is sent, borrowed */
+	uint64_t version;
 	uint64_t floor;
 	enum flight_what what;
 	bool gating;
@@ -48,6 +48,7 @@ struct picks {
 	struct pick *p;
 	size_t n, cap, n_puts;
 	size_t bytes;
+	const struct pin *pin; /* of the only one, if an older version of it is sent */
 };
 
 static void picks_done(struct picks *p)
@@ -119,9 +120,18 @@ void answer_follow(struct stream *s, const struct resource *cluster, uint64_t fl
 static void take(struct picks *p, const struct queued *el, struct resource *r, enum flight_what what)
 {
 	GROW(p->p, p->n, p->cap);
-	p->p[p->n++] = (struct pick){ r, el->floor, what, el->gating };
+	p->p[p->n++] = (struct pick){ r, r->item, r->version, el->floor, what, el->gating };
 	p->n_puts += what == FLIGHT_PUT;
 	p->bytes += what == FLIGHT_PUT ? resource_encoded_size(r, NULL) : (size_t)r->name_len + 4;
+}
+
+static void take_pin(struct picks *p, const struct queued *el, const struct pin *pin)
+{
+	GROW(p->p, p->n, p->cap);
+	p->p[p->n++] = (struct pick){ pin->resource, pin->item,  pin->version,
+				      el->floor,     FLIGHT_PUT, el->gating };
+	p->n_puts++;
+	p->pin = pin;
 }
 
 /* The entry of a queued element; NULL if it is not wanted any more, which is then settled. */
@@ -137,6 +147,7 @@ static struct entry *wanted(struct stream *s, struct subscription *sub, const st
 			return e;
 		e->flags &= ~(uint32_t)ENTRY_QUEUED;
 	}
+	pins_drop(&s->pins, s->c.store, sub->kind, el->id);
 	subscription_settle(sub, el->floor, el->gating);
 	return NULL;
 }
@@ -145,6 +156,8 @@ static struct entry *wanted(struct stream *s, struct subscription *sub, const st
 static void requeue(struct stream *s, struct subscription *sub, struct queued el, bool gone)
 {
 	s->returned |= !gone;
+	if (gone)
+		pins_drop(&s->pins, s->c.store, sub->kind, el.id);
 	if (gone && el.gating) {
 		floors_sub(&sub->gate, el.floor);
 		el.gating = false;
@@ -181,7 +194,15 @@ static void pick_puts(struct stream *s, struct subscription *sub, bool waits, st
 			continue;
 		}
 		if (waits && put_waits(s, r->turn)) {
+			const struct pin *pin = pins_find(&s->pins, r);
+
+			if (pin && !p->n && !put_waits(s, pin->turn)) {
+				take_pin(p, &el, pin);
+				q->head++;
+				break;
+			}
 			s->blocked = true;
+			pins_add(&s->pins, s->c.store, r);
 			if (n_kept == SEARCH_MAX)
 				break;
 			kept[n_kept++] = el;
@@ -238,112 +259,6 @@ static void pick_removals(struct stream *s, struct subscription *sub, struct pic
 	queue_rest(q);
 }
 
-/* ---- bytes ---- */
-
-struct message {
-	struct segment *s;
-	size_t n, cap;
-	size_t bytes;
-};
-
-static void add_segment(struct message *m, struct buffer *b, size_t offset, size_t len)
-{
-	GROW(m->s, m->n, m->cap);
-	m->s[m->n++] = (struct segment){ b, (uint32_t)offset, (uint32_t)len };
-	m->bytes += len;
-}
-
-static void add_shared(struct stream *s, struct message *m, struct resource *r)
-{
-	struct buffer *b = resource_store_encoded(s->c.store, r);
-	size_t any, size = resource_encoded_size(r, &any);
-
-	assert(size == b->len);
-	if (s->c.delta)
-		add_segment(m, buffer_ref(b), 0, size);
-	else
-		add_segment(m, buffer_ref(b), size - any, any);
-}
-
-static size_t size_in(const struct stream *s, const struct resource *r)
-{
-	size_t any, size = resource_encoded_size(r, &any);
-
-	return s->c.delta ? size : any;
-}
-
-/* Small neighbours are copied into one piece; what is large, or alone and so likely to go to other
- * clients as well, is shared. */
-static void add_resources(struct stream *s, struct message *m, struct resource **r, size_t n)
-{
-	for (size_t i = 0; i < n;) {
-		size_t run = 0, bytes = 0;
-		struct buffer *b;
-		uint8_t *p;
-
-		for (; n > 1 && i + run < n; run++) {
-			size_t size = size_in(s, r[i + run]);
-
-			if (size > COPY_MAX || bytes > STREAM_BATCH_BYTES)
-				break;
-			bytes += size;
-		}
-		if (run < 2) {
-			add_shared(s, m, r[i++]);
-			continue;
-		}
-		b = buffer_new(bytes);
-		p = b->data;
-		for (; run; run--, i++)
-			p = s->c.delta ? resource_encode(r[i], p) : resource_encode_any(r[i], p);
-		assert(p == b->data + bytes);
-		add_segment(m, b, 0, bytes);
-	}
-}
-
-static size_t field_size(size_t len)
-{
-	return 1 + wire_varint_size(len) + len;
-}
-
-static uint8_t *put_field(uint8_t *p, unsigned number, const void *data, size_t len)
-{
-	*p++ = (uint8_t)(number << 3 | WIRE_BYTES);
-	p = wire_put_varint(p, len);
-	if (len)
-		memcpy(p, data, len);
-	return p + len;
-}
-
-/* DiscoveryResponse.version_info = 1, DeltaDiscoveryResponse.removed_resources = 6; type_url = 4 and
- * nonce = 5 in both. version: of a state-of-the-world response, else NULL. */
-static void add_tail(struct stream *s, struct message *m, unsigned kind, const char *version,
-		     const struct picks *picks)
-{
-	const char *url = resource_kind(kind)->type_url;
-	size_t size = field_size(strlen(url)), n = version ? 0 : picks->n, nonce_len;
-	struct buffer *b;
-	char nonce[24];
-	uint8_t *p;
-
-	nonce_len = (size_t)snprintf(nonce, sizeof(nonce), "%llu", (unsigned long long)s->nonce);
-	size += field_size(nonce_len) + (version ? field_size(strlen(version)) : 0);
-	for (size_t i = 0; i < n; i++)
-		if (picks->p[i].what != FLIGHT_PUT)
-			size += field_size(picks->p[i].r->name_len);
-	b = buffer_new(size);
-	p = b->data;
-	if (version)
-		p = put_field(p, 1, version, strlen(version));
-	for (size_t i = 0; i < n; i++)
-		if (picks->p[i].what != FLIGHT_PUT)
-			p = put_field(p, 6, picks->p[i].r->name, picks->p[i].r->name_len);
-	p = put_field(p, 4, url, strlen(url));
-	p = put_field(p, 5, nonce, nonce_len);
-	assert(p == b->data + size);
-	add_segment(m, b, 0, size);
-}
-
 /* ---- sending ---- */
 
 static void note_sent(struct subscription *sub, const struct pick *pick)
@@ -355,7 +270,7 @@ static void note_sent(struct subscription *sub, const struct pick *pick)
 	if (pick->what == FLIGHT_PUT) {
 		e->flags &= ~(uint32_t)ENTRY_ABSENT;
 		e->flags |= ENTRY_HELD | ENTRY_SENT | ENTRY_IN_FLIGHT;
-		e->have = pick->r->version;
+		e->have = pick->version;
 	} else {
 		e->flags &= ~(uint32_t)ENTRY_HELD;
 		e->flags |= ENTRY_ABSENT;
@@ -372,29 +287,52 @@ static void fly(struct stream *s, struct subscription *sub, const struct picks *
 		note_sent(sub, pick);
 		entries[i] = (struct flight_entry){
 			.resource = resource_ref(pick->r),
-			.item = pick->what == FLIGHT_PUT ? item_ref(pick->r->item) : NULL,
+			.item = pick->what == FLIGHT_PUT ? item_ref(pick->item) : NULL,
 			.floor = pick->floor,
 			.what = (uint8_t)pick->what,
 			.gating = pick->gating,
 		};
 	}
-	(void)subscription_fly(sub, s->nonce, s->c.store->turn, entries, p->n, p->n_puts);
+	(void)subscription_fly(sub, s->nonce, p->pin ? p->pin->turn : s->c.store->turn, entries, p->n,
+			       p->n_puts);
 	if (sub->kind == RESOURCE_CLUSTER)
 		for (size_t i = 0; i < p->n; i++)
 			if (p->p[i].what == FLIGHT_PUT)
 				answer_follow(s, p->p[i].r, p->p[i].floor);
 }
 
+static void add_removed(struct message *m, struct stream *s, const struct subscription *sub,
+			const struct picks *p)
+{
+	struct resource **removed = xreallocarray(NULL, p->n + 1, sizeof(struct resource *));
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		if (p->p[i].what != FLIGHT_PUT)
+			removed[n++] = p->p[i].r;
+	message_add_tail(m, sub->kind, NULL, s->nonce, removed, n);
+	free(removed);
+}
+
+/* puts: the resources of the response, which are more than were picked where all are sent. */
 static void send_message(struct stream *s, struct subscription *sub, const struct picks *p,
 			 struct resource **puts, size_t n_puts, const char *version)
 {
 	struct stream_kind_stats *stats = &s->c.stats->kinds[sub->kind];
-	struct message m = { 0 };
+	struct message m = { .delta = s->c.delta };
 
 	s->nonce++;
-	add_resources(s, &m, puts, n_puts);
-	add_tail(s, &m, sub->kind, version, p);
+	if (p->pin)
+		message_add_pin(&m, p->pin);
+	else
+		message_add_resources(&m, s->c.store, puts, n_puts);
+	if (m.delta)
+		add_removed(&m, s, sub, p);
+	else
+		message_add_tail(&m, sub->kind, version, s->nonce, NULL, 0);
 	fly(s, sub, p);
+	for (size_t i = 0; i < p->n && s->pins.n; i++)
+		pins_drop(&s->pins, s->c.store, sub->kind, p->p[i].r->id);
 	sub->owes = false;
 	sub->last_nonce = s->nonce;
 	stats->responses++;
@@ -416,7 +354,8 @@ void answer_version_text(const uint8_t version[16], char ret[ANSWER_VERSION_SIZE
 		(void)snprintf(ret + 2 * i, 3, "%02x", version[i]);
 }
 
-static void version_of(struct resource **r, size_t n, uint8_t ret[16])
+/* Of an answer with these. */
+static void version_of(struct item *const *items, size_t n, uint8_t ret[16])
 {
 	XXH3_state_t x;
 	XXH128_canonical_t out;
@@ -424,8 +363,8 @@ static void version_of(struct resource **r, size_t n, uint8_t ret[16])
 	XXH3_INITSTATE(&x);
 	(void)XXH3_128bits_reset(&x);
 	for (size_t i = 0; i < n; i++) {
-		(void)XXH3_128bits_update(&x, r[i]->name, (size_t)r[i]->name_len + 1);
-		(void)XXH3_128bits_update(&x, item_meta(r[i]->item), r[i]->item->meta_len + 1);
+		(void)XXH3_128bits_update(&x, item_key(items[i]), (size_t)items[i]->key_len + 1);
+		(void)XXH3_128bits_update(&x, item_meta(items[i]), (size_t)items[i]->meta_len + 1);
 	}
 	XXH128_canonicalFromHash(&out, XXH3_128bits_digest(&x));
 	memcpy(ret, out.digest, 16);
@@ -435,6 +374,16 @@ bool answer_is_full(const struct stream *s, unsigned kind)
 {
 	return !s->c.delta && (kind == RESOURCE_CLUSTER || kind == RESOURCE_LISTENER ||
 			       kind == RESOURCE_SCOPED_ROUTE);
+}
+
+static void version_of_all(struct resource **r, size_t n, uint8_t ret[16])
+{
+	struct item **items = xreallocarray(NULL, n + 1, sizeof(struct item *));
+
+	for (size_t i = 0; i < n; i++)
+		items[i] = r[i]->item;
+	version_of(items, n, ret);
+	free(items);
 }
 
 /* What the client is subscribed to and exists, by name; the caller frees it. */
@@ -456,7 +405,7 @@ void answer_full_version(struct stream *s, struct subscription *sub, uint8_t ret
 	size_t n;
 
 	all = everything(s, sub, &n);
-	version_of(all, n, ret);
+	version_of_all(all, n, ret);
 }
 
 /* All that is queued is part of the next answer. One that only lacks what was removed before waits
@@ -497,7 +446,7 @@ static bool send_full(struct stream *s, struct subscription *sub, bool waits)
 	if (!pick_full(s, sub, waits, &p))
 		return false;
 	all = everything(s, sub, &n);
-	version_of(all, n, version);
+	version_of_all(all, n, version);
 	if (!sub->owes && memcmp(version, sub->last_version, 16) == 0) {
 		/* Changed and changed back: the client has it, or has refused it. */
 		for (size_t i = 0; i < p.n; i++) {
@@ -521,18 +470,22 @@ static bool send_full(struct stream *s, struct subscription *sub, bool waits)
 static void send_picks(struct stream *s, struct subscription *sub, const struct picks *p)
 {
 	struct resource **puts = xreallocarray(NULL, p->n_puts + 1, sizeof(struct resource *));
+	struct item **items = xreallocarray(NULL, p->n_puts + 1, sizeof(struct item *));
 	char text[ANSWER_VERSION_SIZE];
 	uint8_t version[16];
 	size_t n = 0;
 
 	for (size_t i = 0; i < p->n; i++)
-		if (p->p[i].what == FLIGHT_PUT)
+		if (p->p[i].what == FLIGHT_PUT) {
+			items[n] = p->p[i].item;
 			puts[n++] = p->p[i].r;
+		}
 	if (!s->c.delta) {
-		version_of(puts, n, version);
+		version_of(items, n, version);
 		answer_version_text(version, text);
 	}
 	send_message(s, sub, p, puts, n, s->c.delta ? NULL : text);
+	free(items);
 	free(puts);
 }
 

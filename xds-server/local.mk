@@ -6,6 +6,10 @@ libxds_a_SOURCES = \
 	xds-server/buffer.c \
 	xds-server/buffer.h \
 	xds-server/client.h \
+	xds-server/message.c \
+	xds-server/message.h \
+	xds-server/pin.c \
+	xds-server/pin.h \
 	xds-server/report.c \
 	xds-server/report.h \
 	xds-server/request.c \

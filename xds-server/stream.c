@@ -32,6 +32,7 @@ void stream_free(struct stream *s)
 		return;
 	for (unsigned k = 0; k < RESOURCE_KIND_MAX_; k++)
 		subscription_free(s->subs[k], s->c.store);
+	pins_clear(&s->pins, s->c.store);
 	free(s);
 }
 
@@ -587,6 +588,9 @@ static void take_change(struct stream *s, struct resource *r)
 	if (!sub)
 		return;
 	e = subscription_find(sub, r->id);
+	/* What was kept may refer to this cluster, which the client will never get. */
+	if (r->kind == RESOURCE_CLUSTER && !r->item && e && !(e->flags & ENTRY_HELD))
+		pins_clear(&s->pins, s->c.store);
 	if (!e && sub->wildcard && r->item)
 		e = subscription_add(sub, r);
 	if (e)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "common/resource-kind.h"
+#include "xds-server/pin.h"
 #include "xds-server/request.h"
 #include "xds-server/resource-store.h"
 #include "xds-server/subscription.h"
@@ -81,6 +82,7 @@ struct stream {
 	struct stream_config c;
 	struct stream_info info;
 	struct subscription *subs[RESOURCE_KIND_MAX_];
+	struct pins pins;
 	uint64_t nonce;
 	bool sending;
 	int64_t opened;

@@ -997,6 +997,103 @@ TEST(a_route_waits_for_the_first_endpoints_of_its_cluster_too)
 	world_free();
 }
 
+TEST(under_a_storm_of_new_clusters_a_route_is_sent_as_it_was_when_it_began_to_wait)
+{
+	struct client *c = settled();
+	struct said *d, *e, *f;
+
+	put(CDS, "d", "1");
+	put(RDS, "r", "2");
+	commit();
+	d = HEAR(c, "CDS +d=1");
+	put(CDS, "e", "1");
+	put(RDS, "r", "3");
+	commit();
+	e = HEAR(c, "CDS +e=1");
+	put(CDS, "f", "1");
+	put(RDS, "r", "4");
+	commit();
+	f = HEAR(c, "CDS +f=1");
+	EXPECT_NOTHING(c);
+	answer(c, d, NULL);
+	/* Version 2 uses d at most; 3 and 4 can use what the client has not accepted. */
+	EXPECT(c, "RDS +r=2");
+	CHECK_EQ(c->stream->info.acked_source, source - 2);
+	EXPECT_NOTHING(c);
+	answer(c, e, NULL);
+	EXPECT_NOTHING(c);
+	answer(c, f, NULL);
+	EXPECT(c, "RDS +r=4");
+	EXPECT_NOTHING(c);
+	CHECK_EQ(c->stream->info.acked_source, source);
+	CHECK_EQ(c->stream->pins.n, 0);
+	said_free(d);
+	said_free(e);
+	said_free(f);
+	world_free();
+}
+
+TEST(what_was_kept_of_a_route_is_not_sent_when_its_cluster_is_gone_unsent)
+{
+	struct client *c = settled();
+	struct said *unanswered[FLIGHTS_MAX], *g;
+	char name[16], words[32];
+
+	/* As many clusters as may be unanswered, so that the next is not sent. */
+	for (int i = 0; i < FLIGHTS_MAX; i++) {
+		(void)snprintf(name, sizeof(name), "n%d", i);
+		(void)snprintf(words, sizeof(words), "CDS +n%d=1", i);
+		put(CDS, name, "1");
+		commit();
+		unanswered[i] = HEAR(c, words);
+	}
+	put(CDS, "e", "1");
+	put(RDS, "r", "2");
+	commit();
+	EXPECT_NOTHING(c);
+	drop(CDS, "e");
+	put(CDS, "g", "1");
+	put(RDS, "r", "3");
+	commit();
+	for (int i = 0; i < FLIGHTS_MAX; i++) {
+		answer(c, unanswered[i], NULL);
+		said_free(unanswered[i]);
+	}
+	g = HEAR(c, "CDS +g=1");
+	EXPECT_NOTHING(c);
+	answer(c, g, NULL);
+	EXPECT(c, "RDS +r=3");
+	EXPECT_NOTHING(c);
+	said_free(g);
+	world_free();
+}
+
+TEST(a_route_that_goes_or_is_given_up_while_it_waits_is_forgotten)
+{
+	struct client *c = settled();
+	struct said *d;
+
+	put(RDS, "s", "1");
+	commit();
+	subscribe(c, RDS, "+s");
+	EXPECT(c, "RDS +s=1");
+	put(CDS, "d", "1");
+	put(RDS, "r", "2");
+	put(RDS, "s", "2");
+	commit();
+	d = HEAR(c, "CDS +d=1");
+	CHECK_EQ(c->stream->pins.n, 2);
+	drop(RDS, "r");
+	commit();
+	subscribe(c, RDS, "-s");
+	CHECK_EQ(c->stream->pins.n, 0);
+	answer(c, d, NULL);
+	EXPECT(c, "RDS -r");
+	EXPECT_NOTHING(c);
+	said_free(d);
+	world_free();
+}
+
 TEST(changes_that_concern_no_cluster_wait_for_nobody)
 {
 	struct client *c = settled();
