@@ -433,7 +433,7 @@ TEST(an_object_that_was_being_read_at_two_deaths_is_set_aside_until_it_changes)
 				 PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
 			/* It dies: the file is not closed. */
 			poison_reading(t->poison, state_get(t->objects, OBJECT_INGRESS, "ns/bad", 6));
-			t->poison = NULL;
+			free(TAKE_PTR(t->poison));
 			continue;
 		}
 		CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/bad", &reason), PORTOLAN__IPC__VERDICT__VERDICT_REJECTED);
