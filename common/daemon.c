@@ -3,11 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
 
 #include "common/alloc.h"
+#include "common/clock.h"
 #include "common/daemon.h"
 #include "common/log.h"
+#include "common/notify-send.h"
 #include "common/runtime-dir.h"
 
 #define OPTIONS_MAX 64
@@ -48,18 +49,36 @@ char *daemon_path(const struct daemon *d, const char *name)
 	return xasprintf("%s/%s", d->runtime_dir, name);
 }
 
-void daemon_status(struct daemon *d _unused_, const char *fmt, ...)
+/* What the supervisor is still to be told. */
+static struct {
+	bool told_ready;
+	char *status;
+	struct event *retry;
+} notice;
+
+static void tell_status(evutil_socket_t fd _unused_, short what _unused_, void *ctx _unused_)
 {
-	static bool said_ready;
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *text =
+		xasprintf("%sSTATUS=%s", notice.told_ready ? "" : "READY=1\n", notice.status);
+
+	if (notify_send(text) == -EAGAIN)
+		event_loop_arm(notice.retry, USEC_PER_SEC);
+	else
+		notice.told_ready = true;
+}
+
+void daemon_status(struct daemon *d, const char *fmt, ...)
+{
 	va_list ap;
 
+	free(notice.status);
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = xstrdup("");
+	if (vasprintf(&notice.status, fmt, ap) < 0)
+		notice.status = xstrdup("");
 	va_end(ap);
-	(void)sd_notifyf(0, "%sSTATUS=%s", said_ready ? "" : "READY=1\n", text);
-	said_ready = true;
+	if (!notice.retry)
+		notice.retry = event_loop_timer(d->loop, tell_status, NULL);
+	tell_status(-1, 0, NULL);
 }
 
 /* Returns the index of the first word after the options, or -1. */
@@ -112,7 +131,7 @@ static int run(struct daemon *d)
 	if (r < 0)
 		return r;
 	r = event_loop_run(d->loop);
-	(void)sd_notify(0, "STOPPING=1");
+	(void)notify_send("STOPPING=1");
 	d->def->stop(d);
 	return r;
 }
@@ -158,5 +177,7 @@ int daemon_main(const struct daemon_def *def, int argc, char **argv)
 	d.words = argv + at;
 	r = run(&d);
 	control_free(d.control);
+	event_freep(&notice.retry);
+	free(notice.status);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/event-loop.h"
 #include "common/log.h"
+#include "common/notify-send.h"
 
 struct deferred {
 	void (*fn)(void *ctx);
@@ -57,7 +58,7 @@ static void on_watchdog(evutil_socket_t fd _unused_, short what _unused_, void *
 {
 	struct event_loop *l = ctx;
 
-	(void)sd_notify(0, "WATCHDOG=1");
+	(void)notify_send("WATCHDOG=1");
 	event_loop_arm(l->watchdog, l->watchdog_usec / 3);
 }
 

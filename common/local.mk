@@ -46,6 +46,8 @@ libcommon_a_SOURCES = \
 	common/mirror.c \
 	common/mirror.h \
 	common/object-kind.h \
+	common/notify-send.c \
+	common/notify-send.h \
 	common/options.c \
 	common/options.h \
 	common/resource-kind.c \

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <systemd/sd-daemon.h>
 
 #include "common/alloc.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/notify-send.h"
 #include "common/runtime-dir.h"
 #include "supervisor/child.h"
 #include "supervisor/envoy-probe.h"
@@ -75,6 +75,13 @@ static void announce(struct supervisor *s)
 	}
 }
 
+static void tell_starting(const char *why)
+{
+	_cleanup_free_ char *text = xasprintf("STATUS=starting: %s", why);
+
+	(void)notify_send(text);
+}
+
 static void report(struct supervisor *s)
 {
 	_cleanup_strbuf_ struct strbuf why = STRBUF_INIT;
@@ -90,7 +97,7 @@ static void report(struct supervisor *s)
 	else if (s->announced)
 		daemon_status(s->daemon, "partially operational: %s", strbuf_str(&why));
 	else /* daemon_status() would say READY */
-		(void)sd_notifyf(0, "STATUS=starting: %s", strbuf_str(&why));
+		tell_starting(strbuf_str(&why));
 }
 
 /* What follows from the children's present states. Deferred, so that no child's own function is on

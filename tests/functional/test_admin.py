@@ -69,11 +69,11 @@ class FakeStage:
 
 
 class Admin:
-    def __init__(self, folder):
+    def __init__(self, folder, **environment):
         self.folder = folder
         self.process = subprocess.Popen(
             [ADMIN, "--runtime-dir", folder, "--admin-address", "127.0.0.1:0"],
-            stderr=subprocess.PIPE, text=True,
+            stderr=subprocess.PIPE, text=True, env={**os.environ, **environment},
         )
         line = self.process.stderr.readline()
         self.port = int(re.search(r"listening at http://127.0.0.1:(\d+)/", line)[1])
@@ -278,3 +278,25 @@ def test_a_port_that_is_taken_is_said_so(setup):
         )
     assert second.returncode == 1
     assert f"cannot listen at 127.0.0.1:{admin.port}: Address already in use" in second.stderr
+
+
+def test_a_supervisor_that_hangs_does_not_hang_a_stage(folder):
+    """Its socket holds few messages (net.unix.max_dgram_qlen); the sender must not wait for room."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind(str(folder / "notify.sock"))
+        supervisor.settimeout(PATIENCE)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+            other.setblocking(False)
+            other.connect(str(folder / "notify.sock"))
+            with pytest.raises(BlockingIOError):
+                while True:
+                    other.send(b"STATUS=not read")
+        admin = Admin(folder, NOTIFY_SOCKET=str(folder / "notify.sock"), WATCHDOG_USEC="300000")
+        assert admin.get("/healthz") == (200, "ok\n")
+        heard = set()
+        while not any(m.startswith("READY=1\nSTATUS=listening") for m in heard):
+            heard.add(supervisor.recv(4096).decode())
+        assert admin.get("/healthz") == (200, "ok\n")
+        admin.process.terminate()
+        assert admin.process.wait(PATIENCE) == 0
+        admin.process.stderr.close()
