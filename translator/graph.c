@@ -178,6 +178,23 @@ static void fact_changed(struct graph *g, struct cell *c)
 			unit_root(g, (enum unit_kind)k, c->key, c->key_len, c->entries.n > 0);
 }
 
+void graph_inject(struct graph *g, enum fact_kind fact, const char *key, size_t key_len, struct item *item)
+{
+	struct cell *c = graph_cell(g, SPACE_FACT, fact, key, key_len);
+
+	cell_entry_add(c, item);
+	fact_changed(g, c);
+}
+
+void graph_uninject(struct graph *g, enum fact_kind fact, const char *key, size_t key_len, struct item *item)
+{
+	struct cell *c = graph_cell(g, SPACE_FACT, fact, key, key_len);
+
+	cell_entry_remove(c, item);
+	fact_changed(g, c);
+	cell_release(g, c);
+}
+
 /* ---- what a unit emits ---- */
 
 static int emit_compare(const void *a, const void *b)
@@ -407,7 +424,7 @@ static bool collect(struct graph *g)
 	return true;
 }
 
-void graph_publish(struct graph *g)
+static void publish(struct graph *g)
 {
 	for (uint32_t i = 0; i < g->touched.n; i++) {
 		struct cell *c = vec_at(&g->touched, i);
@@ -422,16 +439,29 @@ void graph_publish(struct graph *g)
 	vec_done(&g->touched);
 }
 
+static bool any_due(const struct graph *g)
+{
+	for (unsigned k = 0; k < UNIT_KIND_MAX_; k++)
+		if (g->due[k].n)
+			return true;
+	return g->candidates.n > 0;
+}
+
 void graph_run(struct graph *g)
 {
 	int64_t began = clock_monotonic();
 	uint64_t before = g->counters.units_run;
 
+	/* What is published may inject facts, which make other units due. */
 	do {
-		while (run_lowest(g))
-			;
-	} while (collect(g));
-	graph_publish(g);
+		do {
+			while (run_lowest(g))
+				;
+		} while (collect(g));
+		publish(g);
+	} while (any_due(g));
+	if (g->counters.units_run == before)
+		return;
 	g->counters.waves++;
 	g->counters.last_wave_units = g->counters.units_run - before;
 	g->counters.last_wave_usec = (uint64_t)(clock_monotonic() - began);

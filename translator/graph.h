@@ -47,7 +47,7 @@ enum unit_kind {
 
 enum fact_kind {
 	FACT_HOST = 1,	   /* key: host; what sources want of it: model HostRoutes */
-	FACT_SAME_ROUTES,  /* key: version of routes; the hosts that have exactly these */
+	FACT_SAME_ROUTES,  /* key: version of routes; the hosts served by exactly these: injected */
 	FACT_CLAIM,	   /* key: host; the root HTTPProxies that have it as their fqdn */
 	FACT_INCLUDED,	   /* key: "namespace/name" of an HTTPProxy; the roots that reach it */
 	FACT_PART,	   /* key: "<resource kind digit>/<resource name>"; its parts */
@@ -60,6 +60,12 @@ enum index_kind {
 	INDEX_DELEGATIONS,	     /* key: namespace of the TLSCertificateDelegation */
 	INDEX_KIND_MAX_,
 };
+
+/* An output that is not sent: how a host is to be served over plain HTTP; the item's key is that of a
+ * part of the shared table, its meta the version. The quarantine decides whether this or an earlier one
+ * is served, and injects that as FACT_SAME_ROUTES, of which the table is made. */
+#define OUTPUT_HOST_ROUTES 60
+#define HOST_ROUTES_TABLE "ingress_http"
 
 struct unit_row {
 	const char *name;
@@ -98,7 +104,8 @@ DEFINE_CLEANUP(struct graph *, graph_free)
 
 /* An object came, changed or went (as a state_observer's change). */
 void graph_object_changed(struct graph *g, struct item *before, struct item *after);
-/* Runs what is due and tells output() what has changed; statuses are written, not committed. */
+/* Runs what is due, tells output() what has changed, and goes on with what that injected; statuses are
+ * written, not committed. */
 void graph_run(struct graph *g);
 /* Every unit is due: the settings have changed. */
 void graph_rerun_all(struct graph *g);
@@ -122,13 +129,15 @@ void graph_provenance(struct graph *g, uint32_t kind, const char *key, size_t ke
 const struct item *const *graph_parts(struct graph *g, enum resource_kind kind, const char *name,
 				      size_t *ret_n);
 
+/* A fact that no unit emits; the same item is given to take it away. The reference stays the caller's. */
+void graph_inject(struct graph *g, enum fact_kind fact, const char *key, size_t key_len, struct item *item);
+void graph_uninject(struct graph *g, enum fact_kind fact, const char *key, size_t key_len, struct item *item);
+
 /* Something that is not a unit's has to be said of an object. A note's verdict counts like a unit's:
  * ACCEPTED says nothing. The result is for graph_note_remove(). */
 struct item *graph_note_add(struct graph *g, enum object_kind kind, const char *key,
 			    Portolan__Ipc__Verdict verdict, const Portolan__Ipc__Problem *problem);
 void graph_note_remove(struct graph *g, enum object_kind kind, const char *key, struct item *note);
-/* Writes the statuses of objects of which something has been said since graph_run(). */
-void graph_publish(struct graph *g);
 
 /* ---- for units ---- */
 
@@ -159,6 +168,8 @@ void emit_fact(struct reader *r, enum fact_kind fact, const char *key, size_t ke
  * its bytes are the same: names made from content. */
 void emit_resource(struct reader *r, enum resource_kind kind, const char *name, const void *value,
 		   size_t len);
+/* An output of kind OUTPUT_HOST_ROUTES, for the host's part of HOST_ROUTES_TABLE. */
+void emit_host_routes(struct reader *r, const char *host, const void *value, size_t len);
 /* A part of a resource whose head another unit emits with emit_head(). */
 void emit_part(struct reader *r, enum resource_kind kind, const char *name, const char *part,
 	       const void *value, size_t len);

@@ -35,6 +35,19 @@ static void add_emitters(struct search *s, const struct cell *c)
 		}
 }
 
+/* Injected facts have no emitter, but they are what hosts had as an output. */
+static void add_hosts(struct search *s, const struct cell *c)
+{
+	for (uint32_t i = 0; i < c->entries.n; i++) {
+		const struct item *host = vec_at(&c->entries, i);
+		struct cell *output = hashmap_get(&s->graph->cells[SPACE_OUTPUT][OUTPUT_HOST_ROUTES],
+						  host->data, host->key_len);
+
+		if (output)
+			add_emitters(s, output);
+	}
+}
+
 static void add_read(struct search *s, struct cell *c)
 {
 	struct item *object;
@@ -50,6 +63,8 @@ static void add_read(struct search *s, struct cell *c)
 			vec_add(&s->objects, vec_at(&c->entries, i));
 		break;
 	case SPACE_FACT:
+		if (c->kind == FACT_SAME_ROUTES)
+			add_hosts(s, c);
 		/* A table's parts have owners of their own, who answer for them. */
 		if (c->kind != FACT_PART)
 			add_emitters(s, c);

@@ -18,10 +18,44 @@ struct note {
 	struct item *item;
 };
 
+const void *hold_item_key(const void *entry, size_t *ret_len)
+{
+	const struct item *i = entry;
+
+	*ret_len = i->key_len;
+	return i->data;
+}
+
+struct item *hold_published(const struct quarantine *q, uint32_t kind, const char *key, size_t key_len)
+{
+	return kind == OUTPUT_HOST_ROUTES ? hashmap_get(&q->injected, key, key_len) :
+					    state_get(q->resources, kind, key, key_len);
+}
+
+/* How a host is served is not sent, but a fact from which the graph makes what is. */
+static void serve(struct quarantine *q, const char *key, size_t key_len, struct item *item)
+{
+	struct item *before = hashmap_get(&q->injected, key, key_len);
+
+	if (before == item || (before && item && item_equal(before, item)))
+		return;
+	if (item) {
+		graph_inject(q->graph, FACT_SAME_ROUTES, item_meta(item), item->meta_len, item);
+		(void)hashmap_put(&q->injected, item_ref(item));
+	} else {
+		(void)hashmap_remove(&q->injected, key, key_len);
+	}
+	if (before)
+		graph_uninject(q->graph, FACT_SAME_ROUTES, item_meta(before), before->meta_len, before);
+	item_unref(before);
+}
+
 void hold_publish_item(struct quarantine *q, uint32_t kind, const char *key, size_t key_len,
 		       struct item *item)
 {
-	if (item)
+	if (kind == OUTPUT_HOST_ROUTES)
+		serve(q, key, key_len, item);
+	else if (item)
 		(void)state_put(q->resources, item_ref(item));
 	else
 		(void)state_remove(q->resources, kind, key, key_len);
@@ -115,6 +149,29 @@ static void note_object(void *ctx, enum object_kind kind, const char *key)
 	vec_add(ctx, n);
 }
 
+static bool is_root_kind(enum object_kind kind)
+{
+	return kind == OBJECT_INGRESS || kind == OBJECT_HTTP_PROXY;
+}
+
+/* Where an Ingress or HTTPProxy is among them, it is its author who can do something. */
+static void keep_authors(struct vec *notes)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < notes->n; i++)
+		any |= is_root_kind(((struct note *)vec_at(notes, i))->kind);
+	for (uint32_t i = notes->n; any && i-- > 0;) {
+		struct note *n = vec_at(notes, i);
+
+		if (is_root_kind(n->kind))
+			continue;
+		vec_close_up(notes, i);
+		free(n->key);
+		free(n);
+	}
+}
+
 void hold_explain(struct quarantine *q, const struct subject *s, struct hold *h)
 {
 	Portolan__Ipc__Problem p = PORTOLAN__IPC__PROBLEM__INIT;
@@ -129,6 +186,7 @@ void hold_explain(struct quarantine *q, const struct subject *s, struct hold *h)
 	p.reason = (char *)"RejectedByEnvoy";
 	p.message = text;
 	graph_provenance(q->graph, h->kind, h->key, h->key_len, note_object, &h->notes);
+	keep_authors(&h->notes);
 	for (uint32_t i = 0; i < h->notes.n; i++) {
 		struct note *n = vec_at(&h->notes, i);
 
@@ -207,6 +265,12 @@ void hold_drop(struct quarantine *q, struct subject *s, struct hold *h, struct i
 	hold_free(q, h);
 }
 
+static bool is_known(uint32_t kind)
+{
+	return kind == OUTPUT_HOST_ROUTES ||
+	       resource_kind(kind >= RESOURCE_PART ? kind - RESOURCE_PART : kind) != NULL;
+}
+
 void hold_recall(struct quarantine *q, const struct item *report)
 {
 	const char *key = memchr(report->data, '\0', report->key_len);
@@ -217,7 +281,7 @@ void hold_recall(struct quarantine *q, const struct item *report)
 	struct hold *h;
 
 	m = portolan__ipc__quarantine__unpack(NULL, report->value_len, item_value(report));
-	if (!key || !m || !resource_kind(kind >= RESOURCE_PART ? kind - RESOURCE_PART : kind)) {
+	if (!key || !m || !is_known(kind)) {
 		log_warning("xds-server kept something that is not understood: it is forgotten");
 	} else {
 		s = subject_find(q, kind, key + 1, key_len);

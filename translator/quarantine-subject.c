@@ -32,6 +32,8 @@ static size_t make_key(uint32_t kind, const char *key, size_t key_len, char ret[
 	const char *end = kind >= RESOURCE_PART ? memchr(key, '\0', key_len) : NULL;
 	size_t len = MIN(end ? (size_t)(end - key) : key_len, (size_t)KEY_MAX - 2);
 
+	if (kind == OUTPUT_HOST_ROUTES)
+		kind = RESOURCE_PART + RESOURCE_ROUTE;
 	ret[0] = (char)(kind >= RESOURCE_PART ? kind - RESOURCE_PART : kind);
 	memcpy(ret + 1, key, len);
 	return len + 1;
@@ -187,8 +189,6 @@ void subject_accepted(struct quarantine *q, struct subject *s, uint64_t source)
 	}
 	if (source == UINT64_MAX && release_parked(q, s))
 		subject_dirty(q, s);
-	else
-		subject_release(q, s);
 }
 
 static bool all_published(const struct subject *s)
@@ -223,6 +223,11 @@ static void adjust(struct quarantine *q, const struct subject *s, const struct i
 					       item_value(head), head->value_len));
 }
 
+static bool is_made_by_graph(const struct subject *s)
+{
+	return s->key[0] == RESOURCE_ROUTE && strcmp(s->key + 1, HOST_ROUTES_TABLE) == 0;
+}
+
 void subject_settle(struct quarantine *q, struct subject *s, uint64_t source)
 {
 	const struct item *const *parts;
@@ -241,7 +246,8 @@ void subject_settle(struct quarantine *q, struct subject *s, uint64_t source)
 		else if (h->state == HOLD_HELD && !h->notes.n)
 			hold_explain(q, s, h);
 	}
-	if (s->has_parts && (!whole || s->adjusted))
+	/* The graph itself makes the head's version where it makes the parts of what was decided. */
+	if (s->has_parts && !is_made_by_graph(s) && (!whole || s->adjusted))
 		adjust(q, s, parts, n);
-	s->adjusted = s->has_parts && !whole;
+	s->adjusted = s->has_parts && !is_made_by_graph(s) && !whole;
 }

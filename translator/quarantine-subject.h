@@ -48,9 +48,9 @@ struct quarantine {
 	struct state *resources;
 	struct state *reports;
 	struct hashmap subjects;
+	struct hashmap injected; /* struct item of OUTPUT_HOST_ROUTES, as the graph has them as facts */
 	struct vec dirty;
 	struct quarantine_counters counters;
-	uint64_t source;
 };
 
 const void *subject_key(const void *entry, size_t *ret_len);
@@ -66,11 +66,14 @@ struct hold *subject_hold(const struct subject *s, uint32_t kind, const char *ke
 /* Its published version was refused: one culprit is held back, of several suspects half are parked. */
 void subject_rejected(struct quarantine *q, struct subject *s, const char *message);
 /* What was published with this source or before is accepted; with UINT64_MAX all of it is, as it
- * stands, and what was parked is tried next. May free the subject. */
+ * stands, and what was parked is tried next. */
 void subject_accepted(struct quarantine *q, struct subject *s, uint64_t source);
 /* Its version is made to fit what is published of it. */
 void subject_settle(struct quarantine *q, struct subject *s, uint64_t source);
 
+const void *hold_item_key(const void *entry, size_t *ret_len);
+/* What is served at the place; borrowed. */
+struct item *hold_published(const struct quarantine *q, uint32_t kind, const char *key, size_t key_len);
 void hold_publish_item(struct quarantine *q, uint32_t kind, const char *key, size_t key_len,
 		       struct item *item);
 struct hold *hold_make(struct quarantine *q, struct subject *s, uint32_t kind, const char *key,

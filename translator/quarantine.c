@@ -15,18 +15,23 @@ struct quarantine *quarantine_new(struct state *resources, struct state *reports
 	q->resources = resources;
 	q->reports = reports;
 	q->subjects = HASHMAP_INIT(subject_key);
+	q->injected = HASHMAP_INIT(hold_item_key);
 	return q;
 }
 
 void quarantine_free(struct quarantine *q)
 {
 	struct subject *s;
+	struct item *i;
 
 	if (!q)
 		return;
 	HASHMAP_FOREACH(&q->subjects, s)
 		subject_free(q, s);
 	hashmap_done(&q->subjects);
+	HASHMAP_FOREACH(&q->injected, i)
+		item_unref(i);
+	hashmap_done(&q->injected);
 	vec_done(&q->dirty);
 	free(q);
 }
@@ -43,14 +48,27 @@ const struct quarantine_counters *quarantine_counters(const struct quarantine *q
 
 /* ---- what is wanted ---- */
 
+/* The shared table and its parts are made of what was decided here for each host. */
+static bool is_decided(uint32_t kind, const char *key)
+{
+	return (kind == RESOURCE_ROUTE || kind == RESOURCE_PART + RESOURCE_ROUTE) &&
+	       strcmp(key, HOST_ROUTES_TABLE) == 0;
+}
+
 void quarantine_output(struct quarantine *q, uint32_t kind, const char *key, size_t key_len,
 		       struct item *wanted)
 {
-	struct item *published = state_get(q->resources, kind, key, key_len);
+	struct item *published = hold_published(q, kind, key, key_len);
 	struct subject *s = subject_find(q, kind, key, key_len);
 	struct hold *h = s ? subject_hold(s, kind, key, key_len) : NULL;
 	bool part = kind >= RESOURCE_PART;
 
+	if (is_decided(kind, key)) {
+		hold_publish_item(q, kind, key, key_len, wanted);
+		if (s)
+			subject_dirty(q, s);
+		return;
+	}
 	/* Of a resource that is new as a whole nothing could be served in its place. */
 	if (!h && wanted && (published || part)) {
 		s = s ? s : subject_make(q, kind, key, key_len);
@@ -143,18 +161,19 @@ void quarantine_reports(struct quarantine *q)
 	for (size_t i = 0; i < n; i++) {
 		take_rejection(q, all[i]);
 		take_acceptance(q, all[i], source);
+		subject_release(q, all[i]);
 	}
-	quarantine_settle(q, q->source);
 }
 
-void quarantine_settle(struct quarantine *q, uint64_t source)
+bool quarantine_settle(struct quarantine *q, uint64_t source)
 {
-	q->source = source;
-	/* To settle one makes none other dirty, but to accept one may make itself dirty again. */
-	while (q->dirty.n) {
-		struct subject *s = vec_at(&q->dirty, q->dirty.n - 1);
+	struct vec dirty = q->dirty;
 
-		vec_take_out(&q->dirty, q->dirty.n - 1);
+	/* Each once: what is released now is published only when the graph has run again. */
+	q->dirty = (struct vec){ 0 };
+	for (uint32_t i = 0; i < dirty.n; i++) {
+		struct subject *s = vec_at(&dirty, i);
+
 		s->dirty = false;
 		subject_settle(q, s, source);
 		/* What is published now may be what was accepted before. */
@@ -162,6 +181,10 @@ void quarantine_settle(struct quarantine *q, uint64_t source)
 			take_acceptance(q, s, 0);
 		subject_release(q, s);
 	}
+	if (!dirty.n)
+		return false;
+	vec_done(&dirty);
+	return true;
 }
 
 /* ---- what a former translator held back ---- */

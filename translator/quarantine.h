@@ -24,13 +24,15 @@ void quarantine_attach(struct quarantine *q, struct graph *g);
 /* The graph wants this item at (kind, key), or none. Borrowed. */
 void quarantine_output(struct quarantine *q, uint32_t kind, const char *key, size_t key_len,
 		       struct item *wanted);
-/* After all outputs of a wave, before the commit. */
-void quarantine_settle(struct quarantine *q, uint64_t source);
+/* After all outputs of a wave, before the commit. True if there was something to settle: then the graph
+ * has to run again. */
+bool quarantine_settle(struct quarantine *q, uint64_t source);
 
 /* At the start, when xds-server has said what it has: holds back what was held back before. */
 void quarantine_recall(struct quarantine *q);
 
-/* The reports have changed: may publish, but does not commit. */
+/* The reports have changed: may publish, but does not commit. The graph has to run and the quarantine to
+ * settle afterwards. */
 void quarantine_reports(struct quarantine *q);
 
 struct quarantine_counters {

@@ -174,20 +174,32 @@ const struct item *const *graph_parts(struct graph *g, enum resource_kind kind, 
 	return c ? cell_entries(c, ret_n) : NULL;
 }
 
-void emit_part(struct reader *r, enum resource_kind kind, const char *name, const char *part,
-	       const void *value, size_t len)
+/* Key: the resource's name, a NUL, the part's own. */
+static struct item *make_part(struct reader *r, uint32_t kind, const char *name, const char *part,
+			      const void *value, size_t len)
 {
-	const char *collection = parts_key(r->arena, kind, name);
 	size_t name_len = strlen(name), part_len = strlen(part);
 	size_t key_len = name_len + 1 + part_len;
 	char *key = arena_alloc(r->arena, key_len);
 	uint8_t version[VERSION_SIZE];
-	struct item *i;
 
 	memcpy(key, name, name_len);
 	memcpy(key + name_len + 1, part, part_len);
 	version_of(value, len, version);
-	i = item_new(RESOURCE_PART + kind, key, key_len, (const char *)version, VERSION_SIZE, value, len);
+	return item_new(kind, key, key_len, (const char *)version, VERSION_SIZE, value, len);
+}
+
+void emit_host_routes(struct reader *r, const char *host, const void *value, size_t len)
+{
+	emit_output(r, make_part(r, OUTPUT_HOST_ROUTES, HOST_ROUTES_TABLE, host, value, len));
+}
+
+void emit_part(struct reader *r, enum resource_kind kind, const char *name, const char *part,
+	       const void *value, size_t len)
+{
+	const char *collection = parts_key(r->arena, kind, name);
+	struct item *i = make_part(r, RESOURCE_PART + kind, name, part, value, len);
+
 	/* One item is both the part that is sent and the fact by which the head knows of it. */
 	add(r, EMIT_FACT, graph_cell(r->graph, SPACE_FACT, FACT_PART, collection, strlen(collection)),
 	    item_ref(i));

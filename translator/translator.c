@@ -126,8 +126,9 @@ static void commit(struct translator *t)
 {
 	uint64_t source = state_source(t->objects);
 
-	quarantine_settle(t->quarantine, source);
-	graph_publish(t->graph);
+	/* To settle may say something in statuses and serve hosts otherwise, and that settle again. */
+	while (quarantine_settle(t->quarantine, source))
+		graph_run(t->graph);
 	state_commit(t->resources, source);
 	state_commit(t->statuses, source);
 }
@@ -168,6 +169,7 @@ static void on_reports_committed(void *ctx)
 		return;
 	}
 	quarantine_reports(t->quarantine);
+	graph_run(t->graph);
 	commit(t);
 }
 

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "translator/units.h"
-#include "translator/version.h"
 
 typedef Portolan__Model__HostRoute HostRoute;
 typedef Portolan__Model__HostRoutes HostRoutes;
@@ -133,19 +132,14 @@ static const uint8_t *join(struct reader *r, const struct list *l, bool https, s
 	return out;
 }
 
-/* Hosts with equal routes share a virtual host: another domain of one costs Envoy a fiftieth of what
- * another virtual host costs, at each change of the table. */
 static void emit_http(struct reader *r, const char *host, const struct list *l)
 {
-	uint8_t version[VERSION_SIZE];
 	const uint8_t *routes;
 	size_t len;
 
 	routes = join(r, l, false, &len);
-	if (!len)
-		return;
-	version_of(routes, len, version);
-	emit_fact(r, FACT_SAME_ROUTES, (const char *)version, VERSION_SIZE, host, strlen(host), routes, len);
+	if (len)
+		emit_host_routes(r, host, routes, len);
 }
 
 static void emit_chain(struct reader *r, const char *host, const Portolan__Model__HostTls *tls, const char *table)

@@ -101,12 +101,17 @@ static void set(struct world *w, const char *key, const char *value)
 	state_put(w->objects, item_new(OBJECT_SERVICE, key, strlen(key), NULL, 0, value, strlen(value)));
 }
 
+static void settle(struct world *w)
+{
+	do
+		graph_run(w->graph);
+	while (quarantine_settle(w->quarantine, w->source));
+}
+
 static void run(struct world *w)
 {
 	w->source++;
-	graph_run(w->graph);
-	quarantine_settle(w->quarantine, w->source);
-	graph_publish(w->graph);
+	settle(w);
 	state_commit(w->resources, w->source);
 }
 
@@ -168,7 +173,7 @@ static void envoy_accepts_all(struct world *w)
 	envoy_accepts(w);
 	report(w, REPORT_ACCEPT, "route", "t", head(w));
 	quarantine_reports(w->quarantine);
-	graph_publish(w->graph);
+	settle(w);
 }
 
 /* An Envoy that refuses the table while any part of it says "bad", until all that is wanted is either
@@ -190,7 +195,7 @@ static int play_envoy(struct world *w)
 		envoy_accepts(w); /* the clusters, whatever they say */
 		report(w, bad ? REPORT_REJECT : REPORT_ACCEPT, "route", "t", head(w));
 		quarantine_reports(w->quarantine);
-		graph_publish(w->graph);
+		settle(w);
 		state_commit(w->resources, w->source);
 		rounds++;
 		CHECK(rounds < 100);
@@ -227,7 +232,7 @@ TEST(a_refused_change_falls_back_to_what_was_accepted_and_its_object_is_told)
 	report(&w, REPORT_REJECT, "cluster", "ns/a",
 	       state_get(w.resources, RESOURCE_CLUSTER, "ns/a", 4));
 	quarantine_reports(w.quarantine);
-	graph_publish(w.graph);
+	settle(&w);
 	CHECK_STR(cluster(&w, "ns/a"), "good 1");
 	CHECK_STR(problem_of(&w, "ns/a"), "RejectedByEnvoy");
 

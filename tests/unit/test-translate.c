@@ -448,3 +448,127 @@ TEST(an_object_that_was_being_read_at_two_deaths_is_set_aside_until_it_changes)
 	}
 	(void)rmdir(path);
 }
+
+/* ---- an Envoy that refuses what has "/bad" in it ---- */
+
+static bool table_is_bad(struct translator *t)
+{
+	struct item *i;
+	size_t pos = 0;
+
+	while ((i = state_next(t->resources, &pos)))
+		if (i->kind == RESOURCE_PART + RESOURCE_ROUTE &&
+		    memmem(item_value(i), i->value_len, "/bad", 4))
+			return true;
+	return false;
+}
+
+static void report(struct translator *t, enum report_kind kind)
+{
+	Portolan__Ipc__RejectReport reject = PORTOLAN__IPC__REJECT_REPORT__INIT;
+	Portolan__Ipc__AcceptReport accept = PORTOLAN__IPC__ACCEPT_REPORT__INIT;
+	struct item *head = state_get(t->resources, RESOURCE_ROUTE, "ingress_http", 12);
+	static const char key[] = "route\0ingress_http";
+	uint8_t packed[512];
+	size_t len;
+
+	reject.has_version = accept.has_version = 1;
+	reject.version.data = accept.version.data = (uint8_t *)item_meta(head);
+	reject.version.len = accept.version.len = head->meta_len;
+	reject.message = (char *)"bad thing";
+	len = kind == REPORT_REJECT ? portolan__ipc__reject_report__pack(&reject, packed) :
+				      portolan__ipc__accept_report__pack(&accept, packed);
+	state_put(t->reports, item_new(kind, key, sizeof(key) - 1, NULL, 0, packed, len));
+}
+
+/* As many steps as xds-server would need; returns how many tables were refused. */
+static int play_envoy(struct translator *t)
+{
+	const struct quarantine_counters *c = quarantine_counters(t->quarantine);
+	int refused = 0;
+
+	for (int round = 0; round < 100; round++) {
+		bool bad = table_is_bad(t);
+
+		refused += bad;
+		report(t, bad ? REPORT_REJECT : REPORT_ACCEPT);
+		state_commit(t->reports, state_source(t->reports) + 1);
+		if (!table_is_bad(t) && c->pending == c->held) {
+			report(t, REPORT_ACCEPT);
+			state_commit(t->reports, state_source(t->reports) + 1);
+			return refused;
+		}
+	}
+	CHECK(!"the search ends");
+	return -1;
+}
+
+/* Domains of the table, as it stands in the resources. */
+static bool serves(struct translator *t, const char *host, const char *path)
+{
+	struct item *i;
+	size_t pos = 0;
+
+	while ((i = state_next(t->resources, &pos)))
+		if (i->kind == RESOURCE_PART + RESOURCE_ROUTE &&
+		    memmem(item_value(i), i->value_len, host, strlen(host)) &&
+		    memmem(item_value(i), i->value_len, path, strlen(path)))
+			return true;
+	return false;
+}
+
+TEST(a_host_that_envoy_refuses_keeps_its_last_accepted_routes_and_others_with_equal_ones_go_on)
+{
+	_cleanup_(translator_freep) struct translator *t = start();
+	const char *reason;
+
+	put_service(t, "s", 80, "http");
+	for (int i = 0; i < 8; i++) {
+		struct rule rule = { arena_printf(arena, "h%d.example.com", i), "/one", "Prefix", "s", 80 };
+
+		put_ingress(t, arena_printf(arena, "i%d", i), &rule, 1, NULL, 0);
+	}
+	commit(t);
+	CHECK_EQ(play_envoy(t), 0);
+	for (int i = 0; i < 4; i++) {
+		struct rule rule = { arena_printf(arena, "h%d.example.com", i), i == 2 ? "/bad" : "/two",
+				     "Prefix", "s", 80 };
+
+		put_ingress(t, arena_printf(arena, "i%d", i), &rule, 1, NULL, 0);
+	}
+	commit(t);
+	CHECK(play_envoy(t) <= 8);
+	for (int i = 0; i < 8; i++) {
+		const char *key = arena_printf(arena, "ns/i%d", i);
+
+		CHECK(serves(t, arena_printf(arena, "h%d.example.com", i), i < 4 && i != 2 ? "/two" : "/one"));
+		CHECK_EQ(verdict(t, OBJECT_INGRESS, key, &reason),
+			 i == 2 ? PORTOLAN__IPC__VERDICT__VERDICT_PARTIAL :
+				  PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
+		CHECK_STR(reason, i == 2 ? "RejectedByEnvoy" : "");
+	}
+	put_ingress(t, "i2", &(struct rule){ "h2.example.com", "/two", "Prefix", "s", 80 }, 1, NULL, 0);
+	commit(t);
+	CHECK_EQ(play_envoy(t), 0);
+	CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/i2", NULL), PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
+	CHECK_EQ(quarantine_counters(t->quarantine)->pending, 0);
+	compare_with_fresh(t);
+}
+
+TEST(at_a_first_start_one_bad_host_among_many_is_left_out_and_all_others_are_served)
+{
+	_cleanup_(translator_freep) struct translator *t = start();
+
+	put_service(t, "s", 80, "http");
+	for (int i = 0; i < 100; i++) {
+		struct rule rule = { arena_printf(arena, "h%02d.example.com", i),
+				     i == 63 ? "/bad" : arena_printf(arena, "/p%d", i % 7), "Prefix", "s", 80 };
+
+		put_ingress(t, arena_printf(arena, "i%d", i), &rule, 1, NULL, 0);
+	}
+	commit(t);
+	CHECK(play_envoy(t) <= 16);
+	for (int i = 0; i < 100; i++)
+		CHECK_EQ(serves(t, arena_printf(arena, "h%02d.example.com", i), "example"), i != 63);
+	CHECK_EQ(quarantine_counters(t->quarantine)->held, 1);
+}
