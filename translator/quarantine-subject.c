@@ -91,7 +91,7 @@ void subject_dirty(struct quarantine *q, struct subject *s)
 
 void subject_release(struct quarantine *q, struct subject *s)
 {
-	if (s->holds.n || s->dirty || s->adjusted)
+	if (s->holds.n || s->dirty || s->adjusted || s->settling)
 		return;
 	(void)hashmap_remove(&q->subjects, s->key, s->key_len);
 	subject_free(q, s);

@@ -38,6 +38,7 @@ struct subject {
 	bool has_parts;
 	bool adjusted; /* its version is not the graph's, as something is not published */
 	bool dirty;
+	bool settling; /* is being looked at: not to be released under who looks */
 	uint32_t level; /* how many splits are open */
 	struct hashmap by_key; /* struct hold */
 	struct vec holds;

@@ -175,10 +175,12 @@ bool quarantine_settle(struct quarantine *q, uint64_t source)
 		struct subject *s = vec_at(&dirty, i);
 
 		s->dirty = false;
+		s->settling = true;
 		subject_settle(q, s, source);
 		/* What is published now may be what was accepted before. */
 		if (s->has_parts)
 			take_acceptance(q, s, 0);
+		s->settling = false;
 		subject_release(q, s);
 	}
 	if (!dirty.n)
