@@ -45,6 +45,8 @@ libwatcher_a_SOURCES = \
 	watcher/source.h \
 	watcher/status-log.c \
 	watcher/status-log.h \
+	watcher/status-condition.c \
+	watcher/status-condition.h \
 	watcher/status-render.c \
 	watcher/status-render.h \
 	watcher/status-writer.c \

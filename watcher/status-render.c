@@ -5,6 +5,7 @@
 #include "common/object-kind.h"
 #include "k8s/networking.pb-c.h"
 
+#include "watcher/status-condition.h"
 #include "watcher/status-render.h"
 
 /* ---- Ingress: where it is reached ---- */
@@ -31,9 +32,9 @@ static void add_addresses(const struct status_input *in, struct strbuf *json)
 {
 	const char *sep = "";
 
-	strbuf_puts(json, "{\"loadBalancer\":{\"ingress\":");
+	strbuf_puts(json, "\"loadBalancer\":{\"ingress\":");
 	if (!in->n_addresses) {
-		strbuf_puts(json, "null}}");
+		strbuf_puts(json, "null}");
 		return;
 	}
 	strbuf_puts(json, "[");
@@ -44,7 +45,7 @@ static void add_addresses(const struct status_input *in, struct strbuf *json)
 		strbuf_json(json, a->text, strlen(a->text));
 		strbuf_puts(json, "}");
 	}
-	strbuf_puts(json, "]}}");
+	strbuf_puts(json, "]}");
 }
 
 static bool render_ingress(const struct status_input *in, struct strbuf *json)
@@ -59,12 +60,110 @@ static bool render_ingress(const struct status_input *in, struct strbuf *json)
 						 in->object->status);
 	if (same_addresses(is, in))
 		return false;
+	strbuf_puts(json, "{");
 	add_addresses(in, json);
+	strbuf_puts(json, "}");
+	return true;
+}
+
+/* ---- HTTPProxy ---- */
+
+/* The address list of our kinds is that of a Service. */
+static bool same_balancer(const K8s__LoadBalancerStatus *lb, const struct status_input *in)
+{
+	if ((lb ? lb->n_ingress : 0) != in->n_addresses)
+		return false;
+	for (size_t i = 0; i < in->n_addresses; i++) {
+		const struct address *wanted = &in->addresses[i];
+
+		if (strcmp(lb->ingress[i]->ip, wanted->is_ip ? wanted->text : "") != 0 ||
+		    strcmp(lb->ingress[i]->hostname, wanted->is_ip ? "" : wanted->text) != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool same_message(struct arena *a, const ProtobufCMessage *x, const ProtobufCMessage *y)
+{
+	size_t n = protobuf_c_message_get_packed_size(x);
+	uint8_t *p, *q;
+
+	if (n != protobuf_c_message_get_packed_size(y))
+		return false;
+	p = arena_alloc(a, n + 1);
+	q = arena_alloc(a, n + 1);
+	(void)protobuf_c_message_pack(x, p);
+	(void)protobuf_c_message_pack(y, q);
+	return memcmp(p, q, n) == 0;
+}
+
+/* "valid", "invalid" or "orphaned", and a sentence. */
+static void describe(const K8s__DetailedCondition *valid, K8s__HTTPProxyStatus *status)
+{
+	bool orphaned = valid->n_errors && strcmp(valid->errors[0]->type, "Orphaned") == 0;
+
+	status->current_status = (char *)(uintptr_t)(orphaned	     ? "orphaned"
+						     : valid->n_errors ? "invalid"
+								       : "valid");
+	status->description = orphaned ? valid->errors[0]->message : valid->message;
+}
+
+static bool render_http_proxy(const struct status_input *in, struct strbuf *json)
+{
+	K8s__HTTPProxyStatus *is, wanted = K8S__HTTPPROXY_STATUS__INIT;
+	bool same_lb;
+
+	if (in->status->verdict == PORTOLAN__IPC__VERDICT__VERDICT_IGNORED)
+		return false;
+	is = k8s__httpproxy_status__unpack(arena_pb(in->arena), in->object->status_len,
+					   in->object->status);
+	if (!is || !status_conditions_make(in, "HTTPProxy", is->conditions, is->n_conditions,
+					   &wanted.conditions, &wanted.n_conditions))
+		return false;
+	describe(status_conditions_valid(wanted.conditions, wanted.n_conditions), &wanted);
+	wanted.load_balancer = is->load_balancer;
+	same_lb = !in->addresses_known || same_balancer(is->load_balancer, in);
+	if (same_lb && same_message(in->arena, &is->base, &wanted.base))
+		return false;
+	strbuf_puts(json, "{\"currentStatus\":");
+	strbuf_json(json, wanted.current_status, strlen(wanted.current_status));
+	strbuf_puts(json, ",\"description\":");
+	strbuf_json(json, wanted.description, strlen(wanted.description));
+	strbuf_puts(json, ",\"conditions\":");
+	status_conditions_json(wanted.conditions, wanted.n_conditions, json);
+	if (!same_lb) {
+		strbuf_puts(json, ",");
+		add_addresses(in, json);
+	}
+	strbuf_puts(json, "}");
+	return true;
+}
+
+/* ---- ExtensionService ---- */
+
+static bool render_extension_service(const struct status_input *in, struct strbuf *json)
+{
+	K8s__ExtensionServiceStatus *is, wanted = K8S__EXTENSION_SERVICE_STATUS__INIT;
+
+	if (in->status->verdict == PORTOLAN__IPC__VERDICT__VERDICT_IGNORED)
+		return false;
+	is = k8s__extension_service_status__unpack(arena_pb(in->arena), in->object->status_len,
+						   in->object->status);
+	if (!is || !status_conditions_make(in, "ExtensionService", is->conditions, is->n_conditions,
+					   &wanted.conditions, &wanted.n_conditions))
+		return false;
+	if (same_message(in->arena, &is->base, &wanted.base))
+		return false;
+	strbuf_puts(json, "{\"conditions\":");
+	status_conditions_json(wanted.conditions, wanted.n_conditions, json);
+	strbuf_puts(json, "}");
 	return true;
 }
 
 static const struct status_render_row rows[] = {
 	{ OBJECT_INGRESS, render_ingress },
+	{ OBJECT_HTTP_PROXY, render_http_proxy },
+	{ OBJECT_EXTENSION_SERVICE, render_extension_service },
 };
 
 const struct status_render_row *status_render_row(unsigned kind)

@@ -5,25 +5,8 @@ import signal
 import pytest
 import yaml
 
-from kube_watcher import KINDS, KubeWatcher, stopped
+from kube_watcher import HTTP_PROXY_DEFINITION, KINDS, KubeWatcher, stopped
 from objects import ingress, path, rule, service
-
-CRD = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "httpproxies.projectcontour.io"},
-    "spec": {
-        "group": "projectcontour.io",
-        "names": {"kind": "HTTPProxy", "plural": "httpproxies"},
-        "scope": "Namespaced",
-        "versions": [{
-            "name": "v1", "served": True, "storage": True, "subresources": {"status": {}},
-            "schema": {"openAPIV3Schema": {
-                "type": "object", "x-kubernetes-preserve-unknown-fields": True}},
-        }],
-    },
-}
-
 
 def secret(name, namespace, type, **data):
     return {"apiVersion": "v1", "kind": "Secret", "type": type, "stringData": data,
@@ -223,12 +206,12 @@ def test_a_kind_whose_definition_comes_late_is_picked_up(own_kube, tmp_path):
         assert not [r for r in watcher.reasons() if "HTTPProxy" in r]
         assert "HTTPProxy" not in "".join(
             line for line in watcher.logged().splitlines() if " debug " not in line)
-        kube.install(CRD)
+        kube.install(HTTP_PROXY_DEFINITION)
         item = kube.client.create(proxy("a", "default"))
         assert b"proxy.example" in seen.wait_for("HTTPProxy", "default/a").value
         kube.client.patch(item, {"spec": {"virtualhost": {"fqdn": "other.example"}}})
         seen.wait_for("HTTPProxy", "default/a", lambda now: b"other.example" in now.value)
-        kube.client.delete(CRD)
+        kube.client.delete(HTTP_PROXY_DEFINITION)
         seen.wait_gone("HTTPProxy", "default/a")
         watcher.wait_logged("HTTPProxy: the API server does not have this kind: waiting", timeout=60)
 

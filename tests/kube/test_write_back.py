@@ -5,7 +5,7 @@ import signal
 import pytest
 import yaml
 
-from kube_watcher import KubeWatcher, status_addresses
+from kube_watcher import HTTP_PROXY_DEFINITION, KubeWatcher, status_addresses
 from objects import ingress, path, rule, service
 from programs import TOP
 
@@ -123,6 +123,56 @@ def test_a_problem_becomes_an_event_and_a_repetition_a_count(kube, namespace, le
     assert len(events_of(kube, namespace, "a")) == 1
     described = kube.kubectl("-n", namespace, "describe", "ingress", "a").stdout
     assert problem[1] in described
+
+
+def proxy(name, namespace):
+    return {"apiVersion": "projectcontour.io/v1", "kind": "HTTPProxy",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {"virtualhost": {"fqdn": "proxy.example"}}}
+
+
+def test_a_proxy_has_a_condition_that_says_what_is_wrong(own_kube, tmp_path):
+    kube = own_kube
+    kube.install(HTTP_PROXY_DEFINITION)
+    item = kube.client.create(proxy("a", "default"))
+    version = item["apiVersion"]
+
+    def wait(translator, words, wanted, **said):
+        translator.set_status("HTTPProxy", "default/a", **said)
+        found = kube.client.wait_for("HTTPProxy", "default", "a", api_version=version,
+                                     wanted=lambda i: i.get("status", {}).get("currentStatus") == words)
+        (condition,) = found["status"]["conditions"]
+        assert {k: condition[k] for k in wanted} == wanted
+        return found["status"], condition
+
+    with KubeWatcher(kube, tmp_path / "w", "--publish-address", "192.0.2.7") as watcher, \
+            watcher.translator() as translator:
+        translator.wait_for("HTTPProxy", "default/a")
+        watcher.wait_logged("writing statuses")
+        status, first = wait(
+            translator, "valid", {"type": "Valid", "status": "True", "reason": "Valid",
+                                  "message": "Valid HTTPProxy", "observedGeneration": 1},
+            generation=1)
+        assert status["loadBalancer"]["ingress"] == [{"ip": "192.0.2.7"}]
+        assert status["description"] == "Valid HTTPProxy"
+        # The same again is nothing to write.
+        translator.set_status("HTTPProxy", "default/a", generation=1)
+        kube.client.patch(item, {"spec": {"virtualhost": {"fqdn": "other.example"}}})
+        translator.wait_for("HTTPProxy", "default/a", lambda now: b"other.example" in now.value)
+        assert watcher.metrics()["portolan_kube_status_writes_total"] == 1
+        status, second = wait(
+            translator, "invalid", {"status": "False", "reason": "ErrorPresent", "observedGeneration": 2},
+            verdict=PARTIAL, problems=[("TLSError/SecretNotValid", "no such Secret")], generation=2)
+        assert second["errors"] == [{"type": "TLSError", "status": "True", "reason": "SecretNotValid",
+                                     "message": "no such Secret"}]
+        assert status["description"] == second["message"]
+        # What we knew of an older generation says nothing of this one.
+        translator.set_status("HTTPProxy", "default/a", generation=1)
+        status, third = wait(translator, "orphaned", {"status": "False"}, verdict=REJECTED, generation=2,
+                             problems=[("Orphaned/Orphaned", "not part of any root proxy")])
+        assert third["lastTransitionTime"] == second["lastTransitionTime"]
+        assert status["description"] == "not part of any root proxy"
+        assert watcher.metrics()["portolan_kube_status_writes_total"] == 3
 
 
 def test_the_next_replica_leads_when_the_leader_is_killed(kube, namespace, lease, tmp_path):
