@@ -260,6 +260,18 @@ static void add_quoted(struct strbuf *b, const char *s)
 	}
 }
 
+/* Below a prefix alternatives stay together: "/x|/other" must not leave what its author was given. */
+static void add_regex(struct strbuf *b, const char *regex)
+{
+	if (!b->len || !strchr(regex, '|')) {
+		strbuf_puts(b, regex);
+		return;
+	}
+	while (b->len && b->s[b->len - 1] == '/')
+		b->len--;
+	strbuf_printf(b, "(?:%s)", regex);
+}
+
 /* Root to leaf: texts follow each other, runs of slashes become one. The leaf's own path condition says
  * how the whole matches; prefixes before a regex are taken literally. */
 static void merge_path(struct arena *a, const struct proxy_conditions *c, struct proxy_match *m)
@@ -284,7 +296,9 @@ static void merge_path(struct arena *a, const struct proxy_conditions *c, struct
 		for (size_t i = 0; i < chain[n]->n; i++) {
 			const K8s__ProxyCondition *one = chain[n]->all[i];
 
-			if (regex && !*one->regex && has_meta(path_of(one)))
+			if (*one->regex)
+				add_regex(&all, one->regex);
+			else if (regex && has_meta(path_of(one)))
 				add_quoted(&all, path_of(one));
 			else
 				strbuf_puts(&all, path_of(one));

@@ -48,16 +48,16 @@ struct context {
 /* "REQ(name)", "REQ(name?other):20" */
 static bool is_request_variable(const char *s, size_t n)
 {
-	size_t i = 4;
+	size_t i = 4, others = 0;
 
 	if (n < 6 || strncmp(s, "REQ(", 4) != 0)
 		return false;
 	while (i < n && s[i] != ')') {
 		if (!isalnum((unsigned char)s[i]) && !strchr("-_:.?", s[i]))
 			return false;
-		i++;
+		others += s[i++] == '?';
 	}
-	if (i == 4 || i >= n)
+	if (i == 4 || i >= n || others > 1)
 		return false;
 	i++;
 	if (i == n)

@@ -1,6 +1,7 @@
 /* One route of an HTTPProxy as Envoy's. Runs in the translator. */
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/strbuf.h"
 #include "translator/go-duration.h"
@@ -75,7 +76,7 @@ static void set_retries(struct arena *a, const K8s__ProxyRetry *wish, Action *re
 		strbuf_printf(&on, "%s%s", i ? "," : "", wish->retry_on[i]);
 	p->retry_on = arena_strdup(a, on.len ? on.s : "5xx");
 	p->num_retries = envoy_uint32(a, wish->has_count && wish->count < 0 ? 0 :
-					 wish->has_count && wish->count > 1 ? (uint32_t)wish->count :
+					 wish->has_count && wish->count > 1 ? (uint32_t)MIN(wish->count, (int64_t)UINT32_MAX) :
 									      1);
 	if (go_duration_parse(wish->per_try_timeout, &try) == 0 && try.set && !try.infinite)
 		p->per_try_timeout = envoy_duration(a, try.usec);
@@ -135,6 +136,27 @@ static HashPolicy *hash_of(struct arena *a, const K8s__ProxyRequestHash *wish)
 	return h;
 }
 
+/* The same thing hashed by an earlier policy. */
+static bool is_repeated(const K8s__ProxyLoadBalancer *lb, size_t index)
+{
+	const K8s__ProxyRequestHash *y = lb->request_hash_policies[index];
+
+	for (size_t i = 0; i < index; i++) {
+		const K8s__ProxyRequestHash *x = lb->request_hash_policies[i];
+
+		if (x->header_hash_options && y->header_hash_options &&
+		    strcasecmp(x->header_hash_options->header_name, y->header_hash_options->header_name) == 0)
+			return true;
+		if (x->query_parameter_hash_options && y->query_parameter_hash_options &&
+		    strcmp(x->query_parameter_hash_options->parameter_name,
+			   y->query_parameter_hash_options->parameter_name) == 0)
+			return true;
+		if (x->hash_source_ip && y->hash_source_ip)
+			return true;
+	}
+	return false;
+}
+
 static void set_affinity(struct proxy_node *node, const K8s__ProxyLoadBalancer *lb, const char *field,
 			 Action *ret)
 {
@@ -148,7 +170,7 @@ static void set_affinity(struct proxy_node *node, const K8s__ProxyLoadBalancer *
 		return;
 	}
 	for (size_t i = 0; i < n; i++) {
-		HashPolicy *h = hash_of(node->a, lb->request_hash_policies[i]);
+		HashPolicy *h = is_repeated(lb, i) ? NULL : hash_of(node->a, lb->request_hash_policies[i]);
 
 		if (h)
 			ret->hash_policy[ret->n_hash_policy++] = h;
@@ -157,8 +179,12 @@ static void set_affinity(struct proxy_node *node, const K8s__ProxyLoadBalancer *
 				      arena_printf(node->a, "%s.loadBalancerPolicy.requestHashPolicies[%zu]",
 						   field, i),
 				      "ignored: it needs exactly one of a header, a query parameter and "
-				      "hashSourceIP");
+				      "hashSourceIP, and none twice");
 	}
+	if (!ret->n_hash_policy)
+		proxy_warning(node, "SpecError/IgnoredField",
+			      arena_printf(node->a, "%s.loadBalancerPolicy", field),
+			      "no requestHashPolicies are left, so the strategy is RoundRobin");
 }
 
 static void add_websocket(struct arena *a, Action *ret)

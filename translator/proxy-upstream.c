@@ -10,6 +10,7 @@
 
 typedef Portolan__Model__ClusterSpec ClusterSpec;
 typedef Envoy__Config__Route__V3__WeightedCluster__ClusterWeight ClusterWeight;
+typedef Envoy__Config__Route__V3__RouteAction Action;
 
 #define SUBJECTS_MAX 8
 
@@ -20,7 +21,7 @@ struct target {
 	struct header_policy request, response;
 };
 
-static enum balancing balancing_of(const K8s__ProxyRoute *route)
+static enum balancing balancing_of(const K8s__ProxyRoute *route, const Action *action)
 {
 	static const struct {
 		const char *word;
@@ -34,7 +35,9 @@ static enum balancing balancing_of(const K8s__ProxyRoute *route)
 
 	for (size_t i = 0; route->load_balancer_policy && i < ARRAY_SIZE(rows); i++)
 		if (strcmp(rows[i].word, route->load_balancer_policy->strategy) == 0)
-			return rows[i].balancing;
+			return rows[i].balancing == BALANCING_RING_HASH && !action->n_hash_policy ?
+				       BALANCING_ROUND_ROBIN : /* nothing to hash is left */
+				       rows[i].balancing;
 	return BALANCING_ROUND_ROBIN;
 }
 
@@ -44,6 +47,12 @@ static int set_health(struct proxy_node *node, const K8s__ProxyHTTPHealthCheck *
 	Portolan__Model__HealthCheck *h =
 		ENVOY_NEW(node->a, Portolan__Model__HealthCheck, PORTOLAN__MODEL__HEALTH_CHECK__INIT);
 
+	if (strpbrk(wish->path, "\r\n") || strpbrk(wish->host, "\r\n")) {
+		proxy_error(node, "RouteError/HealthCheckPolicyInvalid",
+			    arena_printf(node->a, "%s.healthCheckPolicy", field),
+			    "path and host must not have line breaks");
+		return -EINVAL;
+	}
 	h->path = *wish->path ? wish->path : (char *)"/";
 	h->host = wish->host;
 	h->has_interval_sec = h->has_timeout_sec = h->has_unhealthy = h->has_healthy = 1;
@@ -149,8 +158,6 @@ static int fill_spec(struct proxy_node *node, const K8s__ProxyRoute *route, cons
 	spec->service = s->name;
 	spec->port = arena_printf(node->a, "%d", s->port);
 	spec->protocol = s->protocol && *s->protocol ? s->protocol : NULL;
-	spec->has_balancing = 1;
-	spec->balancing = balancing_of(route);
 	if (route->timeout_policy &&
 	    go_duration_parse(route->timeout_policy->idle_connection, &idle) == 0 && idle.set) {
 		spec->has_idle_usec = 1;
@@ -208,11 +215,17 @@ static int plan_headers(struct proxy_node *node, const K8s__ProxyService *s, con
 }
 
 static int plan_target(struct proxy_node *node, const K8s__ProxyRoute *route, const K8s__ProxyService *s,
-		       const char *field, const char *host, struct target *ret)
+		       const char *field, const Action *action, struct target *ret)
 {
 	ClusterSpec spec = PORTOLAN__MODEL__CLUSTER_SPEC__INIT;
+	const char *host = action->host_rewrite_specifier_case ==
+					   ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__HOST_REWRITE_SPECIFIER_HOST_REWRITE_LITERAL ?
+				   action->host_rewrite_literal :
+				   NULL;
 
 	*ret = (struct target){ .service = s };
+	spec.has_balancing = 1;
+	spec.balancing = balancing_of(route, action);
 	if (fill_spec(node, route, s, field, &spec) < 0 || plan_headers(node, s, field, ret) < 0)
 		return -EINVAL;
 	/* A host that is rewritten is what TLS must ask for, too. */
@@ -238,13 +251,15 @@ static void add_mirror(struct proxy_node *node, const struct target *t, Envoy__C
 	action->request_mirror_policies = arena_memdup(node->a, &m, sizeof(m));
 }
 
-static ClusterWeight *weigh(struct proxy_node *node, const struct target *t, bool all_zero)
+/* max: of one, so that Envoy can add them up in 32 bits. */
+static ClusterWeight *weigh(struct proxy_node *node, const struct target *t, bool all_zero, int64_t max)
 {
 	ClusterWeight *w = ENVOY_NEW(node->a, ClusterWeight,
 				     ENVOY__CONFIG__ROUTE__V3__WEIGHTED_CLUSTER__CLUSTER_WEIGHT__INIT);
+	int64_t weight = MAX(t->service->weight, (int64_t)0);
 
 	w->name = (char *)t->cluster;
-	w->weight = envoy_uint32(node->a, all_zero ? 1 : (uint32_t)MIN(t->service->weight, (int64_t)UINT32_MAX / 64));
+	w->weight = envoy_uint32(node->a, all_zero ? 1 : (uint32_t)MIN(weight, max));
 	w->n_request_headers_to_add = t->request.n_set;
 	w->request_headers_to_add = t->request.set;
 	w->n_request_headers_to_remove = t->request.n_remove;
@@ -293,7 +308,7 @@ static void go_to(struct proxy_node *node, const struct target *targets, size_t 
 		      ENVOY__CONFIG__ROUTE__V3__WEIGHTED_CLUSTER__INIT);
 	w->clusters = arena_new_of(node->a, ClusterWeight *, n);
 	for (size_t i = 0; i < n; i++)
-		w->clusters[w->n_clusters++] = weigh(node, &targets[i], total == 0);
+		w->clusters[w->n_clusters++] = weigh(node, &targets[i], total == 0, UINT32_MAX / (int64_t)n);
 	qsort(w->clusters, n, sizeof(*w->clusters), compare_weights);
 	action->cluster_specifier_case =
 		ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__CLUSTER_SPECIFIER_WEIGHTED_CLUSTERS;
@@ -304,10 +319,6 @@ void proxy_upstream_plan(struct proxy_node *node, const K8s__ProxyRoute *route, 
 			 Envoy__Config__Route__V3__Route *ret)
 {
 	struct target *targets = arena_new_of(node->a, struct target, route->n_services), t;
-	const char *host = ret->route->host_rewrite_specifier_case ==
-					   ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__HOST_REWRITE_SPECIFIER_HOST_REWRITE_LITERAL ?
-				   ret->route->host_rewrite_literal :
-				   NULL;
 	size_t n = 0, mirrors = 0;
 
 	for (size_t i = 0; i < route->n_services; i++) {
@@ -319,7 +330,7 @@ void proxy_upstream_plan(struct proxy_node *node, const K8s__ProxyRoute *route, 
 				    "there may be one mirror in a route only");
 			return;
 		}
-		if (plan_target(node, route, s, place, host, &t) < 0)
+		if (plan_target(node, route, s, place, ret->route, &t) < 0)
 			return;
 		if (t.cluster && s->mirror)
 			add_mirror(node, &t, ret->route);

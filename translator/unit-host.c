@@ -86,14 +86,16 @@ static void report_loser(struct reader *r, const char *host, const struct candid
 			 const struct candidate *winner)
 {
 	/* Two default backends for all hosts are usual: the older serves. */
-	bool itself = strcmp(loser->of->object_key, winner->of->object_key) == 0;
+	bool itself = loser->of->object_kind == winner->of->object_kind &&
+		      strcmp(loser->of->object_key, winner->of->object_key) == 0;
+	const char *who = itself ? "an earlier path of the same object: " :
+			  winner->of->object_kind == OBJECT_HTTP_PROXY ? "HTTPProxy " : "the older ";
 
 	if (loser->borrowed || (loser->route->fallback && itself))
 		return;
 	units_warning(r, (enum object_kind)loser->of->object_kind, loser->of->object_key, "PathConflict",
 		      loser->route->field, "host %s, path %s is served by %s%s instead", host,
-		      loser->route->path, itself ? "an earlier path of the same object: " : "the older ",
-		      itself ? winner->route->field : winner->of->object_key);
+		      loser->route->path, who, itself ? winner->route->field : winner->of->object_key);
 	emit_verdict(r, (enum object_kind)loser->of->object_kind, loser->of->object_key,
 		     PORTOLAN__IPC__VERDICT__VERDICT_PARTIAL);
 }

@@ -30,9 +30,10 @@ static const char *include_key(struct proxy_node *node, const K8s__ProxyInclude 
 	return arena_printf(node->a, "%s/%s", *i->namespace_ ? i->namespace_ : node->namespace, i->name);
 }
 
+/* Not the root, which has its own reason for not being included. */
 static bool includes_itself(const struct proxy_node *node, const char *key)
 {
-	for (const struct proxy_node *n = node; n; n = n->parent)
+	for (const struct proxy_node *n = node; n->parent; n = n->parent)
 		if (strcmp(n->key, key) == 0)
 			return true;
 	return false;
@@ -123,11 +124,14 @@ static void include(struct root *root, struct proxy_node *node, size_t index, st
 			    field, "an earlier include has the same conditions");
 		return;
 	}
-	if (includes_itself(node, key) || root->depth >= DEPTH_MAX) {
+	if (includes_itself(node, key)) {
+		units_error(node->r, OBJECT_HTTP_PROXY, key, "IncludeError/IncludeCreatesCycle", NULL,
+			    "HTTPProxy %s includes it again, below itself", node->key);
+		return;
+	}
+	if (root->depth >= DEPTH_MAX) {
 		units_error(node->r, OBJECT_HTTP_PROXY, node->key, "IncludeError/IncludeCreatesCycle", field,
-			    root->depth >= DEPTH_MAX ? "%s is more than 32 includes deep" :
-						       "%s is already above this in the tree",
-			    key);
+			    "%s is more than %d includes deep", key, DEPTH_MAX);
 		return;
 	}
 	include_child(root, node, c, field, key, ret);
