@@ -10,6 +10,7 @@
 #include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -52,7 +53,7 @@ static const struct {
 	/* Two servers on one port would share Envoys between an old world and a new one. */
 	{ GRPC_ARG_ALLOW_REUSEPORT, 0 },
 	{ GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, GRPC_LISTENER_REQUEST_MAX },
-	{ GRPC_ARG_MAX_CONCURRENT_STREAMS, 1024 },
+	{ GRPC_ARG_MAX_CONCURRENT_STREAMS, GRPC_LISTENER_STREAMS_MAX },
 	{ GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 20000 },
 	/* Clients that are gone are noticed, and those that ask often are not thrown out for it (the
 	 * default allows one ping in five minutes). */
@@ -190,6 +191,14 @@ static bool split_address(const char *address, char *host, size_t size, const ch
 	return true;
 }
 
+bool grpc_listener_is_address(const char *address)
+{
+	const char *port;
+	char host[256];
+
+	return split_address(address, host, sizeof(host), &port);
+}
+
 bool grpc_listener_is_local(const char *address)
 {
 	struct in6_addr v6;
@@ -252,7 +261,10 @@ static int listen_at(struct grpc_listener *l, const char *address, grpc_server_c
 
 /* ---- life ---- */
 
-/* gRPC's own words, on any thread. */
+/* What fails before, we say ourselves. */
+static atomic_bool listening;
+
+/* gRPC's own words, on any thread: failed handshakes above all. */
 static void on_grpc_log(gpr_log_func_args *args)
 {
 	static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -260,7 +272,7 @@ static void on_grpc_log(gpr_log_func_args *args)
 	unsigned dropped;
 	bool pass;
 
-	if (args->severity < GPR_LOG_SEVERITY_ERROR) {
+	if (args->severity < GPR_LOG_SEVERITY_ERROR || !listening) {
 		log_debug("grpc: %s", args->message);
 		return;
 	}
@@ -313,21 +325,19 @@ static int start(struct grpc_listener *l, const struct grpc_listener_config *c)
 	r = listen_at(l, c->address, credentials);
 	grpc_server_credentials_release(credentials);
 	grpc_server_start(l->server);
-	if (r == 0)
-		start_accepting(l);
-	return r;
+	if (r < 0)
+		return r;
+	listening = true;
+	start_accepting(l);
+	return 0;
 }
 
 int grpc_listener_new(const struct grpc_listener_config *config, struct grpc_listener **ret)
 {
 	_cleanup_(grpc_listener_freep) struct grpc_listener *l = NULL;
 	sigset_t all, before;
-	const char *port;
-	char host[256];
 	int r;
 
-	if (!split_address(config->address, host, sizeof(host), &port))
-		return log_error_errno(-EINVAL, "\"%s\" is not HOST:PORT", config->address);
 	l = xnew(struct grpc_listener, 1);
 	l->streams = (struct grpc_stream_owner){
 		.loop = config->loop,

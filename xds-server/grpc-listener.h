@@ -32,5 +32,7 @@ const char *grpc_listener_address(const struct grpc_listener *l);
 size_t grpc_listener_streams(const struct grpc_listener *l);
 void grpc_listener_metrics(const struct grpc_listener *l, struct strbuf *b);
 
+/* HOST:PORT or [HOST]:PORT, whatever HOST is. */
+bool grpc_listener_is_address(const char *address);
 /* Whether nobody but this machine can reach the address. */
 bool grpc_listener_is_local(const char *address);

@@ -237,6 +237,8 @@ static int check_options(void)
 
 	if (!!o->cert != !!o->key || !!o->cert != !!o->ca)
 		return log_error_errno(-EINVAL, "--tls-cert, --tls-key and --tls-ca go together");
+	if (!grpc_listener_is_address(o->address))
+		return log_error_errno(-EINVAL, "--xds-address \"%s\" is not HOST:PORT", o->address);
 	if (!o->cert && !o->insecure && !grpc_listener_is_local(o->address))
 		return log_error_errno(-EINVAL,
 				       "--xds-address %s can be reached from other machines: it needs "
