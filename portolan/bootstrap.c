@@ -2,7 +2,6 @@
  * portolan command. Reference: envoy.config.bootstrap.v3.Bootstrap, Envoy 1.36 to 1.40. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
@@ -207,14 +206,42 @@ static void put_admin(const struct bootstrap *b, struct strbuf *out)
 		      admin.port);
 }
 
+/* What every cluster has from the start, used or not, and no dashboard shows: with 2,000 unused clusters
+ * these are 66,000 of 93,000 statistics, and more than half of the main thread's time for a scrape. */
+static const char unseen_stats[] = "^cluster\\..*\\.("
+				   "assignment_.*|bind_errors|circuit_breakers\\.high\\..*|"
+				   "default\\.total_match_count|http1\\..*|init_fetch_timeout|"
+				   "lb_(local|recalculate|subsets|zone)_.*|max_host_weight|"
+				   "original_dst_host_invalid|retry_or_shadow_abandoned|"
+				   "update_(attempt|duration|empty|failure|no_rebuild|time)|"
+				   "upstream_cx_http[123]_total|upstream_flow_control_.*|"
+				   "upstream_rq_maintenance_mode|version|version_text|warming_state)$";
+
+static void put_stats(const struct bootstrap *b, struct strbuf *out)
+{
+	_cleanup_free_ char *regex = quoted(unseen_stats);
+
+	strbuf_puts(out, "# A cluster's statistics are made when it is first used, and histograms are summed "
+			 "up\n"
+			 "# when somebody asks: both save main-thread time that updates need.\n"
+			 "deferred_stat_options: { enable_deferred_creation_stats: true }\n"
+			 "stats_flush_on_admin: true\n");
+	if (!b->all_stats)
+		strbuf_printf(out,
+			      "# What every cluster has, used or not, and no dashboard shows; bootstrap "
+			      "--all-stats keeps it.\n"
+			      "stats_config:\n"
+			      "  stats_matcher:\n"
+			      "    exclusion_list:\n"
+			      "      patterns:\n"
+			      "      - safe_regex: { regex: %s }\n",
+			      regex);
+	strbuf_putc(out, '\n');
+}
+
 static void put_limits(const struct bootstrap *b, struct strbuf *out)
 {
 	strbuf_printf(out,
-		      "# A cluster's statistics are made when it is first used, and histograms are summed up\n"
-		      "# when somebody asks: both save main-thread time that updates need.\n"
-		      "deferred_stat_options: { enable_deferred_creation_stats: true }\n"
-		      "stats_flush_on_admin: true\n"
-		      "\n"
 		      "layered_runtime:\n"
 		      "  layers:\n"
 		      "  - name: portolan\n"
@@ -257,6 +284,7 @@ void bootstrap_write(const struct bootstrap *b, struct strbuf *out)
 	put_head(b, out);
 	put_cluster(b, out);
 	put_admin(b, out);
+	put_stats(b, out);
 	put_limits(b, out);
 }
 

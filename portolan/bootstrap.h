@@ -1,6 +1,8 @@
 /* Envoy's bootstrap: how it finds the xds-server, and its own limits. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "common/strbuf.h"
 
 struct bootstrap {
@@ -13,6 +15,7 @@ struct bootstrap {
 	const char *sds_cert, *sds_ca;           /* with TLS: the files of bootstrap_sds_…() */
 	unsigned max_connections;                /* from clients */
 	unsigned max_heap_mb;                    /* 0: no limit */
+	bool all_stats;                          /* of each cluster, not those that are looked at */
 };
 
 /* NULL, or what is wrong with the values: a sentence for people. */

@@ -46,6 +46,8 @@ static const struct option_row options[] = {
 	  "connections that Envoy takes from clients (default 50000)" },
 	{ "max-heap-mb", 0, OPTION_UINT, &arg.max_heap_mb, "N",
 	  "megabytes of memory near which Envoy refuses requests (default: no limit)" },
+	{ "all-stats", 0, OPTION_FLAG, &arg.all_stats, NULL,
+	  "keep all statistics of each cluster, not only those that dashboards show" },
 	{ "runtime-dir", 0, OPTION_STRING, &arg_runtime_dir, "DIR",
 	  "Portolan's directory of sockets (default: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/portolan or "
 	  "/tmp/portolan-UID)" },

@@ -1,6 +1,7 @@
 """`portolan bootstrap`: what it writes is taken by the newest and the oldest Envoy, and what it does not take
 is said in a sentence."""
 
+import re
 import subprocess
 
 import pytest
@@ -31,7 +32,7 @@ def written(*words):
         (),
         ("--xds-address", "[::1]:8001"),
         ("--xds-address", "portolan.example:8001", "--admin-address", "127.0.0.1:9901"),
-        ("--max-heap-mb", "1024", "--max-connections", "7", "--node-id", 'quoted " and \\ é'),
+        ("--all-stats", "--max-heap-mb", "1024", "--max-connections", "7", "--node-id", 'quoted " and \\ é'),
         ("--tls-cert", "/c.pem", "--tls-key", "/k.pem", "--tls-ca", "/ca.pem"),
     ],
     ids=["default", "ipv6", "name", "limits", "tls"],
@@ -57,6 +58,24 @@ def test_it_asks_for_all_resources_by_one_delta_stream():
         # Without a limit Envoy says it is ready before it has its configuration.
         assert b["dynamic_resources"][kind]["initial_fetch_timeout"] == "0s"
     assert b["deferred_stat_options"]["enable_deferred_creation_stats"]
+
+
+def test_it_leaves_out_statistics_that_nobody_looks_at_and_no_others():
+    [pattern] = written()["stats_config"]["stats_matcher"]["exclusion_list"]["patterns"]
+    left_out = re.compile(pattern["safe_regex"]["regex"])
+    # What Contour's and Envoy's own dashboards show of clusters.
+    for name in (
+        "upstream_rq_total", "upstream_rq_2xx", "upstream_rq_503", "upstream_rq_time", "upstream_rq_active",
+        "upstream_rq_timeout", "upstream_rq_retry", "upstream_rq_pending_overflow", "upstream_cx_active",
+        "upstream_cx_total", "upstream_cx_connect_fail", "upstream_cx_rx_bytes_total",
+        "upstream_cx_tx_bytes_total", "membership_healthy", "membership_total", "lb_healthy_panic",
+        "circuit_breakers.default.rq_open", "health_check.failure", "ssl.handshake",
+        "outlier_detection.ejections_active", "update_success", "update_rejected",
+    ):
+        assert not left_out.fullmatch(f"cluster.default_web_80.{name}")
+    assert left_out.fullmatch("cluster.default_web_80.lb_zone_cluster_too_small")
+    assert not left_out.fullmatch("listener.0.0.0.0_8080.downstream_cx_active")
+    assert "stats_config" not in written("--all-stats")
 
 
 def test_the_admin_interface_is_for_this_user_only(tmp_path):
