@@ -90,6 +90,11 @@ TESTS += tests/unit/test-kubeconfig
 tests_unit_test_kubeconfig_SOURCES = tests/unit/test-kubeconfig.c
 tests_unit_test_kubeconfig_LDADD = $(WATCHER_LIBS)
 
+check_PROGRAMS += tests/unit/test-kube-object
+TESTS += tests/unit/test-kube-object
+tests_unit_test_kube_object_SOURCES = tests/unit/test-kube-object.c
+tests_unit_test_kube_object_LDADD = $(WATCHER_LIBS)
+
 check_PROGRAMS += tests/unit/test-reflector
 TESTS += tests/unit/test-reflector
 tests_unit_test_reflector_SOURCES = tests/unit/test-reflector.c

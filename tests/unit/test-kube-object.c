@@ -1,0 +1,158 @@
+/* watcher/kube-object.c: what of an object goes to the translator; watcher/status-render.c: what comes
+ * back to it */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/object-kind.h"
+#include "k8s/core.pb-c.h"
+#include "k8s/networking.pb-c.h"
+#include "tests/lib/test.h"
+#include "watcher/kube-object.h"
+#include "watcher/status-render.h"
+
+static struct arena *arena;
+
+static struct kube_trimmed trim(unsigned kind, const ProtobufCMessage *m)
+{
+	size_t n = protobuf_c_message_get_packed_size(m);
+	uint8_t *bytes;
+	struct kube_trimmed t;
+
+	if (!arena)
+		arena = arena_new(4096);
+	bytes = arena_alloc(arena, n + 1);
+	(void)protobuf_c_message_pack(m, bytes);
+	CHECK_EQ(kube_object_trim(arena, kind, bytes, n, &t), 0);
+	return t;
+}
+
+static K8s__Secret *secret(const char *type)
+{
+	K8s__Secret *s = arena_new_of(arena, K8s__Secret, 1);
+	K8s__Secret__DataEntry *d = arena_new_of(arena, K8s__Secret__DataEntry, 1);
+
+	k8s__secret__init(s);
+	s->metadata = arena_new_of(arena, K8s__ObjectMeta, 1);
+	k8s__object_meta__init(s->metadata);
+	s->metadata->name = (char *)(uintptr_t)"a";
+	s->type = (char *)(uintptr_t)type;
+	k8s__secret__data_entry__init(d);
+	d->key = (char *)(uintptr_t)"key";
+	d->has_value = 1;
+	d->value.data = (uint8_t *)(uintptr_t)"hidden";
+	d->value.len = 6;
+	s->data = arena_new_of(arena, K8s__Secret__DataEntry *, 1);
+	s->data[0] = d;
+	s->n_data = 1;
+	return s;
+}
+
+static bool holds(const struct kube_trimmed *t, const char *text)
+{
+	return memmem(t->value, t->value_len, text, strlen(text)) != NULL;
+}
+
+TEST(data_of_a_secret_stays_only_where_it_can_be_referenced)
+{
+	static const struct {
+		const char *type;
+		bool stays;
+	} cases[] = {
+		{ "kubernetes.io/tls", true },
+		{ "Opaque", true },
+		{ "kubernetes.io/dockerconfigjson", false },
+		{ "helm.sh/release.v1", false },
+		{ "bootstrap.kubernetes.io/token", false },
+	};
+
+	arena = arena_new(4096);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct kube_trimmed t = trim(OBJECT_SECRET, &secret(cases[i].type)->base);
+
+		CHECK_EQ(holds(&t, "hidden"), cases[i].stays);
+		CHECK(holds(&t, cases[i].type));
+	}
+}
+
+static struct kube_trimmed trim_ingress(const char *uid, const char *version, const char *address,
+					const char *annotation)
+{
+	K8s__Ingress i = K8S__INGRESS__INIT;
+	K8s__ObjectMeta m = K8S__OBJECT_META__INIT;
+	K8s__ObjectMeta__AnnotationsEntry e = K8S__OBJECT_META__ANNOTATIONS_ENTRY__INIT,
+					  *entries = &e;
+	K8s__IngressStatus s = K8S__INGRESS_STATUS__INIT;
+	K8s__IngressLoadBalancerStatus lb = K8S__INGRESS_LOAD_BALANCER_STATUS__INIT;
+	K8s__IngressLoadBalancerIngress a = K8S__INGRESS_LOAD_BALANCER_INGRESS__INIT, *addresses = &a;
+
+	m.uid = (char *)(uintptr_t)uid;
+	m.resource_version = (char *)(uintptr_t)version;
+	m.name = (char *)(uintptr_t)"web";
+	e.key = (char *)(uintptr_t)annotation;
+	e.value = (char *)(uintptr_t)"x";
+	m.annotations = &entries;
+	m.n_annotations = 1;
+	i.metadata = &m;
+	a.ip = (char *)(uintptr_t)address;
+	lb.ingress = &addresses;
+	lb.n_ingress = 1;
+	s.load_balancer = &lb;
+	i.status = &s;
+	return trim(OBJECT_INGRESS, &i.base);
+}
+
+TEST(what_nobody_reads_does_not_tell_objects_apart)
+{
+	static const char last[] = "kubectl.kubernetes.io/last-applied-configuration";
+	struct kube_trimmed a = trim_ingress("u1", "7", "192.0.2.1", last);
+	struct kube_trimmed b = trim_ingress("u2", "8", "192.0.2.2", last);
+	struct kube_trimmed c = trim_ingress("u1", "7", "192.0.2.1", "portolan.io/other");
+
+	CHECK_EQ(a.value_len, b.value_len);
+	CHECK(memcmp(a.value, b.value, a.value_len) == 0);
+	CHECK(holds(&a, "web") && !holds(&a, "last-applied") && holds(&c, "portolan.io/other"));
+	CHECK_STR(a.uid, "u1");
+	CHECK_STR(b.version, "8");
+	CHECK(a.status_len && memmem(a.status, a.status_len, "192.0.2.1", 9));
+}
+
+/* The status that an Ingress with that address is to have. */
+static const char *render(const char *address, int verdict, const struct address *list, size_t n,
+			  struct strbuf *json)
+{
+	struct kube_trimmed t = trim_ingress("u", "1", address, "a");
+	struct kube_object object = { .status = t.status, .status_len = t.status_len };
+	Portolan__Ipc__ObjectStatus status = PORTOLAN__IPC__OBJECT_STATUS__INIT;
+	struct status_input in = { .arena = arena,
+				   .object = &object,
+				   .status = &status,
+				   .addresses = list,
+				   .n_addresses = n,
+				   .addresses_known = list != NULL };
+
+	status.verdict = (Portolan__Ipc__Verdict)verdict;
+	strbuf_clear(json);
+	return status_render_row(OBJECT_INGRESS)->render(&in, json) ? strbuf_str(json) : "";
+}
+
+TEST(an_ingress_status_is_written_only_where_it_differs_and_is_ours)
+{
+	static struct address one[] = { { true, (char *)(uintptr_t)"192.0.2.1" } };
+	static struct address two[] = { { true, (char *)(uintptr_t)"2001:db8::1" },
+					{ false, (char *)(uintptr_t)"lb.example" } };
+	_cleanup_strbuf_ struct strbuf json = STRBUF_INIT;
+	int accepted = PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED;
+
+	CHECK_STR(render("192.0.2.1", accepted, one, 1, &json), "");
+	CHECK_STR(render("192.0.2.9", accepted, one, 1, &json),
+		  "{\"loadBalancer\":{\"ingress\":[{\"ip\":\"192.0.2.1\"}]}}");
+	CHECK_STR(render("192.0.2.1", accepted, two, 2, &json),
+		  "{\"loadBalancer\":{\"ingress\":[{\"ip\":\"2001:db8::1\"},{\"hostname\":\"lb.example\"}]}}");
+	/* None any more, and not known: two things. */
+	CHECK_STR(render("192.0.2.1", accepted, one, 0, &json), "{\"loadBalancer\":{\"ingress\":null}}");
+	CHECK_STR(render("192.0.2.1", accepted, NULL, 0, &json), "");
+	CHECK_STR(render("192.0.2.9", PORTOLAN__IPC__VERDICT__VERDICT_IGNORED, one, 1, &json), "");
+	CHECK(!status_render_row(OBJECT_SERVICE));
+	arena_free(arena);
+}
