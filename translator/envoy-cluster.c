@@ -13,6 +13,7 @@
 #define HTTP_OPTIONS "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 typedef Envoy__Config__Cluster__V3__Cluster Cluster;
+typedef Envoy__Config__Cluster__V3__CircuitBreakers__Thresholds Thresholds;
 typedef Envoy__Extensions__TransportSockets__Tls__V3__CertificateValidationContext Validation;
 typedef Envoy__Extensions__TransportSockets__Tls__V3__SubjectAltNameMatcher SubjectMatcher;
 
@@ -217,6 +218,32 @@ static void balance(struct arena *a, Cluster *c, const struct cluster_spec *spec
 	c->ignore_health_on_host_removal = true;
 }
 
+static void limit(struct arena *a, Cluster *c, const struct upstream_limits *l)
+{
+	Envoy__Config__Cluster__V3__CircuitBreakers *all;
+	Thresholds *t, *host;
+
+	if (!l->connections && !l->pending && !l->requests && !l->retries && !l->connections_per_host)
+		return;
+	all = ENVOY_NEW(a, Envoy__Config__Cluster__V3__CircuitBreakers,
+			ENVOY__CONFIG__CLUSTER__V3__CIRCUIT_BREAKERS__INIT);
+	t = ENVOY_NEW(a, Thresholds, ENVOY__CONFIG__CLUSTER__V3__CIRCUIT_BREAKERS__THRESHOLDS__INIT);
+	t->max_connections = l->connections ? envoy_uint32(a, l->connections) : NULL;
+	t->max_pending_requests = l->pending ? envoy_uint32(a, l->pending) : NULL;
+	t->max_requests = l->requests ? envoy_uint32(a, l->requests) : NULL;
+	t->max_retries = l->retries ? envoy_uint32(a, l->retries) : NULL;
+	t->track_remaining = true;
+	all->n_thresholds = 1;
+	all->thresholds = arena_memdup(a, &t, sizeof(t));
+	if (l->connections_per_host) {
+		host = ENVOY_NEW(a, Thresholds, ENVOY__CONFIG__CLUSTER__V3__CIRCUIT_BREAKERS__THRESHOLDS__INIT);
+		host->max_connections = envoy_uint32(a, l->connections_per_host);
+		all->n_per_host_thresholds = 1;
+		all->per_host_thresholds = arena_memdup(a, &host, sizeof(host));
+	}
+	c->circuit_breakers = all;
+}
+
 /* Namespace, service and port for people, and a hash of all that is in the cluster: another content is
  * another cluster, so that a change is made before the old one is broken. */
 static char *name_of(struct arena *a, const Cluster *c, const struct cluster_spec *spec)
@@ -250,6 +277,7 @@ Cluster *envoy_cluster(struct arena *a, const struct cluster_spec *spec)
 		speak_tls(a, c, spec);
 	if (spec->wish)
 		balance(a, c, spec);
+	limit(a, c, &spec->limits);
 	c->name = name_of(a, c, spec);
 	return c;
 }

@@ -83,6 +83,17 @@ static void forward(struct arena *a, Route *r, const char *cluster)
 	r->route->cluster = (char *)cluster;
 }
 
+void envoy_allow_websocket(struct arena *a, Envoy__Config__Route__V3__RouteAction *ret)
+{
+	Envoy__Config__Route__V3__RouteAction__UpgradeConfig *u =
+		ENVOY_NEW(a, Envoy__Config__Route__V3__RouteAction__UpgradeConfig,
+			  ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__UPGRADE_CONFIG__INIT);
+
+	u->upgrade_type = (char *)"websocket";
+	ret->n_upgrade_configs = 1;
+	ret->upgrade_configs = arena_memdup(a, &u, sizeof(u));
+}
+
 static void redirect(struct arena *a, Route *r)
 {
 	r->action_case = ENVOY__CONFIG__ROUTE__V3__ROUTE__ACTION_REDIRECT;

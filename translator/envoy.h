@@ -52,6 +52,11 @@ enum balancing {
 	BALANCING_RING_HASH,
 };
 
+/* Circuit breakers; 0: Envoy's default. */
+struct upstream_limits {
+	uint32_t connections, pending, requests, retries, connections_per_host;
+};
+
 struct cluster_spec {
 	const char *namespace;
 	const char *service;
@@ -61,6 +66,7 @@ struct cluster_spec {
 	enum upstream_protocol protocol;
 	const void *ca; /* PEM by which the upstream's certificate is verified, or NULL */
 	size_t ca_len;
+	struct upstream_limits limits;
 	const Portolan__Model__ClusterSpec *wish; /* all else, may be NULL */
 };
 
@@ -97,6 +103,7 @@ Envoy__Config__Route__V3__Route *envoy_route(struct arena *a, const struct route
 /* The path, and for a wildcard host that it has one label more. */
 Envoy__Config__Route__V3__RouteMatch *envoy_route_match(struct arena *a, const char *host,
 							enum path_kind kind, const char *path);
+void envoy_allow_websocket(struct arena *a, Envoy__Config__Route__V3__RouteAction *ret);
 Envoy__Type__Matcher__V3__RegexMatcher *envoy_regex(struct arena *a, const char *pattern);
 /* The order in which Envoy must try two routes. */
 int envoy_path_compare(enum path_kind a_kind, const char *a, enum path_kind b_kind, const char *b);

@@ -35,6 +35,8 @@ libtranslator_a_SOURCES = \
 	translator/host-name.c \
 	translator/host-name.h \
 	translator/ingress-class.c \
+	translator/ingress-options.c \
+	translator/ingress-options.h \
 	translator/ingress-path.c \
 	translator/ingress-path.h \
 	translator/offline.c \
@@ -57,6 +59,8 @@ libtranslator_a_SOURCES = \
 	translator/reader.c \
 	translator/regex.cc \
 	translator/regex.h \
+	translator/service-options.c \
+	translator/service-options.h \
 	translator/settings.h \
 	translator/translator.c \
 	translator/translator.h \

@@ -187,17 +187,6 @@ static void set_affinity(struct proxy_node *node, const K8s__ProxyLoadBalancer *
 			      "no requestHashPolicies are left, so the strategy is RoundRobin");
 }
 
-static void add_websocket(struct arena *a, Action *ret)
-{
-	Envoy__Config__Route__V3__RouteAction__UpgradeConfig *u =
-		ENVOY_NEW(a, Envoy__Config__Route__V3__RouteAction__UpgradeConfig,
-			  ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__UPGRADE_CONFIG__INIT);
-
-	u->upgrade_type = (char *)"websocket";
-	ret->n_upgrade_configs = 1;
-	ret->upgrade_configs = arena_memdup(a, &u, sizeof(u));
-}
-
 static int set_headers(struct proxy_node *node, const K8s__ProxyRoute *route, const char *field, Route *ret)
 {
 	struct header_policy request, response;
@@ -247,7 +236,7 @@ static int forward(struct proxy_node *node, const K8s__ProxyRoute *route, const 
 	set_retries(node->a, route->retry_policy, r->route);
 	set_affinity(node, route->load_balancer_policy, field, r->route);
 	if (route->enable_websockets)
-		add_websocket(node->a, r->route);
+		envoy_allow_websocket(node->a, r->route);
 	proxy_upstream_plan(node, route, field, r);
 	return node->bad ? -EINVAL : 0;
 }

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "translator/certificate.h"
+#include "translator/service-options.h"
 #include "translator/units.h"
 
 typedef Portolan__Model__ClusterSpec ClusterSpec;
@@ -42,8 +43,10 @@ static const K8s__ServicePort *find_port(const K8s__ServiceSpec *spec, const cha
 	return NULL;
 }
 
-/* KEP-3726: the protocols that Kubernetes itself defines, and Contour's "https". */
-static enum upstream_protocol protocol_of(const K8s__ServicePort *p, const ClusterSpec *spec)
+/* KEP-3726: the protocols that Kubernetes itself defines, and Contour's "https"; annotations count only where
+ * there is no appProtocol. */
+static enum upstream_protocol protocol_of(const K8s__Service *s, const K8s__ServicePort *p,
+					  const ClusterSpec *spec)
 {
 	static const struct {
 		const char *word;
@@ -53,11 +56,11 @@ static enum upstream_protocol protocol_of(const K8s__ServicePort *p, const Clust
 	for (size_t i = 0; spec->protocol && i < ARRAY_SIZE(rows); i++)
 		if (strcmp(rows[i].word, spec->protocol) == 0)
 			return rows[i].protocol;
-	if (p->app_protocol && strcmp(p->app_protocol, "kubernetes.io/h2c") == 0)
+	if (!p->app_protocol)
+		return service_options_protocol(s->metadata, p);
+	if (strcmp(p->app_protocol, "kubernetes.io/h2c") == 0)
 		return UPSTREAM_H2C;
-	if (p->app_protocol && strcmp(p->app_protocol, "https") == 0)
-		return UPSTREAM_TLS;
-	return UPSTREAM_HTTP1;
+	return strcmp(p->app_protocol, "https") == 0 ? UPSTREAM_TLS : UPSTREAM_HTTP1;
 }
 
 /* An external name must not lead Envoy to itself or to its host: GHSA-5ph6-qq5x-7jwc. */
@@ -168,7 +171,8 @@ static void translate(struct reader *r, const ClusterSpec *spec, const char *key
 		return;
 	}
 	cluster.port = (uint32_t)port->port;
-	cluster.protocol = protocol_of(port, spec);
+	cluster.protocol = protocol_of(s, port, spec);
+	cluster.limits = service_options_limits(r, key, s->metadata);
 	cluster.wish = spec;
 	if (external) {
 		why = check_external(r, key, s->spec->external_name);

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "translator/certificate.h"
+#include "translator/delegation.h"
 #include "translator/host-name.h"
+#include "translator/ingress-options.h"
 #include "translator/ingress-path.h"
 #include "translator/units.h"
 
@@ -32,6 +34,7 @@ struct plan {
 	const K8s__Ingress *ingress;
 	bool allow_http;
 	bool redirect; /* plain HTTP to HTTPS */
+	struct ingress_options options;
 #ifdef FAULT_INJECTION
 	bool fault; /* what Envoy will refuse */
 #endif
@@ -61,6 +64,10 @@ static void add_tls(struct plan *p, const char *host, const char *secret, const 
 	tls = ENVOY_NEW(p->a, HostTls, PORTOLAN__MODEL__HOST_TLS__INIT);
 	tls->secret = (char *)secret;
 	tls->field = (char *)field;
+	tls->has_min_version = p->options.min_tls != 0;
+	tls->min_version = p->options.min_tls;
+	tls->has_max_version = p->options.max_tls != 0;
+	tls->max_version = p->options.max_tls;
 	p->tls[p->n_tls++] = (struct tls_entry){ host, tls };
 }
 
@@ -86,6 +93,27 @@ static void plan_tls_hosts(struct plan *p, const K8s__IngressTLS *t, const char 
 	}
 }
 
+/* "name", "namespace/name", or a name in the namespace that an annotation gives: in another namespace only
+ * where it is delegated. NULL if it is not. */
+static const char *find_secret(struct plan *p, const char *text, const char *field)
+{
+	const char *slash = strchr(text, '/'), *name = slash ? slash + 1 : text;
+	const char *namespace = units_annotation(p->ingress->metadata, "projectcontour.io/tls-cert-namespace");
+
+	if (slash)
+		namespace = arena_strndup(p->a, text, (size_t)(slash - text));
+	if (!namespace || !*namespace)
+		namespace = p->namespace;
+	if (delegation_permits(p->r, namespace, name, p->namespace))
+		return arena_printf(p->a, "%s/%s", namespace, name);
+	complain(p, "DelegationNotPermitted", field,
+		 "namespace %s may not use Secret %s/%s: it needs a TLSCertificateDelegation there; its "
+		 "hosts are served without TLS",
+		 p->namespace, namespace, name);
+	p->failed++;
+	return NULL;
+}
+
 static void plan_tls(struct plan *p, const K8s__IngressTLS *t, size_t index)
 {
 	const char *field = arena_printf(p->a, "spec.tls[%zu]", index), *secret;
@@ -97,7 +125,16 @@ static void plan_tls(struct plan *p, const K8s__IngressTLS *t, size_t index)
 			 "there is no secretName: name a Secret with tls.crt and tls.key");
 		return;
 	}
-	secret = arena_printf(p->a, "%s/%s", p->namespace, t->secret_name);
+	if (p->options.tls_bad) {
+		complain(p, "TLSVersions", field,
+			 "the annotated minimum of TLS versions is above the maximum; its hosts are served "
+			 "without TLS");
+		p->failed++;
+		return;
+	}
+	secret = find_secret(p, t->secret_name, field);
+	if (!secret)
+		return;
 	result = read_unit(p->r, UNIT_SECRET, secret, strlen(secret));
 	facts = portolan__model__secret_result__unpack(arena_pb(p->a), result->value_len,
 						       item_value(result));
@@ -127,19 +164,21 @@ static HostTls *tls_of(const struct plan *p, const char *host)
 
 /* ---- routes ---- */
 
-static ProtobufCBinaryData encode(struct plan *p, const struct route_spec *spec)
+static ProtobufCBinaryData encode(struct plan *p, const struct route_spec *spec, const char *written)
 {
 	Envoy__Config__Route__V3__Route *route = envoy_route(p->a, spec);
 	ProtobufCBinaryData d;
+	uint8_t *packed;
 	size_t len;
-	uint8_t *packed = reader_pack(p->r, &route->base, &len);
 
+	ingress_options_apply(p->a, &p->options, written, route);
+	packed = reader_pack(p->r, &route->base, &len);
 	envoy_element(p->a, ENVOY_HOST_ROUTES, packed, len, &d.data, &d.len);
 	return d;
 }
 
-static void add_route(struct plan *p, const char *host, struct route_spec *spec, const char *field,
-		      bool fallback)
+static void add_route(struct plan *p, const char *host, struct route_spec *spec, const char *written,
+		      const char *field, bool fallback)
 {
 	HostRoute *route = ENVOY_NEW(p->a, HostRoute, PORTOLAN__MODEL__HOST_ROUTE__INIT);
 
@@ -159,11 +198,11 @@ static void add_route(struct plan *p, const char *host, struct route_spec *spec,
 	route->has_fallback = fallback;
 	route->fallback = fallback;
 	route->has_https = 1;
-	route->https = encode(p, spec);
+	route->https = encode(p, spec, written);
 	route->has_http = p->allow_http || p->redirect;
 	if (p->redirect) {
 		spec->https_redirect = true;
-		route->http = encode(p, spec);
+		route->http = encode(p, spec, written);
 		spec->https_redirect = false;
 	} else if (route->has_http) {
 		route->http = route->https;
@@ -223,7 +262,7 @@ static void plan_path(struct plan *p, const char *host, const K8s__HTTPIngressPa
 		p->served++;
 	else
 		p->failed++;
-	add_route(p, host, &spec, field, false);
+	add_route(p, host, &spec, *path->path ? path->path : "/", field, false);
 }
 
 static void plan_rule(struct plan *p, const K8s__IngressRule *rule, size_t index)
@@ -256,11 +295,11 @@ static void plan_default(struct plan *p, const K8s__IngressBackend *backend)
 		p->served++;
 	else
 		p->failed++;
-	add_route(p, "*", &spec, field, true);
+	add_route(p, "*", &spec, "/", field, true);
 	for (size_t i = 0; i < s->n_rules; i++) {
 		host = host_name_normal(p->a, s->rules[i]->host, &why);
 		if (host && strcmp(host, "*") != 0)
-			add_route(p, host, &spec, field, true);
+			add_route(p, host, &spec, "/", field, true);
 	}
 }
 
@@ -388,6 +427,7 @@ void unit_ingress(struct reader *r, const char *key, size_t key_len _unused_)
 	units_split_key(r, key, &p.namespace, &name);
 	p.redirect = annotation_is(ingress, "ingress.kubernetes.io/force-ssl-redirect", "true");
 	p.allow_http = !annotation_is(ingress, "kubernetes.io/ingress.allow-http", "false");
+	ingress_options_read(r, key, ingress->metadata, &p.options);
 	translate(&p);
 	emit_verdict(r, OBJECT_INGRESS, key, verdict_of(&p));
 }
