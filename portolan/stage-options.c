@@ -64,6 +64,8 @@ static const struct stage_option table[] = {
 	  "end a program that was silent for so long, and start it again (default: 30000; 0: never)" },
 	{ "stop-msec", "MSEC", FOR_SUPERVISOR,
 	  "what a program gets between SIGTERM and SIGKILL (default: 5000)" },
+	{ "restart-max-msec", "MSEC", FOR_SUPERVISOR,
+	  "the longest delay before a program is started again (default: 30000)" },
 	{ "drain-seconds", "SECONDS", FOR_SUPERVISOR,
 	  "let Envoy drain its connections for at most so long before it is ended (default: 0)" },
 	{ "ready-fd", "FD", FOR_SUPERVISOR,

@@ -124,6 +124,7 @@ static void abort_stuck(struct child *c)
 	c->watchdog_kills++;
 	set_state(c, CHILD_ABORTING);
 	child_signal(c, SIGABRT);
+	child_signal(c, SIGCONT); /* one that was stopped takes no other signal */
 	event_loop_arm(c->timer, c->config.abort_usec);
 }
 
@@ -199,6 +200,7 @@ void child_stop(struct child *c)
 	if (c->state == CHILD_ABORTING || c->state == CHILD_STOPPING)
 		return;
 	child_signal(c, SIGTERM);
+	child_signal(c, SIGCONT);
 	event_loop_arm(c->timer, c->config.stop_usec);
 	set_state(c, CHILD_STOPPING);
 }

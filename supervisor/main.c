@@ -6,6 +6,8 @@ static const struct option_row options[] = {
 	  "end a program that was silent for so long, and start it again (default 30000; 0: never)" },
 	{ "stop-msec", 0, OPTION_UINT, &supervisor_options.stop_msec, "MSEC",
 	  "what a program gets between SIGTERM and SIGKILL (default 5000)" },
+	{ "restart-max-msec", 0, OPTION_UINT, &supervisor_options.restart_max_msec, "MSEC",
+	  "the longest delay before a program is started again (default 30000)" },
 	{ "drain-seconds", 0, OPTION_UINT, &supervisor_options.drain_seconds, "SECONDS",
 	  "let Envoy drain its connections for at most so long before it is ended (default 0)" },
 	{ "ready-fd", 0, OPTION_UINT, &supervisor_options.ready_fd, "FD",

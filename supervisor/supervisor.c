@@ -19,7 +19,6 @@
 
 #define ABORT_USEC (5 * USEC_PER_SEC)
 #define BACKOFF_MIN_USEC (100 * USEC_PER_MSEC)
-#define BACKOFF_MAX_USEC (30 * USEC_PER_SEC)
 #define HEALTHY_USEC (10 * USEC_PER_SEC)
 #define NAME_MAX_LENGTH 32
 
@@ -28,6 +27,7 @@ enum { STOPPED = 1, HOPELESS = -ECHILD };
 struct supervisor_options supervisor_options = {
 	.watchdog_msec = 30000,
 	.stop_msec = 5000,
+	.restart_max_msec = 30000,
 };
 
 static void stop_one(struct supervisor *s, struct child *c)
@@ -201,7 +201,9 @@ static int add_child(struct supervisor *s, char **section)
 		.watchdog_usec = supervisor_options.watchdog_msec * USEC_PER_MSEC,
 		.abort_usec = ABORT_USEC,
 		.stop_usec = supervisor_options.stop_msec * USEC_PER_MSEC,
-		.backoff = { BACKOFF_MIN_USEC, BACKOFF_MAX_USEC, HEALTHY_USEC, 0 },
+		.backoff = { BACKOFF_MIN_USEC,
+			     MAX(supervisor_options.restart_max_msec * USEC_PER_MSEC, BACKOFF_MIN_USEC),
+			     HEALTHY_USEC, 0 },
 		.changed = on_changed,
 		.catch_up = catch_up,
 		.ctx = s,

@@ -6,6 +6,7 @@
 struct supervisor_options {
 	unsigned watchdog_msec;
 	unsigned stop_msec;
+	unsigned restart_max_msec;
 	unsigned drain_seconds;
 	unsigned ready_fd; /* 0: none */
 };
