@@ -37,6 +37,8 @@ struct poison_file {
 struct poison {
 	struct poison_file *file;
 	unsigned count; /* objects set aside: does not change while we live */
+	unsigned suspects; /* died while being read, not often enough */
+	bool read[POISON_ENTRIES]; /* those of them that were read in this life */
 };
 
 static bool is_sound(const struct poison_file *f)
@@ -53,6 +55,11 @@ static bool same(const struct entry *a, const struct entry *b)
 {
 	return a->kind == b->kind && a->hash == b->hash && a->key_len == b->key_len &&
 	       memcmp(a->key, b->key, a->key_len) == 0;
+}
+
+static bool is_suspect(const struct entry *e)
+{
+	return e->kind && e->deaths < POISON_DEATHS;
 }
 
 /* A former process died while it was reading something. */
@@ -101,8 +108,10 @@ int poison_open(const char *path, struct poison **ret)
 		count_death(f);
 	*ret = xnew(struct poison, 1);
 	(*ret)->file = f;
-	for (size_t i = 0; i < POISON_ENTRIES; i++)
+	for (size_t i = 0; i < POISON_ENTRIES; i++) {
 		(*ret)->count += f->entries[i].kind && f->entries[i].deaths >= POISON_DEATHS;
+		(*ret)->suspects += is_suspect(&f->entries[i]);
+	}
 	return 0;
 }
 
@@ -128,10 +137,26 @@ void poison_reading(struct poison *p, const struct item *object)
 {
 	if (!p)
 		return;
-	if (object)
-		fill(&p->file->reading, object);
-	else
+	if (!object) {
 		p->file->reading.kind = 0;
+		return;
+	}
+	fill(&p->file->reading, object);
+	for (size_t i = 0; p->suspects && i < POISON_ENTRIES; i++)
+		if (is_suspect(&p->file->entries[i]) && same(&p->file->entries[i], &p->file->reading))
+			p->read[i] = true;
+}
+
+void poison_survived(struct poison *p)
+{
+	if (!p || !p->suspects)
+		return;
+	for (size_t i = 0; i < POISON_ENTRIES; i++)
+		if (p->read[i]) {
+			p->read[i] = false;
+			p->file->entries[i].kind = 0;
+			p->suspects--;
+		}
 }
 
 bool poison_is(const struct poison *p, const struct item *object)

@@ -129,6 +129,7 @@ static void commit(struct translator *t)
 	/* To settle may say something in statuses and serve hosts otherwise, and that settle again. */
 	while (quarantine_settle(t->quarantine, source))
 		graph_run(t->graph);
+	poison_survived(t->poison);
 	state_commit(t->resources, source);
 	state_commit(t->statuses, source);
 }

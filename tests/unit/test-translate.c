@@ -410,6 +410,13 @@ TEST(a_settings_change_runs_everything_and_changes_nothing_that_does_not_depend_
 	CHECK_EQ(graph_counters(t->graph)->units_unchanged > 10, 1);
 }
 
+/* The file is not closed. */
+static void die_reading(struct translator *t, const char *ingress)
+{
+	poison_reading(t->poison, state_get(t->objects, OBJECT_INGRESS, ingress, strlen(ingress)));
+	free(TAKE_PTR(t->poison));
+}
+
 TEST(an_object_that_was_being_read_at_two_deaths_is_set_aside_until_it_changes)
 {
 	char path[] = "/tmp/portolan-poison-XXXXXX";
@@ -426,16 +433,12 @@ TEST(an_object_that_was_being_read_at_two_deaths_is_set_aside_until_it_changes)
 		put_service(t, "s", 80, "http");
 		put_ingress(t, "bad", &rule, 1, NULL, 0);
 		put_ingress(t, "good", &other, 1, NULL, 0);
-		commit(t);
-		CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/good", NULL), PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
 		if (life < 2) {
-			CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/bad", NULL),
-				 PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
-			/* It dies: the file is not closed. */
-			poison_reading(t->poison, state_get(t->objects, OBJECT_INGRESS, "ns/bad", 6));
-			free(TAKE_PTR(t->poison));
+			die_reading(t, "ns/bad");
 			continue;
 		}
+		commit(t);
+		CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/good", NULL), PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
 		CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/bad", &reason), PORTOLAN__IPC__VERDICT__VERDICT_REJECTED);
 		CHECK_STR(reason, "SetAside");
 		CHECK_EQ(graph_counters(t->graph)->units[UNIT_HOST], 1);
@@ -446,6 +449,29 @@ TEST(an_object_that_was_being_read_at_two_deaths_is_set_aside_until_it_changes)
 		CHECK_EQ(graph_counters(t->graph)->units[UNIT_HOST], 2);
 		(void)unlink(file);
 	}
+	(void)rmdir(path);
+}
+
+TEST(an_object_that_was_read_unharmed_between_two_deaths_is_not_set_aside)
+{
+	char path[] = "/tmp/portolan-poison-XXXXXX";
+	struct rule rule = { "a.example.com", "/", "Prefix", "s", 80 };
+	_cleanup_free_ char *file = NULL;
+
+	CHECK(mkdtemp(path) != NULL);
+	file = xasprintf("%s/poison", path);
+	for (int life = 0; life < 4; life++) {
+		_cleanup_(translator_freep) struct translator *t = start();
+
+		CHECK(poison_open(file, &t->poison) == 0);
+		CHECK_EQ(poison_count(t->poison), 0);
+		put_service(t, "s", 80, "http");
+		put_ingress(t, "unlucky", &rule, 1, NULL, 0);
+		if (life > 0)
+			commit(t);
+		die_reading(t, "ns/unlucky");
+	}
+	(void)unlink(file);
 	(void)rmdir(path);
 }
 
