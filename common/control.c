@@ -11,6 +11,7 @@
 #include "common/alloc.h"
 #include "common/control.h"
 #include "common/log.h"
+#include "common/process-metrics.h"
 #include "common/unix-socket.h"
 
 #define HEADERS_MAX 16384
@@ -98,6 +99,7 @@ static int on_metrics(void *ctx, const char *query _unused_, struct strbuf *out)
 {
 	struct control *c = ctx;
 
+	process_metrics(out);
 	for (struct metrics *m = c->metrics; m; m = m->next)
 		m->fn(m->ctx, out);
 	return HTTP_OK;

@@ -50,6 +50,8 @@ libcommon_a_SOURCES = \
 	common/notify-send.h \
 	common/options.c \
 	common/options.h \
+	common/process-metrics.c \
+	common/process-metrics.h \
 	common/resource-kind.c \
 	common/resource-kind.h \
 	common/runtime-dir.c \

@@ -229,6 +229,8 @@ def test_metrics_of_all_stages_together_are_of_the_format(run):
     assert len(samples) == len(set(samples))
     for stage in ("watcher", "translator", "xds-server", "admin", "supervisor"):
         assert f'portolan_stage_up{{stage="{stage}"}} 1' in lines
+        [memory] = [s for s in lines if s.startswith(f'process_resident_memory_bytes{{stage="{stage}"}}')]
+        assert 1e6 < float(memory.split()[1]) < 1e9
 
 
 def test_without_a_source_it_says_what_is_missing():
