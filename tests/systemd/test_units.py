@@ -1,0 +1,171 @@
+"""The units as systemd sees them, and a gateway host that really boots with them."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+
+import boot
+from backends import Backend, Load
+from objects import ingress, path, port, rule, service, slice_of
+from programs import missing
+
+UNITS = [f"portolan-{name}.service" for name in (*boot.STAGES, "recorder", "envoy")]
+
+
+@pytest.fixture(scope="module")
+def installed():
+    """make install, in a folder."""
+    if not shutil.which("systemd-analyze"):
+        missing("no systemd-analyze (Debian: systemd)")
+    root = pathlib.Path(tempfile.mkdtemp(prefix="portolan-test-"))
+    boot.install(root)
+    yield root
+    shutil.rmtree(root)
+
+
+@pytest.mark.parametrize("stage, most", [("watcher", 3.0), ("translator", 2.0), ("xds-server", 2.0),
+                                         ("admin", 2.0), ("recorder", 2.0), ("envoy", 2.5)])
+def test_a_stage_is_exposed_no_more_than_it_has_to_be(installed, stage, most):
+    done = subprocess.run(["systemd-analyze", "security", "--offline=yes", f"--root={installed}",
+                           f"portolan-{stage}.service"], text=True, capture_output=True)
+    found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", done.stdout)
+    assert found, done.stdout + done.stderr
+    assert float(found[1]) <= most
+
+
+def test_no_stage_takes_another_with_it(installed):
+    for unit in UNITS:
+        text = (installed / "usr/local/lib/systemd/system" / unit).read_text()
+        settings = re.findall(r"^(\w+)=(.*)$", text, re.M)
+        assert not [k for k, _ in settings if k in ("Requires", "BindsTo", "Requisite", "Upholds")]
+        assert ("Restart", "always") in settings and ("PartOf", "portolan.target") in settings
+        assert "@" not in re.sub(r"SystemCallFilter=.*", "", text)
+
+
+@pytest.fixture(scope="module")
+def host():
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="portolan-boot-"))
+    host = boot.Host(folder / "root")
+    try:
+        host.boot()
+        host.run("systemd-sysusers")
+        yield host
+    finally:
+        host.cut_power()
+        subprocess.run(["rm", "-rf", "--one-file-system", folder])
+
+
+@pytest.fixture(scope="module")
+def backend(host):
+    with Backend("web", host.address) as backend:
+        yield backend
+
+
+@pytest.fixture(scope="module")
+def serving(host, backend):
+    """Enabled, started, and a host that is served."""
+    host.systemctl("enable", "portolan.target", *UNITS)
+    host.systemctl("start", "portolan.target")
+    host.write("web.yaml", *web("web", backend))
+    assert host.client.get("web.example.com").backend == "web"
+    return host
+
+
+def web(name, backend):
+    return [ingress(name, rule(f"{name}.example.com", path(name))),
+            service(name, port(80, target=backend.port)),
+            slice_of(name, backend.port, backend.address)]
+
+
+def test_systemd_finds_nothing_wrong_with_the_units(host):
+    assert host.run("systemd-analyze", "--man=no", "verify", "portolan.target", *UNITS) == ""
+
+
+def test_each_stage_runs_as_nobody_special(serving):
+    for stage in boot.STAGES:
+        status = serving.run("cat", f"/proc/{serving.pid(stage)}/status")
+        found = dict(re.findall(r"^(\w+):\s+(.*)$", status, re.M))
+        assert found["NoNewPrivs"] == "1" and found["Seccomp"] == "2"
+        assert int(found["CapEff"], 16) == int(found["CapBnd"], 16) == 0
+        assert found["Uid"].split()[0] != "0"
+    assert serving.run("stat", "-c", "%U %a", "/run/portolan").split() == ["portolan", "700"]
+
+
+def test_the_journal_has_fields(serving):
+    rows = [row for row in serving.journal("portolan-translator.service") if "PORTOLAN_STAGE" in row]
+    assert rows and rows[0]["PORTOLAN_STAGE"] == "translator" and rows[0]["PRIORITY"] in "34567"
+
+
+@pytest.mark.parametrize("stage", ["watcher", "translator", "xds-server", "admin", "recorder"])
+def test_a_killed_stage_comes_back_alone_and_no_request_fails(serving, backend, stage):
+    before, pushed = serving.pids(), serving.pushed()
+    with Load(serving.client, "web.example.com") as load:
+        serving.kill(stage)
+        serving.settle()
+        load.more(50)
+        assert serving.pushed() == pushed
+        serving.write("more.yaml", *web(f"more-{stage}", backend))
+        assert serving.client.get(f"more-{stage}.example.com").backend == "web"
+    assert load.failed == []
+    after = serving.pids()
+    assert [name for name in before if before[name] != after[name]] == ([stage] if stage in before else [])
+
+
+def test_envoy_serves_while_all_stages_are_stopped(serving):
+    stages = [f"portolan-{stage}" for stage in boot.STAGES]
+    pushed = serving.pushed()
+    with Load(serving.client, "web.example.com") as load:
+        serving.systemctl("stop", *stages)
+        load.more(50)
+        assert serving.systemctl("is-active", *stages, check=False).split() == ["inactive"] * 4
+        serving.systemctl("start", *stages)
+        serving.settle()
+        load.more(20)
+    assert load.failed == [] and serving.pushed() == pushed
+
+
+def test_a_reload_keeps_every_stage(serving):
+    before = serving.pids()
+    for stage in boot.STAGES:
+        serving.systemctl("reload", f"portolan-{stage}")
+    serving.settle()
+    assert serving.pids() == before
+
+
+def test_an_upgrade_fails_no_request(serving):
+    def running(stage):
+        return os.stat(f"/proc/{serving.leader}/root/proc/{serving.pid(stage)}/exe").st_ino
+
+    before, envoy = {s: running(s) for s in boot.STAGES}, serving.pid("envoy")
+    with Load(serving.client, "web.example.com") as load:
+        boot.install(serving.root)
+        serving.systemctl("daemon-reload")
+        for stage in boot.STAGES:
+            serving.systemctl("restart", f"portolan-{stage}")
+            serving.settle()
+            load.more(20)
+    assert load.failed == []
+    assert not [s for s in boot.STAGES if running(s) == before[s]]
+    assert serving.pid("envoy") == envoy
+
+
+def test_the_recording_is_there_and_redacted(serving):
+    serving.stage("recorder").get("/debug/flush")
+    said = json.loads(serving.run("portolan", "inspect", "--json", "/var/lib/portolan/recording"))
+    assert said["redacted"] and said["kinds"]["Ingress"]["added"] > 0
+
+
+def test_what_is_enabled_serves_after_a_reboot(serving):
+    serving.power_off()
+    serving.boot()
+    serving.systemctl("start", "portolan.target")
+    serving.settle()
+    assert serving.client.get("web.example.com").backend == "web"
+    failed = serving.systemctl("list-units", "--failed", "--plain", "--no-legend", "portolan*")
+    assert failed.strip() == ""
