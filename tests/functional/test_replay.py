@@ -11,6 +11,7 @@ import subprocess
 import pytest
 import yaml
 
+from addresses import loopback
 from certs import Authority
 from envoy_process import Envoy
 from objects import app, ingress, path, port, rule, service, slice_of, tls_secret
@@ -121,7 +122,7 @@ def test_until_a_world_and_at_the_speed_that_it_had(live, folder):
 
 def test_an_envoy_takes_all_of_it(live, folder):
     file, worlds = live
-    with Replay(folder / "again", file) as replay:
+    with Replay(folder / "again", file, http=loopback()) as replay:
         replay.start()
         with Envoy(folder, replay.xds_address) as envoy:
             place = replay.step(STEPS * 2)
