@@ -111,6 +111,17 @@ static int problem_compare(const void *a, const void *b)
 	return d ? d : strcmp(x->message, y->message);
 }
 
+/* Two units may have come upon the same. */
+static size_t without_repeats(Portolan__Ipc__Problem **sorted, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (!kept || problem_compare(&sorted[kept - 1], &sorted[i]) != 0)
+			sorted[kept++] = sorted[i];
+	return kept;
+}
+
 void graph_status_publish(struct graph *g, struct cell *notes)
 {
 	struct item *object = state_get(g->config.objects, notes->kind, notes->key, notes->key_len);
@@ -136,6 +147,7 @@ void graph_status_publish(struct graph *g, struct cell *notes)
 				arena_pb(scratch), all[i]->key_len, (const uint8_t *)all[i]->data);
 	}
 	qsort(problems, status.n_problems, sizeof(*problems), problem_compare);
+	status.n_problems = without_repeats(problems, status.n_problems);
 	status.n_problems = MIN(status.n_problems, (size_t)PROBLEMS_MAX);
 	status.problems = problems;
 	/* What has an error is not accepted as a whole. */

@@ -75,6 +75,8 @@ static void add_slice(const struct wanted *w, const K8s__EndpointSlice *s,
 {
 	if (w->family && strcmp(s->address_type, w->family) != 0)
 		return;
+	if (strcmp(s->address_type, "IPv4") != 0 && strcmp(s->address_type, "IPv6") != 0)
+		return;
 	for (size_t p = 0; p < s->n_ports; p++) {
 		if (!is_wanted_port(w, s->ports[p]))
 			continue;
@@ -110,6 +112,32 @@ static void sort_unique(struct list *list)
 	list->n = n;
 }
 
+/* What of a slice cannot be used at all is for its author to know. */
+static void check_slice(struct reader *r, const struct item *item, const K8s__EndpointSlice *s)
+{
+	if (strcmp(s->address_type, "IPv4") != 0 && strcmp(s->address_type, "IPv6") != 0) {
+		units_error(r, OBJECT_ENDPOINT_SLICE, item_key(item), "AddressType", "addressType",
+			    "addressType \"%s\" is neither IPv4 nor IPv6: its endpoints are not used",
+			    s->address_type);
+		emit_verdict(r, OBJECT_ENDPOINT_SLICE, item_key(item),
+			     PORTOLAN__IPC__VERDICT__VERDICT_REJECTED);
+		return;
+	}
+	for (size_t i = 0; i < s->n_endpoints; i++) {
+		const K8s__Endpoint *e = s->endpoints[i];
+
+		if (e->n_addresses && is_address(s->address_type, e->addresses[0]))
+			continue;
+		units_error(r, OBJECT_ENDPOINT_SLICE, item_key(item), "InvalidAddress",
+			    arena_printf(reader_arena(r), "endpoints[%zu].addresses[0]", i),
+			    "\"%s\" is not an %s address: this endpoint is not used",
+			    e->n_addresses ? e->addresses[0] : "", s->address_type);
+		emit_verdict(r, OBJECT_ENDPOINT_SLICE, item_key(item),
+			     PORTOLAN__IPC__VERDICT__VERDICT_PARTIAL);
+		return; /* the first says enough */
+	}
+}
+
 static void collect(struct reader *r, const struct wanted *w, struct list *list)
 {
 	const struct item *const *items;
@@ -121,8 +149,10 @@ static void collect(struct reader *r, const struct wanted *w, struct list *list)
 	for (size_t i = 0; i < n; i++) {
 		slices[i] = k8s__endpoint_slice__unpack(arena_pb(reader_arena(r)), items[i]->value_len,
 							item_value(items[i]));
-		if (slices[i])
-			room += slices[i]->n_endpoints * slices[i]->n_ports;
+		if (!slices[i])
+			continue;
+		check_slice(r, items[i], slices[i]);
+		room += slices[i]->n_endpoints * slices[i]->n_ports;
 	}
 	list->all = arena_new_of(reader_arena(r), struct found, MIN(room, (size_t)ENDPOINTS_MAX) + 1);
 	for (size_t i = 0; i < n; i++)
