@@ -3,6 +3,9 @@
 
 #include "envoy/extensions/access_loggers/file/v3/file.pb-c.h"
 #include "envoy/extensions/access_loggers/stream/v3/stream.pb-c.h"
+#include "envoy/extensions/filters/http/cors/v3/cors.pb-c.h"
+#include "envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.pb-c.h"
+#include "envoy/extensions/filters/http/rbac/v3/rbac.pb-c.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb-c.h"
 #include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb-c.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb-c.h"
@@ -10,6 +13,7 @@
 #include "translator/envoy.h"
 
 #define HCM "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+#define PACKAGE_HTTP "envoy.extensions.filters.http."
 #define PACKAGE_TLS "envoy.extensions.transport_sockets.tls.v3."
 
 typedef Envoy__Config__Listener__V3__Listener Listener;
@@ -68,19 +72,41 @@ static void log_access(struct arena *a, Manager *m, const struct settings *s)
 	m->access_log = arena_memdup(a, &log, sizeof(log));
 }
 
-static HttpFilter *router(struct arena *a)
+static HttpFilter *http_filter(struct arena *a, const char *name, const char *type, const ProtobufCMessage *m)
 {
-	Envoy__Extensions__Filters__Http__Router__V3__Router config =
-		ENVOY__EXTENSIONS__FILTERS__HTTP__ROUTER__V3__ROUTER__INIT;
 	HttpFilter *f = ENVOY_NEW(
 		a, HttpFilter,
 		ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_FILTER__INIT);
 
-	f->name = (char *)"router";
+	f->name = (char *)name;
 	f->config_type_case =
 		ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_FILTER__CONFIG_TYPE_TYPED_CONFIG;
-	f->typed_config = envoy_any(a, "envoy.extensions.filters.http.router.v3.Router", &config.base);
+	f->typed_config = envoy_any(a, type, m);
 	return f;
+}
+
+/* In Contour's order. All but the router do nothing but where a virtual host or route says so; they are always
+ * there, because a listener that changes loses its connections. */
+static void filter(struct arena *a, Manager *m)
+{
+	Envoy__Extensions__Filters__Http__Cors__V3__Cors cors =
+		ENVOY__EXTENSIONS__FILTERS__HTTP__CORS__V3__CORS__INIT;
+	Envoy__Extensions__Filters__Http__LocalRatelimit__V3__LocalRateLimit limit =
+		ENVOY__EXTENSIONS__FILTERS__HTTP__LOCAL_RATELIMIT__V3__LOCAL_RATE_LIMIT__INIT;
+	Envoy__Extensions__Filters__Http__Rbac__V3__RBAC rbac =
+		ENVOY__EXTENSIONS__FILTERS__HTTP__RBAC__V3__RBAC__INIT;
+	Envoy__Extensions__Filters__Http__Router__V3__Router router =
+		ENVOY__EXTENSIONS__FILTERS__HTTP__ROUTER__V3__ROUTER__INIT;
+	HttpFilter *all[4];
+
+	limit.stat_prefix = (char *)"http";
+	all[0] = http_filter(a, "envoy.filters.http.cors", PACKAGE_HTTP "cors.v3.Cors", &cors.base);
+	all[1] = http_filter(a, "envoy.filters.http.local_ratelimit",
+			     PACKAGE_HTTP "local_ratelimit.v3.LocalRateLimit", &limit.base);
+	all[2] = http_filter(a, "envoy.filters.http.rbac", PACKAGE_HTTP "rbac.v3.RBAC", &rbac.base);
+	all[3] = http_filter(a, "router", PACKAGE_HTTP "router.v3.Router", &router.base);
+	m->n_http_filters = ARRAY_SIZE(all);
+	m->http_filters = arena_memdup(a, all, sizeof(all));
 }
 
 static Filter *http(struct arena *a, const struct settings *s, const char *stat_prefix,
@@ -90,7 +116,6 @@ static Filter *http(struct arena *a, const struct settings *s, const char *stat_
 	Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__Rds rds =
 		ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__RDS__INIT;
 	Filter *f = ENVOY_NEW(a, Filter, ENVOY__CONFIG__LISTENER__V3__FILTER__INIT);
-	HttpFilter *filters[] = { router(a) };
 
 	rds.config_source = envoy_ads(a);
 	rds.route_config_name = (char *)routes;
@@ -98,8 +123,7 @@ static Filter *http(struct arena *a, const struct settings *s, const char *stat_
 	m.route_specifier_case =
 		ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_CONNECTION_MANAGER__ROUTE_SPECIFIER_RDS;
 	m.rds = &rds;
-	m.n_http_filters = ARRAY_SIZE(filters);
-	m.http_filters = filters;
+	filter(a, &m);
 	m.use_remote_address = envoy_bool(a, true);
 	m.normalize_path = envoy_bool(a, true);
 	m.merge_slashes = true;

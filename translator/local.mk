@@ -46,6 +46,8 @@ libtranslator_a_SOURCES = \
 	translator/provenance.c \
 	translator/proxy-condition.c \
 	translator/proxy-condition.h \
+	translator/proxy-filter.c \
+	translator/proxy-filter.h \
 	translator/proxy-headers.c \
 	translator/proxy-rewrite.c \
 	translator/proxy-route.c \

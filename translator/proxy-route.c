@@ -4,8 +4,10 @@
 #include <strings.h>
 
 #include "common/strbuf.h"
+#include "envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config.pb-c.h"
 #include "translator/go-duration.h"
 #include "translator/host-name.h"
+#include "translator/proxy-filter.h"
 #include "translator/proxy.h"
 
 typedef Envoy__Config__Route__V3__Route Route;
@@ -222,6 +224,81 @@ static int set_headers(struct proxy_node *node, const K8s__ProxyRoute *route, co
 	return 0;
 }
 
+static int set_filters(struct proxy_node *node, const K8s__ProxyRoute *route, const char *field, Route *ret)
+{
+	struct proxy_filters f = { 0 };
+
+	if (route->jwt_verification_policy && *route->jwt_verification_policy->require) {
+		proxy_error(node, "JWTVerificationError/JWTProviderNotDefined",
+			    arena_printf(node->a, "%s.jwtVerificationPolicy", field),
+			    "the root has no provider %s", route->jwt_verification_policy->require);
+		return -EINVAL;
+	}
+	if (proxy_filter_limit(node, route->rate_limit_policy, node->host, "RouteError/RateLimitPolicyNotValid",
+			       arena_printf(node->a, "%s.rateLimitPolicy", field), &f) < 0 ||
+	    proxy_filter_addresses(node, route->ip_allow_policy, route->n_ip_allow_policy,
+				   route->ip_deny_policy, route->n_ip_deny_policy, field, &f) < 0)
+		return -EINVAL;
+	proxy_filter_route(node->a, &f, ret);
+	return 0;
+}
+
+static bool is_redirect(uint32_t status)
+{
+	return (status >= 301 && status <= 303) || status == 307 || status == 308;
+}
+
+static Envoy__Config__Core__V3__TypedExtensionConfig *predicate(struct arena *a, const char *name,
+								 const char *type)
+{
+	Envoy__Extensions__InternalRedirect__PreviousRoutes__V3__PreviousRoutesConfig nothing =
+		ENVOY__EXTENSIONS__INTERNAL_REDIRECT__PREVIOUS_ROUTES__V3__PREVIOUS_ROUTES_CONFIG__INIT;
+	/* The other has no fields, either. */
+	Envoy__Config__Core__V3__TypedExtensionConfig *p =
+		ENVOY_NEW(a, Envoy__Config__Core__V3__TypedExtensionConfig,
+			  ENVOY__CONFIG__CORE__V3__TYPED_EXTENSION_CONFIG__INIT);
+
+	p->name = (char *)name;
+	p->typed_config = envoy_any(a, type, &nothing.base);
+	return p;
+}
+
+static int set_internal_redirect(struct proxy_node *node, const K8s__ProxyInternalRedirect *wish,
+				 const char *field, Action *ret)
+{
+	Envoy__Config__Route__V3__InternalRedirectPolicy *p;
+	bool safe;
+
+	if (!wish)
+		return 0;
+	p = ENVOY_NEW(node->a, Envoy__Config__Route__V3__InternalRedirectPolicy,
+		      ENVOY__CONFIG__ROUTE__V3__INTERNAL_REDIRECT_POLICY__INIT);
+	for (size_t i = 0; i < wish->n_redirect_response_codes; i++)
+		if (!is_redirect(wish->redirect_response_codes[i])) {
+			proxy_error(node, "RouteError/InternalRedirectPolicyNotValid",
+				    arena_printf(node->a, "%s.internalRedirectPolicy", field),
+				    "redirectResponseCodes are among 301, 302, 303, 307, 308");
+			return -EINVAL;
+		}
+	if (wish->max_internal_redirects)
+		p->max_internal_redirects = envoy_uint32(node->a, wish->max_internal_redirects);
+	p->n_redirect_response_codes = wish->n_redirect_response_codes;
+	p->redirect_response_codes = wish->redirect_response_codes;
+	safe = strcmp(wish->allow_cross_scheme_redirect, "SafeOnly") == 0;
+	p->allow_cross_scheme_redirect = safe || strcmp(wish->allow_cross_scheme_redirect, "Always") == 0;
+	p->predicates = arena_new_of(node->a, Envoy__Config__Core__V3__TypedExtensionConfig *, 2);
+	if (safe)
+		p->predicates[p->n_predicates++] = predicate(
+			node->a, "envoy.internal_redirect_predicates.safe_cross_scheme",
+			"envoy.extensions.internal_redirect.safe_cross_scheme.v3.SafeCrossSchemeConfig");
+	if (wish->deny_repeated_route_redirect)
+		p->predicates[p->n_predicates++] = predicate(
+			node->a, "envoy.internal_redirect_predicates.previous_routes",
+			"envoy.extensions.internal_redirect.previous_routes.v3.PreviousRoutesConfig");
+	ret->internal_redirect_policy = p;
+	return 0;
+}
+
 static int forward(struct proxy_node *node, const K8s__ProxyRoute *route, const char *field,
 		   struct proxy_route *ret)
 {
@@ -237,6 +314,9 @@ static int forward(struct proxy_node *node, const K8s__ProxyRoute *route, const 
 	set_affinity(node, route->load_balancer_policy, field, r->route);
 	if (route->enable_websockets)
 		envoy_allow_websocket(node->a, r->route);
+	if (set_filters(node, route, field, r) < 0 ||
+	    set_internal_redirect(node, route->internal_redirect_policy, field, r->route) < 0)
+		return -EINVAL;
 	proxy_upstream_plan(node, route, field, r);
 	return node->bad ? -EINVAL : 0;
 }

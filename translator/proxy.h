@@ -26,6 +26,7 @@ struct proxy_node {
 	struct arena *a;
 	const char *key; /* "namespace/name" */
 	const char *namespace;
+	const char *host; /* the root's */
 	const K8s__HTTPProxy *proxy;
 	const struct proxy_node *parent; /* that includes this one; NULL: a root */
 	const struct proxy_conditions *conditions; /* of the includes above */

@@ -134,14 +134,35 @@ static const uint8_t *join(struct reader *r, const struct list *l, bool https, s
 	return out;
 }
 
-static void emit_http(struct reader *r, const char *host, const struct list *l)
+/* What an HTTPProxy wants of the whole virtual host: there is one at most, and it counts for all routes. */
+static const uint8_t *with_options(struct reader *r, HostRoutes **wishes, size_t n, const uint8_t *routes,
+				   size_t *len)
+{
+	for (size_t i = 0; i < n; i++) {
+		ProtobufCBinaryData o = wishes[i]->options;
+		uint8_t *all;
+
+		if (!o.len)
+			continue;
+		all = arena_alloc(reader_arena(r), *len + o.len);
+		memcpy(all, routes, *len);
+		memcpy(all + *len, o.data, o.len);
+		*len += o.len;
+		return all;
+	}
+	return routes;
+}
+
+static void emit_http(struct reader *r, const char *host, const struct list *l, HostRoutes **wishes, size_t n)
 {
 	const uint8_t *routes;
 	size_t len;
 
 	routes = join(r, l, false, &len);
-	if (len)
-		emit_host_routes(r, host, routes, len);
+	if (!len)
+		return;
+	routes = with_options(r, wishes, n, routes, &len);
+	emit_host_routes(r, host, routes, len);
 }
 
 static void emit_chain(struct reader *r, const char *host, const Portolan__Model__HostTls *tls, const char *table)
@@ -157,7 +178,7 @@ static void emit_chain(struct reader *r, const char *host, const Portolan__Model
 }
 
 static void emit_https(struct reader *r, const char *host, const struct list *l,
-		       const Portolan__Model__HostTls *tls)
+		       const Portolan__Model__HostTls *tls, HostRoutes **wishes, size_t n)
 {
 	struct arena *a = reader_arena(r);
 	const char *table = arena_printf(a, "https/%s", host);
@@ -167,6 +188,7 @@ static void emit_https(struct reader *r, const char *host, const struct list *l,
 
 	if (!len)
 		return;
+	routes = with_options(r, wishes, n, routes, &len);
 	head = reader_pack(r, &envoy_routes(a, table)->base, &head_len);
 	envoy_virtual_host(a, host, &host, 1, routes, len, &own, &own_len);
 	envoy_element(a, ENVOY_ROUTES_HOSTS, own, own_len, &own, &own_len);
@@ -221,8 +243,8 @@ void unit_host(struct reader *r, const char *key, size_t key_len _unused_)
 	if (wildcard)
 		append(&all, any, n_any, true);
 	settle(r, key, &all);
-	emit_http(r, key, &all);
+	emit_http(r, key, &all, wishes, n);
 	tls = choose_tls(r, key, wishes, n);
 	if (tls)
-		emit_https(r, key, &own, tls);
+		emit_https(r, key, &own, tls, wishes, n);
 }

@@ -6,6 +6,7 @@
 #include "translator/certificate.h"
 #include "translator/delegation.h"
 #include "translator/host-name.h"
+#include "translator/proxy-filter.h"
 #include "translator/proxy.h"
 
 typedef Portolan__Model__HostRoute HostRoute;
@@ -20,6 +21,7 @@ struct root {
 	struct proxy_node node;
 	const char *host;
 	HostTls *tls; /* NULL: plain HTTP only */
+	struct proxy_filters filters;
 	unsigned depth;
 };
 
@@ -72,7 +74,8 @@ static void gather(struct root *root, struct proxy_node *node, struct proxy_rout
 static void include_child(struct root *root, struct proxy_node *node, const struct proxy_conditions *c,
 			  const char *field, const char *key, struct proxy_routes *ret)
 {
-	struct proxy_node child = { .r = node->r, .a = node->a, .key = key, .parent = node, .conditions = c };
+	struct proxy_node child = { .r = node->r, .a = node->a, .key = key, .parent = node, .conditions = c,
+				   .host = root->host };
 	const char *name, *why;
 
 	child.proxy = read_message(node->r, OBJECT_HTTP_PROXY, key);
@@ -317,6 +320,10 @@ static void emit_host(struct root *root, const struct proxy_routes *l)
 	routes.object_kind = OBJECT_HTTP_PROXY;
 	routes.object_key = (char *)root->node.key;
 	routes.tls = root->tls;
+	if (root->filters.n) {
+		routes.has_options = 1;
+		routes.options = proxy_filter_host(root->node.r, &root->filters);
+	}
 	routes.n_routes = n;
 	routes.routes = arena_new_of(a, HostRoute *, n + 1);
 	for (size_t i = 0; i < n; i++) {
@@ -353,6 +360,7 @@ static int check_root(struct root *root, const K8s__HTTPProxySpec *spec)
 			    "it has neither routes nor includes nor a tcpproxy");
 		return -EINVAL;
 	}
+	node->host = root->host;
 	(void)read_facts(node->r, FACT_CLAIM, root->host, strlen(root->host), &n);
 	if (n > 1) {
 		proxy_error(node, "VirtualHostError/DuplicateVhost", "spec.virtualhost.fqdn",
@@ -363,12 +371,49 @@ static int check_root(struct root *root, const K8s__HTTPProxySpec *spec)
 	return 0;
 }
 
+/* What it cannot hold to is refused: a host that should ask who comes must not serve everybody. */
+static int check_access(struct root *root, const K8s__ProxyVirtualHost *v)
+{
+	bool secure = v->tls && *v->tls->secret_name;
+
+	if (v->n_jwt_providers) {
+		proxy_error(&root->node, secure ? "JWTVerificationError/NotSupported" :
+						  "JWTVerificationError/JWTVerificationNotPermitted",
+			    "spec.virtualhost.jwtProviders",
+			    secure ? "JWT verification is not supported, so the host is not served" :
+				     "JWT verification needs tls.secretName");
+		return -EINVAL;
+	}
+	if (v->authorization && v->authorization->extension_ref) {
+		proxy_error(&root->node, v->tls ? "AuthError/NotSupported" : "AuthError/AuthNotPermitted",
+			    "spec.virtualhost.authorization",
+			    v->tls ? "external authorization is not supported, so the host is not served" :
+				     "external authorization needs tls");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int plan_filters(struct root *root, const K8s__ProxyVirtualHost *v)
+{
+	struct proxy_node *node = &root->node;
+
+	if (proxy_filter_cors(node, v->cors_policy, &root->filters) < 0 ||
+	    proxy_filter_limit(node, v->rate_limit_policy, root->host,
+			       "VirtualHostError/RateLimitPolicyNotValid", "spec.virtualhost.rateLimitPolicy",
+			       &root->filters) < 0)
+		return -EINVAL;
+	return proxy_filter_addresses(node, v->ip_allow_policy, v->n_ip_allow_policy, v->ip_deny_policy,
+				      v->n_ip_deny_policy, "spec.virtualhost", &root->filters);
+}
+
 static void translate(struct root *root)
 {
 	const K8s__HTTPProxySpec *spec = root->node.proxy->spec;
 	struct proxy_routes routes = { 0 };
 
-	if (check_root(root, spec) < 0 || plan_tls(root, spec->virtualhost->tls) < 0) {
+	if (check_root(root, spec) < 0 || check_access(root, spec->virtualhost) < 0 ||
+	    plan_tls(root, spec->virtualhost->tls) < 0 || plan_filters(root, spec->virtualhost) < 0) {
 		emit_verdict(root->node.r, OBJECT_HTTP_PROXY, root->node.key,
 			     PORTOLAN__IPC__VERDICT__VERDICT_REJECTED);
 		return;

@@ -1,0 +1,25 @@
+/* Policies of an HTTPProxy's virtual host and routes that Envoy's HTTP filters carry out: each is the
+ * configuration of a filter, by its name, for this virtual host or route alone. */
+#pragma once
+
+#include "translator/proxy.h"
+
+struct proxy_filters {
+	const char *names[4];
+	Google__Protobuf__Any *configs[4];
+	size_t n;
+};
+
+/* Each says in the node's status what is wrong, and returns -EINVAL. */
+int proxy_filter_cors(struct proxy_node *node, const K8s__ProxyCORS *wish, struct proxy_filters *ret);
+/* host: in which the tokens are counted. reason: Contour's word for an error. */
+int proxy_filter_limit(struct proxy_node *node, const K8s__ProxyRateLimit *wish, const char *host,
+		       const char *reason, const char *field, struct proxy_filters *ret);
+int proxy_filter_addresses(struct proxy_node *node, K8s__ProxyIPFilter *const *allow, size_t n_allow,
+			   K8s__ProxyIPFilter *const *deny, size_t n_deny, const char *field,
+			   struct proxy_filters *ret);
+
+/* Sets them on a route. */
+void proxy_filter_route(struct arena *a, const struct proxy_filters *f, Envoy__Config__Route__V3__Route *route);
+/* As encoded fields of a VirtualHost, to go behind its routes. */
+ProtobufCBinaryData proxy_filter_host(struct reader *r, const struct proxy_filters *f);
