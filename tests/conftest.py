@@ -1,3 +1,3 @@
 """Fixtures that tests of any folder may ask for."""
 
-pytest_plugins = ["kube_fixtures"]
+pytest_plugins = ["kube_fixtures", "stage_fixtures"]

@@ -56,7 +56,7 @@ tests_unit_test_print_LDADD = $(PRINT_LIBS) $(COMMON_LIBS)
 tests_print_print_message_SOURCES = tests/print/print-message.c
 tests_print_print_message_LDADD = $(PRINT_LIBS) $(COMMON_LIBS)
 
-EXTRA_DIST += tests/functional tests/golden tests/recordings tests/systemd
+EXTRA_DIST += tests/faults tests/functional tests/golden tests/recordings tests/systemd
 check_PROGRAMS += tests/unit/test-supervisor
 TESTS += tests/unit/test-supervisor
 tests_unit_test_supervisor_SOURCES = tests/unit/test-supervisor.c \

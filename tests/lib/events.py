@@ -3,13 +3,14 @@ process that ends, a message that comes. Every wait has an end."""
 
 import ctypes
 import os
+import re
 import select
 import socket
 import struct
 import time
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_IN_CREATE, _IN_MOVED_TO, _IN_CLOSE_WRITE = 0x100, 0x80, 0x8
+_IN_CREATE, _IN_MOVED_TO, _IN_CLOSE_WRITE, _IN_MODIFY = 0x100, 0x80, 0x8, 0x2
 _EVENT = struct.Struct("iIII")
 
 
@@ -61,6 +62,40 @@ class Folder:
         finally:
             if ended is not None:
                 os.close(ended)
+
+
+class Growing:
+    """What is added to a log file from now on."""
+
+    def __init__(self, path):
+        self.path = os.fspath(path)
+        self.text = ""
+        self.fd = _libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
+        if self.fd < 0 or _libc.inotify_add_watch(self.fd, self.path.encode(), _IN_MODIFY) < 0:
+            raise OSError(ctypes.get_errno(), f"inotify for {self.path}")
+        self.file = open(self.path, errors="replace")
+        self.file.seek(0, os.SEEK_END)
+
+    def close(self):
+        self.file.close()
+        os.close(self.fd)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def wait_for(self, pattern, timeout=20):
+        """Until the regular expression is found in it."""
+        deadline = Deadline(timeout)
+        while True:
+            self.text += self.file.read()
+            found = re.search(pattern, self.text)
+            if found:
+                return found
+            readable([self.fd], deadline, f"{pattern} in {self.path}")
+            os.read(self.fd, 65536)
 
 
 class Notify:

@@ -1,3 +1,5 @@
+"""Stages, alone or with an Envoy, as fixtures that tests of any folder may ask for."""
+
 import pathlib
 import shutil
 import tempfile

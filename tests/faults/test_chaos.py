@@ -1,0 +1,81 @@
+"""All kinds of trouble for all stages, while requests flow through a real Envoy and objects change.
+
+PORTOLAN_CHAOS_SEED=N repeats the order of a run; what a longer run does is in bench/soak.
+"""
+
+import contextlib
+import os
+import random
+
+import pytest
+
+import chaos
+from addresses import loopback
+from backends import Backend, Client, Load
+from programs import SANITIZED
+from run import Run
+
+
+@pytest.fixture
+def running(folder):
+    """(the run, its client, its backends, its runtime directory as a disk)"""
+    address = loopback()
+    with contextlib.ExitStack() as stack:
+        disk = stack.enter_context(chaos.SmallDisk(folder / "run"))
+        watchdog = "6000" if SANITIZED else "2000"
+        run = Run(folder, "--watchdog-msec", watchdog, "--restart-max-msec", "300", address=address)
+        backends = [stack.enter_context(Backend(name, address)) for name in ("one", "two")]
+        site = chaos.Site(run.manifests, backends)
+        site.begin()
+        stack.enter_context(run)
+        run.settle(chaos.PATIENCE)
+        yield run, site, address, disk
+
+
+def loads(site, address):
+    """One client for each host that exists throughout: two keep their connections, two do not."""
+    plain, secure = Client(address), Client(address, ca=site.authority.text)
+    return [Load(plain, "still.example.com", threads=1, per_connection=100),
+            Load(plain, "move.example.com", threads=1, per_connection=1),
+            Load(plain, "paths.example.com", threads=1, per_connection=20),
+            Load(secure, "tls.example.com", tls=True, threads=1, per_connection=3)]
+
+
+def seed_of(record_property):
+    seed = int(os.environ.get("PORTOLAN_CHAOS_SEED") or random.SystemRandom().randrange(1 << 32))
+    record_property("seed", seed)
+    print(f"PORTOLAN_CHAOS_SEED={seed} repeats this order")
+    return seed
+
+
+def test_whatever_happens_to_the_stages_no_request_fails(running, folder, record_property):
+    run, site, address, disk = running
+    trouble = chaos.Chaos(run, seed_of(record_property), disk)
+    witness = chaos.Witness(chaos.xds_address(run))
+    with contextlib.ExitStack() as stack:
+        stack.callback(witness.close)
+        users = [stack.enter_context(load) for load in loads(site, address)]
+
+        def change():
+            users[0].more(5, timeout=chaos.PATIENCE)
+            site.change()
+
+        threads = [stack.enter_context(chaos.Thread(turn)) for turn in (change, witness.turn)]
+        for kind, name in trouble.some():
+            print(f"{kind} {name}")
+            trouble.strike(kind, name)
+            for load in users:
+                load.more(3, timeout=chaos.PATIENCE)
+            assert [load.failed for load in users if load.failed] == []
+    assert [load.failed for load in users if load.failed] == []
+    assert [t.error for t in threads if t.error] == []
+    assert site.step > 10
+
+    run.settle(chaos.PATIENCE)
+    assert chaos.served(run) == chaos.from_scratch(run, folder, ["--listen-address", address])
+    assert witness.withdrawn == [] and witness.needless == []
+    assert witness.connections > 0
+    counted = chaos.restarts(run)
+    for name, deaths in trouble.expected_deaths.items():
+        assert counted[name] >= deaths
+    assert {n: counted[n] for n in chaos.STAGES} == chaos.status_restarts(run)

@@ -1,0 +1,454 @@
+"""What goes wrong on machines, done to the stages of one `portolan run` in an order that its seed gives,
+and the witnesses of what came of it.
+
+An incident ends when its stage is whole again, and has said in the log what happened to it.
+"""
+
+import contextlib
+import ctypes
+import os
+import pathlib
+import random
+import re
+import resource
+import select
+import signal
+import socket
+import threading
+from typing import NamedTuple
+
+import grpc
+
+import frames
+import offline
+import stage
+from certs import Authority
+from events import Deadline, Folder, Growing, readable
+from objects import ingress, path, port, rule, service, slice_of, tls_secret
+from xds_client import StreamEnded, World
+
+STAGES = ("watcher", "translator", "xds-server")
+LISTENS = {"watcher": "objects.sock", "translator": "resources.sock"}
+ROLES = {"objects.sock": ("watcher", "translator"), "resources.sock": ("translator", "xds-server")}
+CONNECTS = {"translator": "objects.sock", "xds-server": "resources.sock"}
+PATIENCE = 60  # seconds, on a machine that has other things to do
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class SmallDisk:
+    """A tmpfs of our own as the runtime directory; `mounted` is false where we may not mount."""
+
+    def __init__(self, folder, size="16m"):
+        self.path = pathlib.Path(folder)
+        self.path.mkdir(mode=0o700)
+        words = (b"portolan-test", os.fsencode(self.path), b"tmpfs", 0, f"size={size},mode=700".encode())
+        self.mounted = os.geteuid() == 0 and _libc.mount(*words) == 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.mounted:
+            _libc.umount2(os.fsencode(self.path), 2)  # MNT_DETACH
+
+    @contextlib.contextmanager
+    def full(self):
+        filler = self.path / "filler"
+        try:
+            with open(filler, "wb", buffering=0) as f, contextlib.suppress(OSError):
+                for size in (1 << 20, 4096, 1):
+                    with contextlib.suppress(OSError):
+                        while f.write(bytes(size)) == size:
+                            pass
+            yield
+        finally:
+            filler.unlink()
+
+
+class Struck(NamedTuple):
+    kind: str
+    stage: str
+    died: bool
+
+
+class Chaos:
+    def __init__(self, run, seed, disk=None):
+        self.run = run
+        self.manifests = stage.Manifests(run.manifests.path)  # not the one that other threads write with
+        self.random = random.Random(seed)
+        self.disk = disk
+        self.struck = []
+        self.expected_deaths = dict.fromkeys(STAGES, 0)
+        self.skipped = [] if disk and disk.mounted else ["full"]
+
+    def all(self):
+        """Each incident with each stage, in this seed's order."""
+        pairs = [(kind, name) for kind in KINDS if kind not in self.skipped for name in STAGES]
+        self.random.shuffle(pairs)
+        return pairs
+
+    def some(self):
+        """Each kind once, and the stages in turn."""
+        kinds = [kind for kind in KINDS if kind not in self.skipped]
+        names = list(STAGES)
+        self.random.shuffle(kinds)
+        self.random.shuffle(names)
+        return [(kind, names[i % len(names)]) for i, kind in enumerate(kinds)]
+
+    def strike(self, kind, name):
+        pid = self.run.children()[name]["pid"]
+        with Growing(self.run.log) as log:
+            died = KINDS[kind](self, name, pid, log)
+        self.struck.append(Struck(kind, name, died))
+        return died
+
+    # ---- waiting ----
+
+    def wait_gone(self, pid):
+        with contextlib.suppress(ProcessLookupError):
+            fd = os.pidfd_open(pid)
+            try:
+                readable([fd], Deadline(PATIENCE), f"the end of {pid}")
+            finally:
+                os.close(fd)
+
+    def dies(self, name, pid, log, pattern, do):
+        """Does what ends the stage; until its successor answers and the log says how it ended."""
+        control = self.run.dir / f"{name}.control"
+        folder = Folder(self.run.dir)
+        try:
+            control.unlink(missing_ok=True)
+            do()
+            log.wait_for(pattern, PATIENCE)
+            folder.wait_for(control.name, timeout=PATIENCE)
+        finally:
+            folder.close()
+        self.expected_deaths[name] += 1
+        log.wait_for(rf"supervisor: {name} \(pid (?!{pid}\))\d+\) is ready", PATIENCE)
+        child = self.run.children()[name]
+        assert child["restarts"] >= self.expected_deaths[name], child
+        assert child["last_exit"], child
+        return True
+
+    def signalled(self, name, pid, log, sig):
+        pattern = rf"{name} \(pid {pid}\) was killed by signal {int(sig)} "
+        return self.dies(name, pid, log, pattern, lambda: os.kill(pid, sig))
+
+    # ---- incidents ----
+
+    def kill(self, name, pid, log):
+        return self.signalled(name, pid, log, signal.SIGKILL)
+
+    def abort(self, name, pid, log):
+        return self.signalled(name, pid, log, signal.SIGABRT)
+
+    def stop(self, name, pid, log):
+        self.dies(name, pid, log, rf"{name} \(pid {pid}\) has not fed its watchdog",
+                  lambda: os.kill(pid, signal.SIGSTOP))
+        assert self.run.children()[name]["watchdog_kills"] >= 1
+        return True
+
+    def memory(self, name, pid, log):
+        """Nothing can be allocated any more that needs pages of its own."""
+        def exhaust():
+            resource.prlimit(pid, resource.RLIMIT_AS, (1 << 20, resource.RLIM_INFINITY))
+            resource.prlimit(pid, resource.RLIMIT_DATA, (0, resource.RLIM_INFINITY))
+            self.crowd(400)
+
+        try:
+            return self.dies(name, pid, log, rf"{name} \(pid {pid}\) (was killed|exited)", exhaust)
+        finally:
+            self.manifests.write("crowd.yaml")
+
+    def crowd(self, n):
+        self.manifests.write("crowd.yaml", *[
+            o for i in range(n) for o in (
+                ingress(f"crowd-{i}", rule(f"crowd-{i}.example.com", path(f"crowd-{i}"))),
+                service(f"crowd-{i}", 80, annotations={"note": "x" * 4000}),
+                slice_of(f"crowd-{i}", 8080, "127.0.0.9"))])
+
+    def files(self, name, pid, log):
+        """No descriptor is left while its neighbour comes back."""
+        neighbour = {"watcher": "translator", "translator": "watcher", "xds-server": "translator"}[name]
+        other = self.run.children()[neighbour]["pid"]
+
+        def exhaust():
+            had = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, had[1]))
+            try:
+                os.kill(other, signal.SIGKILL)
+                log.wait_for(r"Too many open files", PATIENCE)
+            finally:
+                resource.prlimit(pid, resource.RLIMIT_NOFILE, had)
+
+        self.dies(neighbour, other, log, rf"{neighbour} \(pid {other}\) was killed by signal 9 ", exhaust)
+        assert self.run.children()[name]["pid"] == pid
+        return False
+
+    def full(self, name, pid, log):
+        """No byte is left in the runtime directory while the stage ends and comes back."""
+        with self.disk.full():
+            self.kill(name, pid, log)
+            if name == "xds-server":
+                log.wait_for(r"cannot write \S*xds-server.state: No space left", PATIENCE)
+        return True
+
+    def garbage(self, name, pid, log):
+        """On each socket that it listens at: what is no frame, and what is only part of one."""
+        noise = self.random.randbytes(5000)
+        whole = frames.encode(frames.HELLO, 0, frames.message(
+            "Hello", product="portolan", role="reader", major=frames.MAJOR, minor=frames.MINOR))
+        lies = [noise, whole[: self.random.randrange(1, len(whole))], whole + noise,
+                whole + frames.encode(frames.DELTA, 7, b"", length=1 << 31),
+                whole + frames.encode(frames.SNAPSHOT_ITEMS, 7, noise),
+                whole + frames.encode(frames.SNAPSHOT_END, 7, b"\x08\x05")[:-1]]
+        for lie in lies:
+            for target in self.listens(name):
+                with self.connect(target) as sock, contextlib.suppress(OSError):
+                    sock.sendall(lie)
+                    sock.shutdown(socket.SHUT_WR)
+                    while select.select([sock], [], [], PATIENCE)[0] and sock.recv(65536):
+                        pass
+        if name in LISTENS:
+            log.wait_for(r"link \w+: .*bytes that are no frame", PATIENCE)
+        assert self.run.children()[name]["pid"] == pid
+        return False
+
+    def listens(self, name):
+        if name in LISTENS:
+            yield os.fspath(self.run.dir / LISTENS[name])
+        else:
+            yield xds_address(self.run)
+        yield os.fspath(self.run.dir / f"{name}.control")
+
+    @staticmethod
+    def connect(target):
+        sock = socket.socket(socket.AF_UNIX if "/" in target else socket.AF_INET)
+        sock.settimeout(PATIENCE)
+        sock.connect(target if "/" in target else (target.split(":")[0], int(target.split(":")[1])))
+        return sock
+
+    def version(self, name, pid, log):
+        """Its neighbour is another release's: an older one's, and a newer one's."""
+        for major in self.random.sample((0, frames.MAJOR + 1), 2):
+            if name not in CONNECTS:
+                self.visit(name, major)
+            else:
+                pid = self.run.children()[name]["pid"]
+                self.dies(name, pid, log, rf"{name} \(pid {pid}\) was killed by signal 9 ",
+                          lambda: self.host(name, major, pid))
+            log.wait_for(rf"protocol version {major} came", PATIENCE)
+        if name in LISTENS:
+            # A minor version is for additions that the other side may pass over.
+            self.visit(name, frames.MAJOR, minor=9, role="reader")
+        return name in CONNECTS
+
+    def visit(self, name, major, minor=0, role=None):
+        role = role or ROLES[LISTENS[name]][1]
+        with self.connect(os.fspath(self.run.dir / LISTENS[name])) as sock:
+            peer = frames.Connection(sock, role, hello=False)
+            peer.write(self.hello(role, major, minor))
+            if major == frames.MAJOR:
+                peer.wait(lambda c: c.mirror.state.complete, PATIENCE)
+            else:
+                assert "protocol version" in peer.wait_closed(PATIENCE)
+
+    @staticmethod
+    def hello(role, major, minor=0):
+        body = frames.message("Hello", product="portolan", role=role, major=major, minor=minor,
+                              pid=os.getpid(), boot="test")
+        return frames.encode(frames.HELLO, 0, body, major=major, minor=minor)
+
+    def host(self, name, major, pid):
+        """The stage comes back, and who listens where its neighbour did is of another version."""
+        there = self.run.dir / CONNECTS[name]
+        aside = there.with_suffix(".aside")
+        role = ROLES[CONNECTS[name]][0]
+        os.rename(there, aside)
+        listener = socket.socket(socket.AF_UNIX)
+        try:
+            listener.bind(os.fspath(there))
+            listener.listen()
+            listener.settimeout(PATIENCE)
+            os.kill(pid, signal.SIGKILL)
+            with listener.accept()[0] as sock:
+                peer = frames.Connection(sock, role, hello=False)
+                peer.write(self.hello(role, major))
+                peer.wait_closed(PATIENCE)
+        finally:
+            os.rename(aside, there)
+            listener.close()
+
+
+KINDS = {
+    "kill": Chaos.kill,
+    "abort": Chaos.abort,
+    "stop": Chaos.stop,
+    "memory": Chaos.memory,
+    "files": Chaos.files,
+    "full": Chaos.full,
+    "garbage": Chaos.garbage,
+    "version": Chaos.version,
+}
+
+
+class Site:
+    """Hosts that exist throughout, each of which changes in another way, and some that come and go."""
+
+    STABLE = ("still", "move", "paths", "tls")
+
+    def __init__(self, manifests, backends):
+        self.manifests = manifests
+        self.backends = backends
+        self.authority = Authority()
+        self.certificates = [self.authority.issue("tls.example.com") for _ in range(4)]
+        self.step = 0
+
+    def _slice(self, name, *backends):
+        one = backends[0] if backends else self.backends[0]
+        return slice_of(name, one.port, one.address)
+
+    def _host(self, name, *paths, tls=()):
+        return [ingress(name, rule(f"{name}.example.com", path(name), *paths), tls=tls),
+                service(name, port(80))]
+
+    def begin(self):
+        for name in ("still", "move", "paths"):
+            self.manifests.write(f"{name}.yaml", *self._host(name))
+            self.manifests.write(f"{name}-slice.yaml", self._slice(name))
+        self.manifests.write("tls.yaml", *self._host("tls", tls=[("cert", "tls.example.com")]))
+        self.manifests.write("tls-slice.yaml", self._slice("tls"))
+        self.manifests.write("cert.yaml", tls_secret("cert", self.certificates[0]))
+
+    def change(self):
+        """One more change; each of the five kinds in its turn."""
+        n, kind = divmod(self.step, 5)
+        self.step += 1
+        if kind == 0:
+            to = self.backends[n % len(self.backends)]
+            self.manifests.write("move-slice.yaml", self._slice("move", to))
+        elif kind == 1:
+            self.manifests.write("paths.yaml", *self._host("paths", path("paths", at=f"/step-{n}")))
+        elif kind == 2:
+            self.manifests.write(f"new-{n}.yaml", *self._host(f"new-{n}"), self._slice(f"new-{n}"))
+        elif kind == 3 and n >= 3:
+            self.manifests.remove(f"new-{n - 3}.yaml")
+        elif kind == 4:
+            certificate = self.certificates[n % len(self.certificates)]
+            self.manifests.write("cert.yaml", tls_secret("cert", certificate))
+
+
+class Thread:
+    """Work that is repeated until told to stop; what it ends with shows in `error`."""
+
+    def __init__(self, turn):
+        self.turn = turn
+        self.stopping = False
+        self.error = None
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self):
+        try:
+            while not self.stopping:
+                self.turn()
+        except Exception as error:
+            self.error = error
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping = True
+        self.thread.join(PATIENCE)
+
+
+class Witness:
+    """A delta client beside Envoy that lives through all of it, comes back with what it has as Envoy
+    does, and notes what is taken from the hosts that exist throughout, and what is sent of one that never
+    changes."""
+
+    def __init__(self, address):
+        self.address = address
+        self.withdrawn = []
+        self.needless = []
+        self.connections = 0
+        self.world = None
+        self.sent = set()
+
+    def close(self):
+        if self.world:
+            self.world.close()
+
+    def _connect(self):
+        old = self.world
+        channel = grpc.insecure_channel(self.address, options=[
+            ("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1),
+            ("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 300)])
+        grpc.channel_ready_future(channel).result(PATIENCE)
+        self.world = World(self.address, node="witness", channel=channel,
+                           have=old.snapshot() if old else None)
+        self.connections += 1
+        if old:
+            old.close()
+            self.world.resources = old.resources
+            self.world._follow()
+
+    def turn(self):
+        try:
+            if self.world is None:
+                self._connect()
+            before = len(self.world.log)
+            self.world.until(lambda w: len(w.log) > before, timeout=1)
+            self._judge(self.world.log[-1])
+        except TimeoutError:
+            pass
+        except StreamEnded:
+            self._connect()
+
+    def _judge(self, response):
+        for name in response.removed:
+            if re.match(rf"(default/({'|'.join(Site.STABLE)})(/|$)|ingress_|https/tls\.)", name):
+                self.withdrawn.append(f"{response.type} {name}")
+        for name in response.names:
+            if re.match(r"default/still(/|$)", name):
+                if (response.type, name) in self.sent:
+                    self.needless.append(f"{response.type} {name}")
+                self.sent.add((response.type, name))
+
+
+def xds_address(run):
+    return run.ask("xds-server", "/debug/status")["xds_address"]
+
+
+def from_scratch(run, folder, options=()):
+    """{type: {name: version}} that a translator makes of the manifests as they are."""
+    made = offline.translate(folder, run.manifests.path, options=options)
+    found = {}
+    for (kind, name), (version, _) in frames.resources(made.resources).items():
+        found.setdefault(offline.URLS[kind], {})[name] = version
+    return found
+
+
+def served(run):
+    """The same, of what xds-server tells an Envoy that it has never seen."""
+    with World(xds_address(run), node="newcomer") as world:
+        world.quiet(PATIENCE)
+        return {kind: names for kind, names in world.snapshot().items() if names}
+
+
+def restarts(run):
+    """By the supervisor's metrics: {stage: times}."""
+    _, text = stage.ask(run.dir / "supervisor.control", "/metrics")
+    return {name: int(n) for name, n in
+            re.findall(r'^portolan_child_restarts_total{child="([^"]*)"} (\d+)', text, re.M)}
+
+
+def status_restarts(run):
+    """The same, by `portolan status`."""
+    _, text = run.command("status")
+    lines = text.splitlines()
+    head = next(line for line in lines if "RESTARTS" in line)
+    at = head.index("RESTARTS")
+    return {line.split()[0]: int(line[at:].split()[0]) for line in lines
+            if line.split()[:1] and line.split()[0] in STAGES}
