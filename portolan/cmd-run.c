@@ -275,11 +275,17 @@ static int prepare_screen(const char *dir, const struct port_choice *ports)
 	return 0;
 }
 
+static void free_ports(struct port_choice (*ports)[PORTS])
+{
+	for (size_t i = 0; i < PORTS; i++)
+		free((*ports)[i].address);
+}
+
 static int run(void)
 {
-	struct port_choice ports[PORTS] = { 0 };
+	_cleanup_(free_ports) struct port_choice ports[PORTS] = { 0 };
+	_cleanup_(words_done) struct words w = { 0 };
 	_cleanup_free_ char *dir = NULL;
-	struct words w = { 0 };
 
 	if (open_runtime_dir(&dir) < 0 || choose_ports(ports) < 0 || prepare_screen(dir, ports) < 0 ||
 	    make_command(&w, dir, ports) < 0)
