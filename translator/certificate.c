@@ -7,12 +7,14 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
 
 #include "translator/certificate.h"
 
+#define LISTS_BYTES_MAX (1024 * 1024) /* as large as a Secret may be */
 #define CHAIN_BYTES_MAX (1024 * 1024)
 #define CHAIN_MAX 32
 #define NAMES_MAX 1024
@@ -255,6 +257,27 @@ int certificate_check_authority(const void *bundle, size_t len, const char **ret
 	if (len && len <= CHAIN_BYTES_MAX && read_chain(bundle, len, &first, &why) == 0)
 		return 0;
 	*ret_why = "ca.crt has no PEM certificates that can be read";
+	return -EINVAL;
+}
+
+int certificate_check_revoked(const void *lists, size_t len, const char **ret_why)
+{
+	BIO *in = len && len <= LISTS_BYTES_MAX ? BIO_new_mem_buf(lists, (int)len) : NULL;
+	size_t n = 0;
+	X509_CRL *list;
+	bool end;
+
+	while (in && (list = PEM_read_bio_X509_CRL(in, NULL, NULL, NULL))) {
+		X509_CRL_free(list);
+		n++;
+	}
+	/* Anything but having come to the end is a list that cannot be read. */
+	end = in && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+	ERR_clear_error();
+	BIO_free(in);
+	if (n && end)
+		return 0;
+	*ret_why = "crl.pem has no PEM revocation lists that can be read";
 	return -EINVAL;
 }
 

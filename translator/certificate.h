@@ -20,5 +20,8 @@ int certificate_check(struct arena *a, const void *chain, size_t chain_len, cons
 /* A bundle of PEM certificates, all of which can be read. -EINVAL with a sentence. */
 int certificate_check_authority(const void *bundle, size_t len, const char **ret_why);
 
+/* PEM revocation lists, all of which can be read, and at least one. -EINVAL with a sentence. */
+int certificate_check_revoked(const void *lists, size_t len, const char **ret_why);
+
 /* Whether one of the names covers the host (RFC 6125, section 6.4.3: a star for one label). */
 int certificate_covers(char *const *names, size_t n, const char *host);

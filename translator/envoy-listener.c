@@ -9,10 +9,13 @@
 #include "envoy/extensions/filters/http/router/v3/router.pb-c.h"
 #include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb-c.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb-c.h"
+#include "common/clock.h"
+#include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb-c.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb-c.h"
 #include "translator/envoy.h"
 
 #define HCM "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+#define TCP_IDLE (9001 * USEC_PER_SEC) /* of a connection that is passed on */
 #define PACKAGE_HTTP "envoy.extensions.filters.http."
 #define PACKAGE_TLS "envoy.extensions.transport_sockets.tls.v3."
 
@@ -21,6 +24,12 @@ typedef Envoy__Config__Listener__V3__Filter Filter;
 typedef Envoy__Config__Listener__V3__FilterChain FilterChain;
 typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpConnectionManager Manager;
 typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpFilter HttpFilter;
+typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpConnectionManager__SetCurrentClientCertDetails
+	Details;
+typedef Envoy__Extensions__Filters__Network__TcpProxy__V3__TcpProxy TcpProxy;
+typedef Envoy__Extensions__Filters__Network__TcpProxy__V3__TcpProxy__WeightedCluster__ClusterWeight TcpWeight;
+typedef Envoy__Extensions__TransportSockets__Tls__V3__CertificateValidationContext Validation;
+typedef Envoy__Extensions__TransportSockets__Tls__V3__DownstreamTlsContext DownstreamTls;
 
 /* Dead clients are noticed: SO_KEEPALIVE, and TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT of tcp(7). */
 static void keep_alive(struct arena *a, Listener *l)
@@ -45,7 +54,8 @@ static void keep_alive(struct arena *a, Listener *l)
 	}
 }
 
-static void log_access(struct arena *a, Manager *m, const struct settings *s)
+static void log_access(struct arena *a, const struct settings *s, Envoy__Config__Accesslog__V3__AccessLog ***ret,
+		       size_t *ret_n)
 {
 	Envoy__Extensions__AccessLoggers__Stream__V3__StdoutAccessLog out =
 		ENVOY__EXTENSIONS__ACCESS_LOGGERS__STREAM__V3__STDOUT_ACCESS_LOG__INIT;
@@ -68,8 +78,8 @@ static void log_access(struct arena *a, Manager *m, const struct settings *s)
 		log->typed_config = envoy_any(
 			a, "envoy.extensions.access_loggers.file.v3.FileAccessLog", &file.base);
 	}
-	m->n_access_log = 1;
-	m->access_log = arena_memdup(a, &log, sizeof(log));
+	*ret_n = 1;
+	*ret = arena_memdup(a, &log, sizeof(log));
 }
 
 static HttpFilter *http_filter(struct arena *a, const char *name, const char *type, const ProtobufCMessage *m)
@@ -109,8 +119,25 @@ static void filter(struct arena *a, Manager *m)
 	m->http_filters = arena_memdup(a, all, sizeof(all));
 }
 
+/* x-forwarded-client-cert, with these parts. */
+static void tell_of_client(struct arena *a, const Portolan__Model__HostClient__Forward *wish, Manager *m)
+{
+	Details *d = ENVOY_NEW(
+		a, Details,
+		ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_CONNECTION_MANAGER__SET_CURRENT_CLIENT_CERT_DETAILS__INIT);
+
+	d->subject = wish->subject ? envoy_bool(a, true) : NULL;
+	d->cert = wish->cert;
+	d->chain = wish->chain;
+	d->dns = wish->dns;
+	d->uri = wish->uri;
+	m->forward_client_cert_details =
+		ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_CONNECTION_MANAGER__FORWARD_CLIENT_CERT_DETAILS__SANITIZE_SET;
+	m->set_current_client_cert_details = d;
+}
+
 static Filter *http(struct arena *a, const struct settings *s, const char *stat_prefix,
-		    const char *routes)
+		    const char *routes, const Portolan__Model__HostClient *client)
 {
 	Manager m = ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_CONNECTION_MANAGER__INIT;
 	Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__Rds rds =
@@ -131,7 +158,9 @@ static Filter *http(struct arena *a, const struct settings *s, const char *stat_
 	m.http_protocol_options = ENVOY_NEW(a, Envoy__Config__Core__V3__Http1ProtocolOptions,
 					    ENVOY__CONFIG__CORE__V3__HTTP1_PROTOCOL_OPTIONS__INIT);
 	m.http_protocol_options->accept_http_10 = true;
-	log_access(a, &m, s);
+	log_access(a, s, &m.access_log, &m.n_access_log);
+	if (client && client->forward)
+		tell_of_client(a, client->forward, &m);
 	f->name = (char *)"envoy.filters.network.http_connection_manager";
 	f->config_type_case = ENVOY__CONFIG__LISTENER__V3__FILTER__CONFIG_TYPE_TYPED_CONFIG;
 	f->typed_config = envoy_any(a, HCM, &m.base);
@@ -152,7 +181,7 @@ Listener *envoy_http_listener(struct arena *a, const struct settings *s)
 {
 	Listener *l = listener(a, s, "ingress_http", s->http_port);
 	FilterChain *chain = ENVOY_NEW(a, FilterChain, ENVOY__CONFIG__LISTENER__V3__FILTER_CHAIN__INIT);
-	Filter *filter = http(a, s, "ingress_http", "ingress_http");
+	Filter *filter = http(a, s, "ingress_http", "ingress_http", NULL);
 
 	chain->n_filters = 1;
 	chain->filters = arena_memdup(a, &filter, sizeof(filter));
@@ -187,8 +216,27 @@ static Envoy__Extensions__TransportSockets__Tls__V3__TlsParameters__TlsProtocol 
 		(minor ? minor : otherwise) + 1);
 }
 
-static Envoy__Config__Core__V3__TransportSocket *terminate_tls(struct arena *a,
-							       const Portolan__Model__HostTls *wish)
+static void verify_client(struct arena *a, const Portolan__Model__HostClient *wish, DownstreamTls *ret)
+{
+	Validation *v = ENVOY_NEW(
+		a, Validation, ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__CERTIFICATE_VALIDATION_CONTEXT__INIT);
+
+	if (wish->has_authority)
+		v->trusted_ca = envoy_inline_bytes(a, wish->authority.data, wish->authority.len);
+	if (wish->has_revoked)
+		v->crl = envoy_inline_bytes(a, wish->revoked.data, wish->revoked.len);
+	v->only_verify_leaf_cert_crl = wish->leaf_only;
+	if (wish->untrusted)
+		v->trust_chain_verification =
+			ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__CERTIFICATE_VALIDATION_CONTEXT__TRUST_CHAIN_VERIFICATION__ACCEPT_UNTRUSTED;
+	ret->require_client_certificate = envoy_bool(a, !wish->may_be_absent);
+	ret->common_tls_context->validation_context_type_case =
+		ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__COMMON_TLS_CONTEXT__VALIDATION_CONTEXT_TYPE_VALIDATION_CONTEXT;
+	ret->common_tls_context->validation_context = v;
+}
+
+static Envoy__Config__Core__V3__TransportSocket *terminate_tls(struct arena *a, const Portolan__Model__HostTls *wish,
+							       bool use_http)
 {
 	Envoy__Extensions__TransportSockets__Tls__V3__DownstreamTlsContext tls =
 		ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__DOWNSTREAM_TLS_CONTEXT__INIT;
@@ -211,28 +259,82 @@ static Envoy__Config__Core__V3__TransportSocket *terminate_tls(struct arena *a,
 	common.tls_params = &params;
 	common.n_tls_certificate_sds_secret_configs = 1;
 	common.tls_certificate_sds_secret_configs = all_sds;
-	common.n_alpn_protocols = ARRAY_SIZE(alpn);
+	common.n_alpn_protocols = use_http ? ARRAY_SIZE(alpn) : 0;
 	common.alpn_protocols = alpn;
 	tls.common_tls_context = &common;
+	if (wish->client)
+		verify_client(a, wish->client, &tls);
 	socket->name = (char *)"envoy.transport_sockets.tls";
 	socket->config_type_case = ENVOY__CONFIG__CORE__V3__TRANSPORT_SOCKET__CONFIG_TYPE_TYPED_CONFIG;
 	socket->typed_config = envoy_any(a, PACKAGE_TLS "DownstreamTlsContext", &tls.base);
 	return socket;
 }
 
+static FilterChain *chain(struct arena *a, const char *host, Filter *filter)
+{
+	FilterChain *c = ENVOY_NEW(a, FilterChain, ENVOY__CONFIG__LISTENER__V3__FILTER_CHAIN__INIT);
+
+	c->name = (char *)host;
+	c->filter_chain_match = ENVOY_NEW(a, Envoy__Config__Listener__V3__FilterChainMatch,
+					  ENVOY__CONFIG__LISTENER__V3__FILTER_CHAIN_MATCH__INIT);
+	c->filter_chain_match->n_server_names = 1;
+	c->filter_chain_match->server_names = arena_memdup(a, &host, sizeof(host));
+	c->n_filters = 1;
+	c->filters = arena_memdup(a, &filter, sizeof(filter));
+	return c;
+}
+
 FilterChain *envoy_tls_chain(struct arena *a, const struct settings *s, const char *host,
 			     const Portolan__Model__HostTls *tls, const char *routes)
 {
-	FilterChain *chain = ENVOY_NEW(a, FilterChain, ENVOY__CONFIG__LISTENER__V3__FILTER_CHAIN__INIT);
-	Filter *filter = http(a, s, "ingress_https", routes);
+	FilterChain *c = chain(a, host, http(a, s, "ingress_https", routes, tls->client));
 
-	chain->name = (char *)host;
-	chain->filter_chain_match = ENVOY_NEW(a, Envoy__Config__Listener__V3__FilterChainMatch,
-					      ENVOY__CONFIG__LISTENER__V3__FILTER_CHAIN_MATCH__INIT);
-	chain->filter_chain_match->n_server_names = 1;
-	chain->filter_chain_match->server_names = arena_memdup(a, &host, sizeof(host));
-	chain->transport_socket = terminate_tls(a, tls);
-	chain->n_filters = 1;
-	chain->filters = arena_memdup(a, &filter, sizeof(filter));
-	return chain;
+	c->transport_socket = terminate_tls(a, tls, true);
+	return c;
+}
+
+static void spread(struct arena *a, const Portolan__Model__HostTcp *tcp, TcpProxy *ret)
+{
+	Envoy__Extensions__Filters__Network__TcpProxy__V3__TcpProxy__WeightedCluster *w;
+
+	if (tcp->n_clusters == 1) {
+		ret->cluster_specifier_case =
+			ENVOY__EXTENSIONS__FILTERS__NETWORK__TCP_PROXY__V3__TCP_PROXY__CLUSTER_SPECIFIER_CLUSTER;
+		ret->cluster = tcp->clusters[0];
+		return;
+	}
+	w = ENVOY_NEW(a, Envoy__Extensions__Filters__Network__TcpProxy__V3__TcpProxy__WeightedCluster,
+		      ENVOY__EXTENSIONS__FILTERS__NETWORK__TCP_PROXY__V3__TCP_PROXY__WEIGHTED_CLUSTER__INIT);
+	w->clusters = arena_new_of(a, TcpWeight *, tcp->n_clusters);
+	for (size_t i = 0; i < tcp->n_clusters; i++) {
+		TcpWeight *one = ENVOY_NEW(
+			a, TcpWeight,
+			ENVOY__EXTENSIONS__FILTERS__NETWORK__TCP_PROXY__V3__TCP_PROXY__WEIGHTED_CLUSTER__CLUSTER_WEIGHT__INIT);
+
+		one->name = tcp->clusters[i];
+		one->weight = tcp->weights[i];
+		w->clusters[w->n_clusters++] = one;
+	}
+	ret->cluster_specifier_case =
+		ENVOY__EXTENSIONS__FILTERS__NETWORK__TCP_PROXY__V3__TCP_PROXY__CLUSTER_SPECIFIER_WEIGHTED_CLUSTERS;
+	ret->weighted_clusters = w;
+}
+
+FilterChain *envoy_tcp_chain(struct arena *a, const struct settings *s, const char *host,
+			     const Portolan__Model__HostTls *tls, const Portolan__Model__HostTcp *tcp)
+{
+	TcpProxy proxy = ENVOY__EXTENSIONS__FILTERS__NETWORK__TCP_PROXY__V3__TCP_PROXY__INIT;
+	Filter *f = ENVOY_NEW(a, Filter, ENVOY__CONFIG__LISTENER__V3__FILTER__INIT);
+	FilterChain *c = chain(a, host, f);
+
+	proxy.stat_prefix = (char *)"ingress_https";
+	proxy.idle_timeout = envoy_duration(a, TCP_IDLE);
+	log_access(a, s, &proxy.access_log, &proxy.n_access_log);
+	spread(a, tcp, &proxy);
+	f->name = (char *)"envoy.filters.network.tcp_proxy";
+	f->config_type_case = ENVOY__CONFIG__LISTENER__V3__FILTER__CONFIG_TYPE_TYPED_CONFIG;
+	f->typed_config = envoy_any(a, "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy", &proxy.base);
+	if (tls)
+		c->transport_socket = terminate_tls(a, tls, false);
+	return c;
 }

@@ -129,3 +129,8 @@ Envoy__Config__Listener__V3__FilterChain *envoy_tls_chain(struct arena *a, const
 							  const char *host,
 							  const Portolan__Model__HostTls *tls,
 							  const char *routes);
+/* The chain that passes on what a TLS host receives: decrypted, or with tls NULL as it comes. */
+Envoy__Config__Listener__V3__FilterChain *envoy_tcp_chain(struct arena *a, const struct settings *s,
+							  const char *host,
+							  const Portolan__Model__HostTls *tls,
+							  const Portolan__Model__HostTcp *tcp);

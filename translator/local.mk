@@ -44,6 +44,7 @@ libtranslator_a_SOURCES = \
 	translator/poison.c \
 	translator/poison.h \
 	translator/provenance.c \
+	translator/proxy-client.c \
 	translator/proxy-condition.c \
 	translator/proxy-condition.h \
 	translator/proxy-filter.c \
@@ -51,6 +52,7 @@ libtranslator_a_SOURCES = \
 	translator/proxy-headers.c \
 	translator/proxy-rewrite.c \
 	translator/proxy-route.c \
+	translator/proxy-tcp.c \
 	translator/proxy-upstream.c \
 	translator/proxy.h \
 	translator/quarantine-hold.c \

@@ -172,19 +172,24 @@ static int fill_spec(struct proxy_node *node, const K8s__ProxyRoute *route, cons
 	return 0;
 }
 
-/* The cluster's name, or NULL if there is none: said in the status, and others go on. */
-static const char *resolve(struct proxy_node *node, const ClusterSpec *spec, const char *field)
+static const Portolan__Model__ClusterResult *find_cluster(struct proxy_node *node, const ClusterSpec *spec)
 {
-	const Portolan__Model__ClusterResult *result;
 	const struct item *item;
-	const char *reason;
 	uint8_t *key;
 	size_t len;
-	bool bad = node->bad;
 
 	key = reader_pack(node->r, &spec->base, &len);
 	item = read_unit(node->r, UNIT_CLUSTER, (const char *)key, len);
-	result = portolan__model__cluster_result__unpack(arena_pb(node->a), item->value_len, item_value(item));
+	return portolan__model__cluster_result__unpack(arena_pb(node->a), item->value_len, item_value(item));
+}
+
+/* The cluster's name, or NULL if there is none: said in the status, and others go on. */
+static const char *resolve(struct proxy_node *node, const ClusterSpec *spec, const char *field)
+{
+	const Portolan__Model__ClusterResult *result = find_cluster(node, spec);
+	const char *reason;
+	bool bad = node->bad;
+
 	if (result->name)
 		return result->name;
 	reason = strcmp(result->reason, "TLSUpstreamValidation") == 0 ?
@@ -194,6 +199,50 @@ static const char *resolve(struct proxy_node *node, const ClusterSpec *spec, con
 	/* The route stays, and the other routes of the object, too. */
 	node->bad = bad;
 	return NULL;
+}
+
+static enum balancing tcp_balancing(struct proxy_node *node, const K8s__ProxyTCP *tcp)
+{
+	const char *strategy = tcp->load_balancer_policy ? tcp->load_balancer_policy->strategy : "";
+
+	if (strcmp(strategy, "WeightedLeastRequest") == 0)
+		return BALANCING_LEAST_REQUEST;
+	if (strcmp(strategy, "Random") == 0)
+		return BALANCING_RANDOM;
+	if (strcmp(strategy, "Cookie") == 0 || strcmp(strategy, "RequestHash") == 0)
+		proxy_warning(node, "TCPProxyError/IgnoredField", "spec.tcpproxy.loadBalancerPolicy",
+			      "there are no requests to look at, so the strategy is RoundRobin");
+	return BALANCING_ROUND_ROBIN;
+}
+
+const char *proxy_upstream_tcp(struct proxy_node *node, const K8s__ProxyTCP *tcp, const K8s__ProxyService *s,
+			       const char *field)
+{
+	Portolan__Model__HealthCheck health = PORTOLAN__MODEL__HEALTH_CHECK__INIT;
+	const K8s__ProxyTCPHealthCheck *check = tcp->health_check_policy;
+	const Portolan__Model__ClusterResult *result;
+	K8s__ProxyRoute route = K8S__PROXY_ROUTE__INIT;
+	ClusterSpec spec = PORTOLAN__MODEL__CLUSTER_SPEC__INIT;
+	K8s__ProxyService plain = *s;
+
+	plain.slow_start_policy = NULL;
+	spec.has_balancing = 1;
+	spec.balancing = tcp_balancing(node, tcp);
+	if (fill_spec(node, &route, &plain, field, &spec) < 0)
+		return NULL;
+	if (check) {
+		health.has_interval_sec = health.has_timeout_sec = 1;
+		health.has_unhealthy = health.has_healthy = 1;
+		health.interval_sec = check->interval_seconds;
+		health.timeout_sec = check->timeout_seconds;
+		health.unhealthy = check->unhealthy_threshold_count;
+		health.healthy = check->healthy_threshold_count;
+		spec.health = &health;
+	}
+	result = find_cluster(node, &spec);
+	if (!result->name)
+		proxy_error(node, "TCPProxyError/ServiceUnresolvedReference", field, "%s", result->message);
+	return result->name;
 }
 
 static int plan_headers(struct proxy_node *node, const K8s__ProxyService *s, const char *field,

@@ -60,6 +60,18 @@ void proxy_rewrite_expand(struct arena *a, struct proxy_routes *l);
 void proxy_upstream_plan(struct proxy_node *node, const K8s__ProxyRoute *route, const char *field,
 			 Envoy__Config__Route__V3__Route *ret);
 
+/* The cluster of a tcpproxy's Service, or NULL: said in the status. */
+const char *proxy_upstream_tcp(struct proxy_node *node, const K8s__ProxyTCP *tcp, const K8s__ProxyService *s,
+			       const char *field);
+
+/* proxy-tcp.c: where the node's tcpproxy goes, or that of the one that it includes; root: key of the root.
+ * -EINVAL: said in a status. */
+int proxy_tcp_plan(struct proxy_node *node, const char *root, Portolan__Model__HostTcp *ret);
+
+/* proxy-client.c: what is asked of clients' certificates. -EINVAL: said in the status. */
+int proxy_client_plan(struct proxy_node *node, const K8s__ProxyClientValidation *v,
+		      Portolan__Model__HostTls *ret);
+
 /* proxy-headers.c */
 struct header_policy {
 	Envoy__Config__Core__V3__HeaderValueOption **set; /* sorted */

@@ -165,10 +165,8 @@ static void emit_http(struct reader *r, const char *host, const struct list *l, 
 	emit_host_routes(r, host, routes, len);
 }
 
-static void emit_chain(struct reader *r, const char *host, const Portolan__Model__HostTls *tls, const char *table)
+static void emit_chain(struct reader *r, const char *host, Envoy__Config__Listener__V3__FilterChain *chain)
 {
-	Envoy__Config__Listener__V3__FilterChain *chain =
-		envoy_tls_chain(reader_arena(r), reader_settings(r), host, tls, table);
 	uint8_t *packed, *element;
 	size_t len;
 
@@ -198,7 +196,7 @@ static void emit_https(struct reader *r, const char *host, const struct list *l,
 	memcpy(all + head_len, own, own_len);
 	memcpy(all + head_len + own_len, rest, rest_len);
 	emit_resource(r, RESOURCE_ROUTE, table, all, head_len + own_len + rest_len);
-	emit_chain(r, host, tls, table);
+	emit_chain(r, host, envoy_tls_chain(a, reader_settings(r), host, tls, table));
 }
 
 /* The oldest object that brings a certificate decides. */
@@ -219,6 +217,19 @@ static const Portolan__Model__HostTls *choose_tls(struct reader *r, const char *
 				      winner->tls->secret, winner->object_key);
 	}
 	return winner ? winner->tls : NULL;
+}
+
+/* A host whose connections are not HTTP, but passed on; its routes are for plain HTTP. */
+static bool emit_tcp(struct reader *r, const char *host, HostRoutes **wishes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!wishes[i]->tcp)
+			continue;
+		emit_chain(r, host, envoy_tcp_chain(reader_arena(r), reader_settings(r), host, wishes[i]->tls,
+						    wishes[i]->tcp));
+		return true;
+	}
+	return false;
 }
 
 void unit_host(struct reader *r, const char *key, size_t key_len _unused_)
@@ -244,6 +255,8 @@ void unit_host(struct reader *r, const char *key, size_t key_len _unused_)
 		append(&all, any, n_any, true);
 	settle(r, key, &all);
 	emit_http(r, key, &all, wishes, n);
+	if (emit_tcp(r, key, wishes, n))
+		return;
 	tls = choose_tls(r, key, wishes, n);
 	if (tls)
 		emit_https(r, key, &own, tls, wishes, n);

@@ -20,7 +20,9 @@ typedef Portolan__Model__HostTls HostTls;
 struct root {
 	struct proxy_node node;
 	const char *host;
-	HostTls *tls; /* NULL: plain HTTP only */
+	HostTls *tls; /* NULL: plain HTTP only, or passed through */
+	Portolan__Model__HostTcp *tcp;
+	bool secure; /* TLS of either sort: plain HTTP is for redirects */
 	struct proxy_filters filters;
 	unsigned depth;
 };
@@ -209,9 +211,24 @@ static int plan_tls(struct root *root, const K8s__ProxyTLS *tls)
 
 	if (!tls)
 		return 0;
+	root->secure = true;
+	if (tls->enable_fallback_certificate) {
+		bool together = tls->passthrough || tls->client_validation;
+
+		proxy_error(node, together ? "TLSError/TLSIncompatibleFeatures" : "TLSError/FallbackNotPresent",
+			    "spec.virtualhost.tls.enableFallbackCertificate",
+			    together ? "it cannot stand beside passthrough or clientValidation" :
+				       "there is no fallback certificate");
+		return -EINVAL;
+	}
 	if ((*tls->secret_name != 0) == (tls->passthrough != 0)) {
 		proxy_error(node, "TLSError/TLSConfigNotValid", "spec.virtualhost.tls",
 			    "it needs exactly one of secretName and passthrough");
+		return -EINVAL;
+	}
+	if (tls->passthrough && tls->client_validation) {
+		proxy_error(node, "TLSError/TLSIncompatibleFeatures", "spec.virtualhost.tls.clientValidation",
+			    "what is passed through is not looked at");
 		return -EINVAL;
 	}
 	if (tls->passthrough)
@@ -230,7 +247,7 @@ static int plan_tls(struct root *root, const K8s__ProxyTLS *tls)
 	root->tls->min_version = min;
 	root->tls->has_max_version = max != 0;
 	root->tls->max_version = max;
-	return 0;
+	return proxy_client_plan(node, tls->client_validation, root->tls);
 }
 
 /* ---- the host's fact ---- */
@@ -279,10 +296,10 @@ static HostRoute *finish(struct root *root, const struct proxy_route *from)
 	out->queries = (uint32_t)from->match.n_queries;
 	out->conditions = (char *)from->match.text;
 	out->field = (char *)from->field;
-	out->has_https = root->tls != NULL;
-	if (root->tls)
+	out->has_https = root->tls && !root->tcp;
+	if (out->has_https)
 		out->https = encode(root, route);
-	plain = root->tls && !from->insecure ? to_https(a) : route;
+	plain = root->secure && !from->insecure ? to_https(a) : route;
 	plain->match = route->match;
 	out->has_http = 1;
 	out->http = encode(root, plain);
@@ -320,6 +337,7 @@ static void emit_host(struct root *root, const struct proxy_routes *l)
 	routes.object_kind = OBJECT_HTTP_PROXY;
 	routes.object_key = (char *)root->node.key;
 	routes.tls = root->tls;
+	routes.tcp = root->tcp;
 	if (root->filters.n) {
 		routes.has_options = 1;
 		routes.options = proxy_filter_host(root->node.r, &root->filters);
@@ -394,6 +412,19 @@ static int check_access(struct root *root, const K8s__ProxyVirtualHost *v)
 	return 0;
 }
 
+static int plan_tcp(struct root *root, const K8s__HTTPProxySpec *spec)
+{
+	if (!spec->tcpproxy)
+		return 0;
+	if (!root->secure) {
+		proxy_error(&root->node, "TCPProxyError/TLSMustBeConfigured", "spec.tcpproxy",
+			    "connections are told apart by the name in their TLS handshake: it needs tls");
+		return -EINVAL;
+	}
+	root->tcp = ENVOY_NEW(root->node.a, Portolan__Model__HostTcp, PORTOLAN__MODEL__HOST_TCP__INIT);
+	return proxy_tcp_plan(&root->node, root->node.key, root->tcp);
+}
+
 static int plan_filters(struct root *root, const K8s__ProxyVirtualHost *v)
 {
 	struct proxy_node *node = &root->node;
@@ -413,13 +444,14 @@ static void translate(struct root *root)
 	struct proxy_routes routes = { 0 };
 
 	if (check_root(root, spec) < 0 || check_access(root, spec->virtualhost) < 0 ||
-	    plan_tls(root, spec->virtualhost->tls) < 0 || plan_filters(root, spec->virtualhost) < 0) {
+	    plan_tls(root, spec->virtualhost->tls) < 0 || plan_tcp(root, spec) < 0 ||
+	    plan_filters(root, spec->virtualhost) < 0) {
 		emit_verdict(root->node.r, OBJECT_HTTP_PROXY, root->node.key,
 			     PORTOLAN__IPC__VERDICT__VERDICT_REJECTED);
 		return;
 	}
 	gather(root, &root->node, &routes);
-	if (routes.n)
+	if (routes.n || (root->tcp && !root->node.bad))
 		emit_host(root, &routes);
 	emit_verdict(root->node.r, OBJECT_HTTP_PROXY, root->node.key, PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
 }

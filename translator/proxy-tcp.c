@@ -1,0 +1,90 @@
+/* tcpproxy of HTTPProxy: connections that are passed on by the name in their TLS handshake, without a look at
+ * what they carry. Runs in the translator. */
+#include <errno.h>
+#include <string.h>
+
+#include "translator/proxy.h"
+
+typedef Portolan__Model__HostTcp HostTcp;
+
+#define FIELD "spec.tcpproxy"
+
+static int plan_services(struct proxy_node *node, const K8s__ProxyTCP *tcp, HostTcp *ret)
+{
+	int64_t total = 0, max = UINT32_MAX / (int64_t)tcp->n_services;
+
+	ret->clusters = arena_new_of(node->a, char *, tcp->n_services);
+	ret->weights = arena_new_of(node->a, uint32_t, tcp->n_services);
+	for (size_t i = 0; i < tcp->n_services; i++)
+		total += MAX(tcp->services[i]->weight, (int64_t)0) > 0;
+	for (size_t i = 0; i < tcp->n_services; i++) {
+		const K8s__ProxyService *s = tcp->services[i];
+		const char *cluster = proxy_upstream_tcp(node, tcp, s,
+							 arena_printf(node->a, FIELD ".services[%zu]", i));
+
+		if (!cluster)
+			return -EINVAL;
+		if (total && s->weight <= 0)
+			continue; /* Envoy takes no zero here */
+		ret->clusters[ret->n_clusters++] = (char *)cluster;
+		ret->weights[ret->n_weights++] = total ? (uint32_t)MIN(s->weight, max) : 1;
+	}
+	return 0;
+}
+
+static bool is_above(const struct proxy_node *node, const char *key)
+{
+	for (const struct proxy_node *n = node; n; n = n->parent)
+		if (strcmp(n->key, key) == 0)
+			return true;
+	return false;
+}
+
+static int include(struct proxy_node *node, const char *root, const K8s__ProxyTCPInclude *i, HostTcp *ret)
+{
+	struct proxy_node child = { .r = node->r, .a = node->a, .parent = node, .host = node->host };
+	const char *why, *name;
+	int r;
+
+	child.key = arena_printf(node->a, "%s/%s", *i->namespace_ ? i->namespace_ : node->namespace, i->name);
+	child.proxy = read_message(node->r, OBJECT_HTTP_PROXY, child.key);
+	if (!child.proxy || !child.proxy->spec ||
+	    !units_class_is_ours(node->r, child.proxy->metadata, child.proxy->spec->ingress_class_name, &why)) {
+		proxy_error(node, "TCPProxyIncludeError/IncludeNotFound", FIELD ".include",
+			    "there is no HTTPProxy %s", child.key);
+		return -EINVAL;
+	}
+	if (child.proxy->spec->virtualhost) {
+		proxy_error(node, "TCPProxyIncludeError/RootIncludesRoot", FIELD ".include",
+			    "HTTPProxy %s is a root itself, with a virtualhost", child.key);
+		return -EINVAL;
+	}
+	if (is_above(node, child.key)) {
+		proxy_error(node, "TCPProxyIncludeError/IncludeCreatesCycle", FIELD ".include",
+			    "%s is already above this in the tree", child.key);
+		return -EINVAL;
+	}
+	emit_fact(node->r, FACT_INCLUDED, child.key, strlen(child.key), root, strlen(root), NULL, 0);
+	units_split_key(node->r, child.key, &child.namespace, &name);
+	r = proxy_tcp_plan(&child, root, ret);
+	if (r < 0)
+		emit_verdict(node->r, OBJECT_HTTP_PROXY, child.key, PORTOLAN__IPC__VERDICT__VERDICT_REJECTED);
+	return r;
+}
+
+int proxy_tcp_plan(struct proxy_node *node, const char *root, HostTcp *ret)
+{
+	const K8s__ProxyTCP *tcp = node->proxy->spec->tcpproxy;
+	const K8s__ProxyTCPInclude *i = tcp ? tcp->include ? tcp->include : tcp->includes : NULL;
+
+	if (!tcp || (!tcp->n_services && !i)) {
+		proxy_error(node, "TCPProxyError/NothingDefined", FIELD, "it has neither services nor include");
+		return -EINVAL;
+	}
+	if (tcp->n_services && i) {
+		proxy_error(node, "TCPProxyError/NoServicesAndInclude", FIELD,
+			    "it may have one of services and include only");
+		return -EINVAL;
+	}
+	return i ? include(node, root, i, ret) : plan_services(node, tcp, ret);
+}
