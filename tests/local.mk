@@ -130,3 +130,9 @@ check_PROGRAMS += tests/unit/test-recording
 TESTS += tests/unit/test-recording
 tests_unit_test_recording_SOURCES = tests/unit/test-recording.c
 tests_unit_test_recording_LDADD = $(RECORDING_LIBS) $(COMMON_LIBS) $(RECORDING_SYSTEM_LIBS)
+
+# A translator in which an annotation of an Ingress is a crash, or a route that Envoy refuses.
+noinst_PROGRAMS += tests/faults/portolan-translator
+tests_faults_portolan_translator_SOURCES = translator/main.c translator/unit-ingress.c
+tests_faults_portolan_translator_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT_INJECTION
+tests_faults_portolan_translator_LDADD = $(TRANSLATOR_LIBS)

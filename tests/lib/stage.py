@@ -45,6 +45,7 @@ class Stage:
         self.dir = pathlib.Path(runtime_dir)
         self.args = [str(a) for a in args]
         self.env = env or {}
+        self.program = f"portolan-{name}"
         self.prefix = []  # words before the command: those of a network namespace
         self.log = self.dir / f"{name}.log"
         self.process = None
@@ -61,7 +62,7 @@ class Stage:
             self.notify.close()
         self.notify = Notify(self.dir / f"{self.name}.notify")
         folder = Folder(self.dir)
-        command = [*self.prefix, program(f"portolan-{self.name}"), "--runtime-dir", self.dir, "--log-level",
+        command = [*self.prefix, program(self.program), "--runtime-dir", self.dir, "--log-level",
                    "debug", *self.args]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
