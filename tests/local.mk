@@ -73,6 +73,11 @@ TESTS += tests/unit/test-translate
 tests_unit_test_translate_SOURCES = tests/unit/test-translate.c
 tests_unit_test_translate_LDADD = $(TRANSLATOR_LIBS)
 
+check_PROGRAMS += tests/unit/test-proxy
+TESTS += tests/unit/test-proxy
+tests_unit_test_proxy_SOURCES = tests/unit/test-proxy.c
+tests_unit_test_proxy_LDADD = $(TRANSLATOR_LIBS)
+
 check_PROGRAMS += tests/unit/test-quarantine
 TESTS += tests/unit/test-quarantine
 tests_unit_test_quarantine_SOURCES = tests/unit/test-quarantine.c
