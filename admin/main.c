@@ -15,6 +15,7 @@ static const struct daemon_def def = {
 	.start = admin_start,
 	.stop = admin_stop,
 	.ready = admin_ready,
+	.sandbox = { .on = true, .allow = SANDBOX_NETWORK | SANDBOX_READ },
 };
 
 int main(int argc, char **argv)

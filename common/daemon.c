@@ -115,6 +115,24 @@ static int parse(const struct daemon_def *def, int argc, char **argv, int *ret_e
 	return at;
 }
 
+static int enter_sandbox(struct daemon *d)
+{
+	const struct daemon_sandbox *s = &d->def->sandbox;
+	_cleanup_free_ char *folder = s->folder ? s->folder(d) : NULL;
+	struct sandbox_paths paths = { d->runtime_dir, folder };
+	const char *missing = NULL;
+	int r;
+
+	if (!s->on)
+		return 0;
+	r = sandbox_enter(s->allow, &paths, &missing);
+	if (r < 0)
+		return log_error_errno(r, "cannot give up what is not needed: %m");
+	if (missing)
+		log_warning("the sandbox lacks %s", missing);
+	return 0;
+}
+
 static int run(struct daemon *d)
 {
 	_cleanup_free_ char *path = daemon_path(d, d->def->name), *control = NULL;
@@ -127,7 +145,9 @@ static int run(struct daemon *d)
 	if (d->def->ready)
 		control_add(d->control, "/readyz", "text/plain; charset=utf-8", on_readyz, d);
 	event_loop_on_reload(d->loop, on_reload, d);
-	r = d->def->start(d);
+	r = enter_sandbox(d);
+	if (r >= 0)
+		r = d->def->start(d);
 	if (r < 0)
 		return r;
 	r = event_loop_run(d->loop);

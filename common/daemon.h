@@ -5,6 +5,7 @@
 #include "common/control.h"
 #include "common/event-loop.h"
 #include "common/options.h"
+#include "common/sandbox.h"
 
 struct daemon {
 	const struct daemon_def *def;
@@ -13,6 +14,14 @@ struct daemon {
 	const char *runtime_dir;   /* mode 0700, exists */
 	char **words;              /* of the command line after the options; NULL-terminated */
 	void *stage;               /* what start() made */
+};
+
+/* What it gives up before start() is called: common/sandbox.h. */
+struct daemon_sandbox {
+	bool on;
+	unsigned allow; /* SANDBOX_… */
+	/* A folder besides the runtime directory to write in, which the caller frees; may be NULL. */
+	char *(*folder)(const struct daemon *d);
 };
 
 struct daemon_def {
@@ -30,6 +39,7 @@ struct daemon_def {
 	/* One line a reason why the stage is not ready, or degraded; returns true if ready.
 	 * Degraded (a neighbour is away, state is kept) is still ready. */
 	bool (*ready)(struct daemon *d, struct strbuf *why);
+	struct daemon_sandbox sandbox;
 };
 
 /* Returns main()'s exit code: 0 on a clean stop, 1 on failure, 2 on bad usage. */

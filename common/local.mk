@@ -56,6 +56,8 @@ libcommon_a_SOURCES = \
 	common/resource-kind.h \
 	common/runtime-dir.c \
 	common/runtime-dir.h \
+	common/sandbox.c \
+	common/sandbox.h \
 	common/stage.c \
 	common/stage.h \
 	common/state.c \
@@ -68,7 +70,7 @@ libcommon_a_SOURCES = \
 	common/wire.h
 
 COMMON_LIBS = libcommon.a libipc-proto.a \
-	$(LIBEVENT_LIBS) $(PROTOBUF_C_LIBS) $(SYSTEMD_LIBS)
+	$(LIBEVENT_LIBS) $(PROTOBUF_C_LIBS) $(SYSTEMD_LIBS) $(SECCOMP_LIBS)
 
 # The Kubernetes kinds and their schemas.
 noinst_LIBRARIES += libk8s.a

@@ -1,7 +1,7 @@
 # docs/
 EXTRA_DIST += docs/ipc-protocol.md docs/kubernetes.md docs/manifests.md \
 	docs/one-bug-one-file.md docs/performance.md docs/performance.svg docs/recording.md \
-	docs/systemd.md
+	docs/sandbox.md docs/systemd.md
 dist_man_MANS += \
 	docs/man/portolan.1 \
 	docs/man/portolan-admin.8 \

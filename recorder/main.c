@@ -1,4 +1,7 @@
 /* portolan-recorder: keeps what the watcher says, with times, in a file. `portolan record` runs it. */
+#include <string.h>
+
+#include "common/alloc.h"
 #include "recorder/recorder.h"
 
 static const struct option_row options[] = {
@@ -21,6 +24,14 @@ static const struct option_row options[] = {
 	{ 0 },
 };
 
+/* Files rotate there. */
+static char *folder(const struct daemon *d)
+{
+	const char *path = d->words[0] ? d->words[0] : "", *slash = strrchr(path, '/');
+
+	return slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup(".");
+}
+
 static const struct daemon_def def = {
 	.name = "recorder",
 	.description = "Records what portolan-watcher holds, and every change of it, with the time. It runs "
@@ -31,6 +42,7 @@ static const struct daemon_def def = {
 	.start = recorder_start,
 	.stop = recorder_stop,
 	.ready = recorder_ready,
+	.sandbox = { .on = true, .allow = SANDBOX_READ, .folder = folder },
 };
 
 int main(int argc, char **argv)

@@ -141,3 +141,8 @@ noinst_PROGRAMS += tests/faults/portolan-translator
 tests_faults_portolan_translator_SOURCES = translator/main.c translator/unit-ingress.c
 tests_faults_portolan_translator_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT_INJECTION
 tests_faults_portolan_translator_LDADD = $(TRANSLATOR_LIBS)
+
+check_PROGRAMS += tests/unit/test-sandbox
+TESTS += tests/unit/test-sandbox
+tests_unit_test_sandbox_SOURCES = tests/unit/test-sandbox.c
+tests_unit_test_sandbox_LDADD = $(COMMON_LIBS)

@@ -45,6 +45,7 @@ static const struct daemon_def def = {
 	.start = translator_start,
 	.stop = translator_stop,
 	.ready = translator_ready,
+	.sandbox = { .on = true },
 };
 
 int main(int argc, char **argv)

@@ -49,6 +49,7 @@ static const struct daemon_def def = {
 	.stop = watcher_stop,
 	.reload = watcher_reload,
 	.ready = watcher_ready,
+	.sandbox = { .on = true, .allow = SANDBOX_NETWORK | SANDBOX_READ | SANDBOX_EXEC },
 };
 
 int main(int argc, char **argv)

@@ -23,6 +23,7 @@ static const struct daemon_def def = {
 	.start = xds_server_start,
 	.stop = xds_server_stop,
 	.ready = xds_server_ready,
+	.sandbox = { .on = true, .allow = SANDBOX_NETWORK | SANDBOX_READ },
 };
 
 int main(int argc, char **argv)

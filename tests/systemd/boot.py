@@ -105,7 +105,9 @@ class Host:
     def run(self, *words, check=True, timeout=60):
         done = subprocess.run(["nsenter", "-t", str(self.leader), "-m", "-u", "-i", "-p", "--", *words],
                               stdin=subprocess.DEVNULL, text=True, capture_output=True, timeout=timeout)
-        assert not check or done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+        if check and done.returncode:
+            logged = self.run("journalctl", "-q", "-n", "40", "-o", "cat", check=False)
+            raise AssertionError(f"{words}: {done.stdout}{done.stderr}\n{logged}")
         return done.stdout
 
     def systemctl(self, *words, **options):
