@@ -41,6 +41,32 @@ def install(root):
                 os.rename(f"{to}.new", to)
 
 
+class ControlGroup:
+    """A control group of a host's own in each hierarchy that its systemd uses, so that two hosts do not take
+    each other's for theirs."""
+
+    def __init__(self, name):
+        lines = pathlib.Path("/proc/self/cgroup").read_text().splitlines()
+        found = {controllers: path for _, controllers, path in (line.split(":", 2) for line in lines)}
+        self.paths = []
+        for mount, controllers in (("unified", ""), ("systemd", "name=systemd"), ("", "")):
+            base = pathlib.Path("/sys/fs/cgroup", mount, found.get(controllers, "/").lstrip("/"))
+            if (base / "cgroup.procs").exists():
+                self.paths.append(base / name)
+        for path in self.paths:
+            path.mkdir()
+
+    def enter(self):
+        for path in self.paths:
+            (path / "cgroup.procs").write_text(str(os.getpid()))
+
+    def remove(self):
+        for path in self.paths:
+            for folder in (*sorted(path.rglob("*"), reverse=True), path):
+                if folder.is_dir():
+                    folder.rmdir()
+
+
 class Host:
     def __init__(self, root):
         self.root = pathlib.Path(root)
@@ -67,12 +93,14 @@ class Host:
     def boot(self, timeout=60):
         """Until systemd says that it is up."""
         notify = Notify(self.root.with_name("notify"))
+        self.group = ControlGroup(self.root.parent.name)
         command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--notify-ready=yes",
                    "--link-journal=no", "--resolv-conf=off", "--timezone=off", self.bind, "--boot",
                    "--directory", self.root]
         try:
             with open(self.log, "ab") as log:
                 self.nspawn = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                               preexec_fn=self.group.enter,
                                                env={**os.environ, "NOTIFY_SOCKET": notify.path})
             notify.wait_for("READY", self.nspawn, timeout)
         except (ChildProcessError, TimeoutError) as error:
@@ -88,6 +116,7 @@ class Host:
     def power_off(self, timeout=40):
         self.run("systemctl", "poweroff", check=False)
         self.nspawn.wait(timeout)
+        self.group.remove()
         self.nspawn = self.leader = None
 
     def cut_power(self):
@@ -98,6 +127,7 @@ class Host:
             self.nspawn.wait(20)
         self.nspawn.kill()
         self.nspawn.wait()
+        self.group.remove()
         self.nspawn = self.leader = None
 
     # ---- inside ----
