@@ -314,6 +314,10 @@ static int forward(struct proxy_node *node, const K8s__ProxyRoute *route, const 
 	set_affinity(node, route->load_balancer_policy, field, r->route);
 	if (route->enable_websockets)
 		envoy_allow_websocket(node->a, r->route);
+	if (route->n_cookie_rewrite_policies)
+		proxy_warning(node, "SpecError/IgnoredField",
+			      arena_printf(node->a, "%s.cookieRewritePolicies", field),
+			      "cookies are not rewritten: it is not supported");
 	if (set_filters(node, route, field, r) < 0 ||
 	    set_internal_redirect(node, route->internal_redirect_policy, field, r->route) < 0)
 		return -EINVAL;

@@ -154,6 +154,12 @@ static int fill_spec(struct proxy_node *node, const K8s__ProxyRoute *route, cons
 			    "protocol \"%s\" is none of h2, h2c, tls", s->protocol);
 		return -EINVAL;
 	}
+	if (s->n_cookie_rewrite_policies)
+		proxy_warning(node, "SpecError/IgnoredField", arena_printf(node->a, "%s.cookieRewritePolicies", field),
+			      "cookies are not rewritten: it is not supported");
+	if (s->health_port)
+		proxy_warning(node, "SpecError/IgnoredField", arena_printf(node->a, "%s.healthPort", field),
+			      "health is checked at the Service's own port: another is not supported");
 	spec->namespace_ = (char *)node->namespace;
 	spec->service = s->name;
 	spec->port = arena_printf(node->a, "%d", s->port);
