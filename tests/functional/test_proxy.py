@@ -1,0 +1,130 @@
+"""HTTPProxies as clients see them: requests through a real Envoy that the whole pipeline configures."""
+
+import base64
+import ssl
+
+import pytest
+
+from certs import Authority
+from objects import port, service, slice_of, tls_secret
+
+
+def backend_objects(backend, namespace="default"):
+    return [service(backend.name, port(80, target=backend.port), namespace=namespace),
+            slice_of(backend.name, backend.port, backend.address, namespace=namespace)]
+
+
+def to(name, **more):
+    return {"services": [{"name": name, "port": 80}], **more}
+
+
+def proxy(name, *routes, namespace="default", includes=(), tcp=None, **virtualhost):
+    spec = {"routes": list(routes), "includes": list(includes)}
+    if virtualhost:
+        spec["virtualhost"] = virtualhost
+    if tcp:
+        spec["tcpproxy"] = tcp
+    return {"apiVersion": "projectcontour.io/v1", "kind": "HTTPProxy",
+            "metadata": {"name": name, "namespace": namespace}, "spec": spec}
+
+
+def secret(name, **data):
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "default"},
+            "data": {k.replace("_", "."): base64.b64encode(v.encode()).decode() for k, v in data.items()}}
+
+
+@pytest.fixture
+def running(site):
+    return site.start()
+
+
+def test_a_tree_of_includes_routes_rewrites_and_fails_in_its_own_part_only(running):
+    site = running
+    root, leaf = site.backend("root"), site.backend("leaf")
+    site.write("all.yaml", *backend_objects(root), *backend_objects(leaf, "team"),
+               proxy("root", to("root"), fqdn="web.example.com", includes=[
+                   {"name": "leaf", "namespace": "team", "conditions": [{"prefix": "/team"}]},
+                   {"name": "gone", "conditions": [{"prefix": "/gone"}]}]),
+               proxy("leaf", to("leaf", pathRewritePolicy={"replacePrefix": [{"replacement": "/"}]}),
+                     to("leaf", conditions=[{"regex": "/x|/other"}]),
+                     to("leaf", conditions=[{"exact": "/e"}, {"header": {"name": "x-a", "exact": "1"}}]),
+                     {"conditions": [{"prefix": "/old"}], "requestRedirectPolicy": {"hostname": "new.example.com"}},
+                     {"conditions": [{"prefix": "/said"}],
+                      "directResponsePolicy": {"statusCode": 418, "body": "so"}}, namespace="team"))
+
+    def asked(at, **headers):
+        answer = site.get("web.example.com", at, headers=headers)
+        return answer.body.split()[0::2] if answer.backend else answer.status
+
+    assert asked("/") == ["root", "/"]
+    assert asked("/team") == ["leaf", "/"]
+    assert asked("/team/a") == ["leaf", "/a"]
+    assert asked("/other") == ["root", "/other"]
+    assert asked("/team/other") == ["leaf", "/team/other"]
+    assert asked("/team/e") == ["leaf", "/e"]
+    assert asked("/team/e", **{"x-a": "1"}) == ["leaf", "/team/e"]
+    assert asked("/gone/x") == 502
+    assert asked("/team/said") == 418
+    moved = site.get("web.example.com", "/team/old/x")
+    assert (moved.status, moved.headers["location"]) == (302, "http://new.example.com/team/old/x")
+
+
+def test_policies_of_a_host_are_held_to(running):
+    site = running
+    web = site.backend("web")
+    here = [{"source": "Peer", "cidr": "127.0.0.0/8"}]
+    site.write("all.yaml", *backend_objects(web),
+               proxy("open", to("web"), fqdn="open.example.com"),
+               proxy("denied", to("web"), to("web", conditions=[{"prefix": "/open"}], ipAllowPolicy=here),
+                     fqdn="denied.example.com", ipDenyPolicy=here),
+               proxy("limited", to("web"), fqdn="limited.example.com", rateLimitPolicy={
+                   "local": {"requests": 2, "unit": "hour", "responseStatusCode": 503}}),
+               proxy("cors", to("web"), fqdn="cors.example.com", corsPolicy={
+                   "allowOrigin": ["https://[a-z]+[.]example[.]com"], "allowMethods": ["GET"]}))
+    assert site.get("open.example.com").status == 200
+    assert site.get("denied.example.com").status == 403
+    assert site.get("denied.example.com", "/open").status == 200
+    assert [site.get("limited.example.com").status for _ in range(4)] == [200, 200, 503, 503]
+    for origin, allowed in (("https://a.example.com", "https://a.example.com"),
+                            ("https://a.example.org", None)):
+        answer = site.get("cors.example.com", headers={"Origin": origin})
+        assert answer.headers.get("access-control-allow-origin") == allowed
+
+
+def test_tls_asks_for_certificates_of_clients_and_tells_of_them(running, tmp_path):
+    site = running
+    authority, stranger = Authority(), Authority()
+    web = site.backend("web")
+    site.write("all.yaml", *backend_objects(web), tls_secret("cert", authority.issue("web.example.com")),
+               secret("authority", ca_crt=authority.text),
+               proxy("web", to("web"), to("web", conditions=[{"prefix": "/open"}], permitInsecure=True),
+                     fqdn="web.example.com", tls={
+                         "secretName": "cert", "clientValidation": {"caSecret": "authority"}}))
+
+    def status(certificate):
+        site.client.__init__(site.address, ca=authority.text)
+        if certificate:
+            (tmp_path / "client.pem").write_text(certificate.chain + certificate.key)
+            site.client.context.load_cert_chain(tmp_path / "client.pem")
+        return site.get("web.example.com", tls=True).status
+
+    assert status(authority.issue("client")) == 200
+    for certificate in (None, stranger.issue("client")):
+        with pytest.raises((ssl.SSLError, OSError)):
+            status(certificate)
+    moved = site.get("web.example.com", "/x")
+    assert (moved.status, moved.headers["location"]) == (301, "https://web.example.com/x")
+    assert site.get("web.example.com", "/open").status == 200
+
+
+def test_a_tcpproxy_passes_on_what_tls_carried(running):
+    site = running
+    authority = Authority()
+    site.client.__init__(site.address, ca=authority.text)
+    web = site.backend("web")
+    site.write("all.yaml", *backend_objects(web), tls_secret("cert", authority.issue("web.example.com")),
+               proxy("web", fqdn="web.example.com", tls={"secretName": "cert"}, tcp=to("web")))
+    answer = site.get("web.example.com", tls=True)
+    assert answer.backend == "web"
+    # Nobody has looked at the request or the answer.
+    assert "x-envoy-upstream-service-time" not in answer.headers
