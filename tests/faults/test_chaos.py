@@ -54,24 +54,25 @@ def test_whatever_happens_to_the_stages_no_request_fails(running, folder, record
     witness = chaos.Witness(chaos.xds_address(run))
     with contextlib.ExitStack() as stack:
         stack.callback(witness.close)
+        watching = stack.enter_context(chaos.Thread(witness.turn))
         users = [stack.enter_context(load) for load in loads(site, address)]
 
         def change():
             users[0].more(5, timeout=chaos.PATIENCE)
             site.change()
 
-        threads = [stack.enter_context(chaos.Thread(turn)) for turn in (change, witness.turn)]
-        for kind, name in trouble.some():
-            print(f"{kind} {name}")
-            trouble.strike(kind, name)
-            for load in users:
-                load.more(3, timeout=chaos.PATIENCE)
-            assert [load.failed for load in users if load.failed] == []
+        with chaos.Thread(change) as changing:
+            for kind, name in trouble.some():
+                print(f"{kind} {name}")
+                trouble.strike(kind, name)
+                for load in users:
+                    load.more(3, timeout=chaos.PATIENCE)
+                assert [load.failed for load in users if load.failed] == []
+        chaos.settle(run, clients=2)
     assert [load.failed for load in users if load.failed] == []
-    assert [t.error for t in threads if t.error] == []
+    assert [t.error for t in (watching, changing) if t.error] == []
     assert site.step > 10
 
-    run.settle(chaos.PATIENCE)
     assert chaos.served(run) == chaos.from_scratch(run, folder, ["--listen-address", address])
     assert witness.withdrawn == [] and witness.needless == []
     assert witness.connections > 0

@@ -6,6 +6,7 @@ An incident ends when its stage is whole again, and has said in the log what hap
 
 import contextlib
 import ctypes
+import http.client
 import os
 import pathlib
 import random
@@ -415,6 +416,27 @@ class Witness:
                 if (response.type, name) in self.sent:
                     self.needless.append(f"{response.type} {name}")
                 self.sent.add((response.type, name))
+
+
+def settle(run, clients):
+    """Until all stages are back and so many clients have accepted the present world."""
+    deadline = Deadline(PATIENCE)
+    while True:
+        with Growing(run.log) as log:
+            try:
+                return _settle(run, clients)
+            except (OSError, http.client.HTTPException):
+                # One that was killed a moment ago: its successor says when it is there.
+                log.wait_for(r"supervisor: \S+ \(pid \d+\) is ready", deadline.left("all stages"))
+
+
+def _settle(run, clients):
+    source = run.ask("watcher", "/debug/sync")["source"]
+    wait = f"source={source}&timeout_ms={PATIENCE * 1000}"
+    for name in ("translator", "xds-server"):
+        run.ask(name, f"/debug/wait?{wait}", PATIENCE)
+    rows = run.ask("xds-server", f"/debug/answered?{wait}&count={clients}", PATIENCE)
+    assert sum(r["acked_source"] >= source for r in rows) >= clients, rows
 
 
 def xds_address(run):
