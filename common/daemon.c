@@ -125,7 +125,7 @@ static int enter_sandbox(struct daemon *d)
 
 	if (!s->on)
 		return 0;
-	r = sandbox_enter(s->allow, &paths, &missing);
+	r = sandbox_enter(s->allow | (s->allow_more ? s->allow_more() : 0), &paths, &missing);
 	if (r < 0)
 		return log_error_errno(r, "cannot give up what is not needed: %m");
 	if (missing)

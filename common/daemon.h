@@ -20,6 +20,7 @@ struct daemon {
 struct daemon_sandbox {
 	bool on;
 	unsigned allow; /* SANDBOX_… */
+	unsigned (*allow_more)(void); /* by what the options ask for; may be NULL */
 	/* A folder besides the runtime directory to write in, which the caller frees; may be NULL. */
 	char *(*folder)(const struct daemon *d);
 };

@@ -51,7 +51,6 @@ static int drop_capabilities(unsigned allow)
 /* ---- files ---- */
 
 /* <linux/landlock.h> of the oldest kernel that we build on has fewer; the numbers are the kernel's ABI. */
-#define FS_EXECUTE (1ull << 0)
 #define FS_WRITE_FILE (1ull << 1)
 #define FS_READ_FILE (1ull << 2)
 #define FS_READ_DIR (1ull << 3)
@@ -95,7 +94,6 @@ static int allow_path(int ruleset, const char *path, uint64_t access)
 
 static int allow_paths(int ruleset, unsigned allow, const struct sandbox_paths *paths, uint64_t handled)
 {
-	uint64_t read = FS_READ_FILE | FS_READ_DIR | (allow & SANDBOX_EXEC ? FS_EXECUTE : 0);
 	int r = allow_path(ruleset, paths->runtime_dir, FS_OWN & handled);
 
 	/* What a process costs, for its metrics. */
@@ -105,11 +103,11 @@ static int allow_paths(int ruleset, unsigned allow, const struct sandbox_paths *
 		r = 0;
 	if (r >= 0 && paths->folder)
 		r = allow_path(ruleset, paths->folder, FS_OWN & handled);
-	if (r >= 0 && allow & SANDBOX_READ)
-		r = allow_path(ruleset, "/", read & handled);
-	/* Programs want to write there. */
+	/* Plugins keep caches wherever they like. */
 	if (r >= 0 && allow & SANDBOX_EXEC)
-		r = allow_path(ruleset, "/dev/null", FS_READ_FILE | FS_WRITE_FILE);
+		r = allow_path(ruleset, "/", handled);
+	else if (r >= 0 && allow & SANDBOX_READ)
+		r = allow_path(ruleset, "/", (FS_READ_FILE | FS_READ_DIR) & handled);
 	return r;
 }
 

@@ -8,7 +8,8 @@
 enum {
 	SANDBOX_NETWORK = 1u << 0, /* sockets other than Unix ones */
 	SANDBOX_READ = 1u << 1,    /* files anywhere, as far as the user may */
-	SANDBOX_EXEC = 1u << 2,    /* other programs, which are in the same sandbox */
+	/* Other programs, which are in the same sandbox, and may write files anywhere. */
+	SANDBOX_EXEC = 1u << 2,
 };
 
 struct sandbox_paths {
