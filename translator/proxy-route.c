@@ -318,8 +318,7 @@ static int forward(struct proxy_node *node, const K8s__ProxyRoute *route, const 
 		proxy_warning(node, "SpecError/IgnoredField",
 			      arena_printf(node->a, "%s.cookieRewritePolicies", field),
 			      "cookies are not rewritten: it is not supported");
-	if (set_filters(node, route, field, r) < 0 ||
-	    set_internal_redirect(node, route->internal_redirect_policy, field, r->route) < 0)
+	if (set_internal_redirect(node, route->internal_redirect_policy, field, r->route) < 0)
 		return -EINVAL;
 	proxy_upstream_plan(node, route, field, r);
 	return node->bad ? -EINVAL : 0;
@@ -438,6 +437,6 @@ void proxy_route_plan(struct proxy_node *node, size_t index, struct proxy_routes
 		r = answer(node, route->direct_response_policy, out.field, &out.route);
 	else
 		r = forward(node, route, out.field, &out);
-	if (r == 0)
+	if (r == 0 && set_filters(node, route, out.field, out.route) == 0)
 		proxy_routes_add(node->a, ret, &out);
 }
