@@ -9,6 +9,8 @@ import signal
 import subprocess
 import tempfile
 
+import pytest
+
 from addresses import loopback
 from backends import Client
 from events import Deadline, Notify
@@ -21,7 +23,8 @@ STAGES = ("watcher", "translator", "xds-server", "admin")
 def tree():
     """The folder to copy, or a skip."""
     if SANITIZED:
-        missing("the hardened units do not let sanitizers work")
+        # No lack of the machine's: CI boots the plain build.
+        pytest.skip("the hardened units do not let sanitizers work")
     done = subprocess.run([TOP / "scripts" / "boot-tree"], text=True, capture_output=True)
     if done.returncode:
         missing(done.stderr.strip())
