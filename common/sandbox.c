@@ -15,14 +15,6 @@
 #include "common/cleanup.h"
 #include "common/sandbox.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
 /* ---- capabilities ---- */
 
 static int drop_capabilities(unsigned allow)
@@ -254,7 +246,7 @@ int sandbox_enter(unsigned allow, const struct sandbox_paths *paths, const char 
 	(void)paths;
 	(void)restrict_files;
 	(void)restrict_calls;
-	/* A sanitizer needs what they forbid; who builds with one knows, and no user does. */
+	missing = "seccomp and Landlock, for this is built with a sanitizer";
 #else
 	r = restrict_files(allow, paths);
 	if (r == -EOPNOTSUPP)

@@ -3,6 +3,15 @@
  * what each stage may. */
 #pragma once
 
+/* Sanitizers need what the sandbox forbids. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
 #include <stddef.h>
 
 enum {
