@@ -80,9 +80,10 @@ def test_a_damaged_or_foreign_state_is_refused_as_a_whole_and_said_to_be(alone, 
     kept.write_bytes(damage(kept.read_bytes()))
     xds = alone.pipeline.xds
     xds.start(ready=False)
+    # Who answers has read its state, and has said so.
+    assert xds.status()["resources"] == {} and not xds.status()["ready"]
     assert "xds-server.state is not used: " in xds.logged()
     assert said in xds.logged().split("is not used: ")[-1].splitlines()[0]
-    assert xds.status()["resources"] == {} and not xds.status()["ready"]
     code, body = xds.ask("/readyz")
     assert code == 503 and said in body
     # The first that an Envoy hears comes from the translator that is back, and nothing else with it.
@@ -100,5 +101,5 @@ def test_a_state_that_others_may_write_is_refused(alone):
     kept = alone.pipeline.dir / "xds-server.state"
     os.chmod(kept, 0o666)
     alone.pipeline.xds.start(ready=False)
-    assert "nobody else may read or write" in alone.pipeline.xds.logged()
     assert not alone.pipeline.xds.status()["ready"]
+    assert "nobody else may read or write" in alone.pipeline.xds.logged()
