@@ -1,29 +1,21 @@
 /* Listeners and what they do with a connection. Runs in the translator. */
 #include <string.h>
 
+#include "common/clock.h"
 #include "envoy/extensions/access_loggers/file/v3/file.pb-c.h"
 #include "envoy/extensions/access_loggers/stream/v3/stream.pb-c.h"
-#include "envoy/extensions/filters/http/cors/v3/cors.pb-c.h"
-#include "envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.pb-c.h"
-#include "envoy/extensions/filters/http/rbac/v3/rbac.pb-c.h"
-#include "envoy/extensions/filters/http/router/v3/router.pb-c.h"
 #include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb-c.h"
-#include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb-c.h"
-#include "common/clock.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb-c.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb-c.h"
-#include "translator/envoy.h"
+#include "translator/envoy-filters.h"
 
 #define HCM "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 #define TCP_IDLE (9001 * USEC_PER_SEC) /* of a connection that is passed on */
-#define PACKAGE_HTTP "envoy.extensions.filters.http."
 #define PACKAGE_TLS "envoy.extensions.transport_sockets.tls.v3."
 
 typedef Envoy__Config__Listener__V3__Listener Listener;
 typedef Envoy__Config__Listener__V3__Filter Filter;
 typedef Envoy__Config__Listener__V3__FilterChain FilterChain;
-typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpConnectionManager Manager;
-typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpFilter HttpFilter;
 typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpConnectionManager__SetCurrentClientCertDetails
 	Details;
 typedef Envoy__Extensions__Filters__Network__TcpProxy__V3__TcpProxy TcpProxy;
@@ -82,45 +74,8 @@ static void log_access(struct arena *a, const struct settings *s, Envoy__Config_
 	*ret = arena_memdup(a, &log, sizeof(log));
 }
 
-static HttpFilter *http_filter(struct arena *a, const char *name, const char *type, const ProtobufCMessage *m)
-{
-	HttpFilter *f = ENVOY_NEW(
-		a, HttpFilter,
-		ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_FILTER__INIT);
-
-	f->name = (char *)name;
-	f->config_type_case =
-		ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_FILTER__CONFIG_TYPE_TYPED_CONFIG;
-	f->typed_config = envoy_any(a, type, m);
-	return f;
-}
-
-/* In Contour's order. All but the router do nothing but where a virtual host or route says so; they are always
- * there, because a listener that changes loses its connections. */
-static void filter(struct arena *a, Manager *m)
-{
-	Envoy__Extensions__Filters__Http__Cors__V3__Cors cors =
-		ENVOY__EXTENSIONS__FILTERS__HTTP__CORS__V3__CORS__INIT;
-	Envoy__Extensions__Filters__Http__LocalRatelimit__V3__LocalRateLimit limit =
-		ENVOY__EXTENSIONS__FILTERS__HTTP__LOCAL_RATELIMIT__V3__LOCAL_RATE_LIMIT__INIT;
-	Envoy__Extensions__Filters__Http__Rbac__V3__RBAC rbac =
-		ENVOY__EXTENSIONS__FILTERS__HTTP__RBAC__V3__RBAC__INIT;
-	Envoy__Extensions__Filters__Http__Router__V3__Router router =
-		ENVOY__EXTENSIONS__FILTERS__HTTP__ROUTER__V3__ROUTER__INIT;
-	HttpFilter *all[4];
-
-	limit.stat_prefix = (char *)"http";
-	all[0] = http_filter(a, "envoy.filters.http.cors", PACKAGE_HTTP "cors.v3.Cors", &cors.base);
-	all[1] = http_filter(a, "envoy.filters.http.local_ratelimit",
-			     PACKAGE_HTTP "local_ratelimit.v3.LocalRateLimit", &limit.base);
-	all[2] = http_filter(a, "envoy.filters.http.rbac", PACKAGE_HTTP "rbac.v3.RBAC", &rbac.base);
-	all[3] = http_filter(a, "router", PACKAGE_HTTP "router.v3.Router", &router.base);
-	m->n_http_filters = ARRAY_SIZE(all);
-	m->http_filters = arena_memdup(a, all, sizeof(all));
-}
-
 /* x-forwarded-client-cert, with these parts. */
-static void tell_of_client(struct arena *a, const Portolan__Model__HostClient__Forward *wish, Manager *m)
+static void tell_of_client(struct arena *a, const Portolan__Model__HostClient__Forward *wish, HttpManager *m)
 {
 	Details *d = ENVOY_NEW(
 		a, Details,
@@ -136,21 +91,20 @@ static void tell_of_client(struct arena *a, const Portolan__Model__HostClient__F
 	m->set_current_client_cert_details = d;
 }
 
-static Filter *http(struct arena *a, const struct settings *s, const char *stat_prefix,
-		    const char *routes, const Portolan__Model__HostClient *client)
+static Filter *http(struct arena *a, const struct http_spec *spec)
 {
-	Manager m = ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_CONNECTION_MANAGER__INIT;
+	HttpManager m = ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_CONNECTION_MANAGER__INIT;
 	Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__Rds rds =
 		ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__RDS__INIT;
 	Filter *f = ENVOY_NEW(a, Filter, ENVOY__CONFIG__LISTENER__V3__FILTER__INIT);
 
 	rds.config_source = envoy_ads(a);
-	rds.route_config_name = (char *)routes;
-	m.stat_prefix = (char *)stat_prefix;
+	rds.route_config_name = (char *)spec->routes;
+	m.stat_prefix = (char *)spec->stat_prefix;
 	m.route_specifier_case =
 		ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_CONNECTION_MANAGER__ROUTE_SPECIFIER_RDS;
 	m.rds = &rds;
-	filter(a, &m);
+	envoy_filters(a, spec, &m);
 	m.use_remote_address = envoy_bool(a, true);
 	m.normalize_path = envoy_bool(a, true);
 	m.merge_slashes = true;
@@ -158,9 +112,9 @@ static Filter *http(struct arena *a, const struct settings *s, const char *stat_
 	m.http_protocol_options = ENVOY_NEW(a, Envoy__Config__Core__V3__Http1ProtocolOptions,
 					    ENVOY__CONFIG__CORE__V3__HTTP1_PROTOCOL_OPTIONS__INIT);
 	m.http_protocol_options->accept_http_10 = true;
-	log_access(a, s, &m.access_log, &m.n_access_log);
-	if (client && client->forward)
-		tell_of_client(a, client->forward, &m);
+	log_access(a, spec->settings, &m.access_log, &m.n_access_log);
+	if (spec->tls && spec->tls->client && spec->tls->client->forward)
+		tell_of_client(a, spec->tls->client->forward, &m);
 	f->name = (char *)"envoy.filters.network.http_connection_manager";
 	f->config_type_case = ENVOY__CONFIG__LISTENER__V3__FILTER__CONFIG_TYPE_TYPED_CONFIG;
 	f->typed_config = envoy_any(a, HCM, &m.base);
@@ -181,7 +135,8 @@ Listener *envoy_http_listener(struct arena *a, const struct settings *s)
 {
 	Listener *l = listener(a, s, "ingress_http", s->http_port);
 	FilterChain *chain = ENVOY_NEW(a, FilterChain, ENVOY__CONFIG__LISTENER__V3__FILTER_CHAIN__INIT);
-	Filter *filter = http(a, s, "ingress_http", "ingress_http", NULL);
+	struct http_spec spec = { .settings = s, .stat_prefix = "ingress_http", .routes = "ingress_http" };
+	Filter *filter = http(a, &spec);
 
 	chain->n_filters = 1;
 	chain->filters = arena_memdup(a, &filter, sizeof(filter));
@@ -287,7 +242,10 @@ static FilterChain *chain(struct arena *a, const char *host, Filter *filter)
 FilterChain *envoy_tls_chain(struct arena *a, const struct settings *s, const char *host,
 			     const Portolan__Model__HostTls *tls, const char *routes)
 {
-	FilterChain *c = chain(a, host, http(a, s, "ingress_https", routes, tls->client));
+	struct http_spec spec = {
+		.settings = s, .stat_prefix = "ingress_https", .routes = routes, .host = host, .tls = tls
+	};
+	FilterChain *c = chain(a, host, http(a, &spec));
 
 	c->transport_socket = terminate_tls(a, tls, true);
 	return c;

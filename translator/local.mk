@@ -20,6 +20,8 @@ libtranslator_a_SOURCES = \
 	translator/composed.h \
 	translator/envoy-cluster.c \
 	translator/envoy-common.c \
+	translator/envoy-filters.c \
+	translator/envoy-filters.h \
 	translator/envoy-health.c \
 	translator/envoy-listener.c \
 	translator/envoy-route.c \
