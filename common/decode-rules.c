@@ -23,6 +23,12 @@ static const struct {
 	{ "k8s.ProxyJWTProvider", "forward_jwt", "forwardJWT" },
 	{ "k8s.ProxyJWTProvider", "local_jwks", "localJWKS" },
 	{ "k8s.ProxyRequestHash", "hash_source_ip", "hashSourceIP" },
+	{ "k8s.ConfigEnvoy", "default_http_versions", "defaultHTTPVersions" },
+	{ "k8s.ConfigListener", "per_connection_buffer_limit_bytes", "per-connection-buffer-limit-bytes" },
+	{ "k8s.ConfigListener", "max_requests_per_io_cycle", "maxRequestsPerIOCycle" },
+	{ "k8s.ConfigLogging", "access_log_json_fields", "accessLogJSONFields" },
+	{ "k8s.ConfigCluster", "per_connection_buffer_limit_bytes", "per-connection-buffer-limit-bytes" },
+	{ "k8s.ConfigCluster", "upstream_tls", "upstreamTLS" },
 };
 
 static const struct {

@@ -75,6 +75,8 @@ COMMON_LIBS = libcommon.a libipc-proto.a \
 # The Kubernetes kinds and their schemas.
 noinst_LIBRARIES += libk8s.a
 libk8s_a_SOURCES = \
+	common/configuration.c \
+	common/configuration.h \
 	common/object-kind.c \
 	common/status-document.c \
 	common/status-document.h

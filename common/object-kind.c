@@ -4,6 +4,7 @@
 
 #include "common/cleanup.h"
 #include "common/object-kind.h"
+#include "k8s/contour-configuration.pb-c.h"
 #include "k8s/core.pb-c.h"
 #include "k8s/discovery.pb-c.h"
 #include "k8s/networking.pb-c.h"
@@ -27,6 +28,9 @@ static const struct object_kind_row rows[OBJECT_KIND_MAX_] = {
 						&k8s__tlscertificate_delegation__descriptor },
 	[OBJECT_EXTENSION_SERVICE] = { "ExtensionService", "projectcontour.io", "v1alpha1",
 				       "extensionservices", true, &k8s__extension_service__descriptor },
+	[OBJECT_CONTOUR_CONFIGURATION] = { "ContourConfiguration", "projectcontour.io", "v1alpha1",
+					   "contourconfigurations", true,
+					   &k8s__contour_configuration__descriptor },
 };
 
 /* kubectl's short names. */
@@ -40,6 +44,7 @@ static const struct {
 	{ "cm", OBJECT_CONFIG_MAP },
 	{ "proxy", OBJECT_HTTP_PROXY },
 	{ "tlscerts", OBJECT_TLS_CERTIFICATE_DELEGATION },
+	{ "contourconfig", OBJECT_CONTOUR_CONFIGURATION },
 };
 
 const struct object_kind_row *object_kind(unsigned kind)

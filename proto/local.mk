@@ -4,6 +4,7 @@ ipc_protos = \
 	proto/ipc.proto
 
 k8s_protos = \
+	proto/k8s/contour-configuration.proto \
 	proto/k8s/core.proto \
 	proto/k8s/discovery.proto \
 	proto/k8s/meta.proto \

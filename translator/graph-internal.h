@@ -30,6 +30,14 @@ struct unit {
 	bool candidate; /* on the list of those that may have to go */
 };
 
+/* read_shared() */
+struct shared {
+	bool made;
+	struct item *object; /* a reference, or NULL */
+	struct arena *arena;
+	const void *value; /* in the arena */
+};
+
 struct graph {
 	struct graph_config config;
 	struct hashmap cells[SPACE_MAX_][STATE_KIND_MAX];
@@ -39,6 +47,7 @@ struct graph {
 	struct arena *arenas[UNIT_KIND_MAX_]; /* scratch, one a rank: a unit may run inside another */
 	struct graph_counters counters;
 	struct unit *current;
+	struct shared shared;
 };
 
 struct reader {

@@ -65,6 +65,8 @@ void graph_free(struct graph *g)
 	}
 	vec_done(&g->candidates);
 	vec_done(&g->touched);
+	item_unref(g->shared.object);
+	arena_free(g->shared.arena);
 	free(g);
 }
 
@@ -471,6 +473,7 @@ void graph_rerun_all(struct graph *g)
 {
 	struct cell *c;
 
+	g->shared.made = false;
 	for (unsigned k = 0; k < UNIT_KIND_MAX_; k++)
 		HASHMAP_FOREACH(&g->cells[SPACE_UNIT][k], c)
 			unit_due(g, (struct unit *)c);

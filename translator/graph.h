@@ -151,6 +151,12 @@ const struct item *read_object(struct reader *r, enum object_kind kind, const ch
 void reader_blame(struct reader *r, enum object_kind kind, const char *key);
 /* The object itself, unpacked into the arena, or NULL; the type is its kind's schema. */
 void *read_message(struct reader *r, enum object_kind kind, const char *key);
+/* What `make` makes of an object that nearly all units read (of NULL if there is none), once for all of
+ * them while the object is the same. There is one such object. It is not to blame for a crash: whoever
+ * reads it has something else at hand, and without it all hosts would be served otherwise. */
+const void *read_shared(struct reader *r, enum object_kind kind, const char *key,
+			const void *(*make)(struct arena *a, const struct item *object,
+					    const void *settings));
 /* Items of an index, sorted by key. */
 const struct item *const *read_index(struct reader *r, enum index_kind index, const char *key,
 				     size_t *ret_n);

@@ -18,6 +18,7 @@ libtranslator_a_SOURCES = \
 	translator/changes.h \
 	translator/composed.c \
 	translator/composed.h \
+	translator/configuration.c \
 	translator/envoy-cluster.c \
 	translator/envoy-common.c \
 	translator/envoy-filters.c \

@@ -12,6 +12,8 @@
 /* A message of a status is for people; what they wrote themselves may be quoted in it at length. */
 #define PROBLEM_TEXT_MAX 1024
 
+#define SHARED_CHUNK (16 * 1024)
+
 const void *reader_settings(const struct reader *r)
 {
 	return r->graph->config.settings;
@@ -72,6 +74,29 @@ void *read_message(struct reader *r, enum object_kind kind, const char *key)
 	return i ? protobuf_c_message_unpack(row->descriptor, arena_pb(r->arena), i->value_len,
 					     item_value(i)) :
 		   NULL;
+}
+
+const void *read_shared(struct reader *r, enum object_kind kind, const char *key,
+			const void *(*make)(struct arena *a, const struct item *object,
+					    const void *settings))
+{
+	struct graph *g = r->graph;
+	struct shared *s = &g->shared;
+	size_t len = strlen(key);
+	struct item *object = state_get(g->config.objects, kind, key, len);
+
+	record(r, graph_cell(g, SPACE_OBJECT, kind, key, len));
+	if (s->made && s->object == object)
+		return s->value;
+	item_unref(s->object);
+	s->object = object ? item_ref(object) : NULL;
+	if (s->arena)
+		arena_reset(s->arena);
+	else
+		s->arena = arena_new(SHARED_CHUNK);
+	s->value = make(s->arena, object, g->config.settings);
+	s->made = true;
+	return s->value;
 }
 
 static const struct item *const *read_entries(struct reader *r, struct cell *c, size_t *ret_n)

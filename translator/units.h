@@ -1,6 +1,7 @@
 /* The units of translation: the table of them, and what they share. One file a unit: unit-NAME.c. */
 #pragma once
 
+#include "k8s/contour-configuration.pb-c.h"
 #include "k8s/core.pb-c.h"
 #include "k8s/networking.pb-c.h"
 #include "proto/model.pb-c.h"
@@ -31,6 +32,10 @@ int ingress_class_index(const struct item *object, struct arena *scratch, const 
  * spec.ingressClassName (NULL: none). If not, *ret_why is a sentence for its status. */
 bool units_class_is_ours(struct reader *r, const K8s__ObjectMeta *meta, const char *class_name,
 			 const char **ret_why);
+
+/* configuration.c: the configuration that is in force, never NULL; its sections are there
+ * (configuration_fill()). Unpacked once for all units: may be called from anywhere. */
+const K8s__ContourConfigurationSpec *units_config(struct reader *r);
 
 /* The object's namespace/name from such a key, in the reader's arena. */
 void units_split_key(struct reader *r, const char *key, const char **ret_namespace, const char **ret_name);
