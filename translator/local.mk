@@ -35,6 +35,8 @@ libtranslator_a_SOURCES = \
 	translator/graph-status.c \
 	translator/graph.c \
 	translator/graph.h \
+	translator/host-merge.c \
+	translator/host-merge.h \
 	translator/host-name.c \
 	translator/host-name.h \
 	translator/ingress-class.c \

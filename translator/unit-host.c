@@ -3,88 +3,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "translator/host-merge.h"
 #include "translator/units.h"
 
 typedef Portolan__Model__HostRoute HostRoute;
 typedef Portolan__Model__HostRoutes HostRoutes;
 
-/* A route with what decides between it and others. */
-struct candidate {
-	const HostRoute *route;
-	const HostRoutes *of;
-	size_t order; /* oldest object first, then as written */
-	bool borrowed; /* from the host "*", to be tried after the host's own */
-};
-
-struct list {
-	struct candidate *all;
-	size_t n;
-};
-
-static HostRoutes **read_wishes(struct reader *r, const char *host, size_t *ret_n, size_t *ret_routes)
+static HostRoutes **read_wishes(struct reader *r, const char *host, size_t *ret_n, size_t *routes)
 {
-	const struct item *const *facts;
-	HostRoutes **all;
+	const struct item *const *facts = read_facts(r, FACT_HOST, host, strlen(host), ret_n);
+	HostRoutes **all = host_merge_unpack(reader_arena(r), facts, *ret_n, routes);
 
-	facts = read_facts(r, FACT_HOST, host, strlen(host), ret_n);
-	all = arena_new_of(reader_arena(r), HostRoutes *, *ret_n + 1);
-	for (size_t i = 0; i < *ret_n; i++) {
-		all[i] = portolan__model__host_routes__unpack(arena_pb(reader_arena(r)),
-							      facts[i]->value_len, item_value(facts[i]));
+	for (size_t i = 0; i < *ret_n; i++)
 		reader_blame(r, (enum object_kind)all[i]->object_kind, all[i]->object_key);
-		*ret_routes += all[i]->n_routes;
-	}
 	return all;
 }
 
-/* More conditions first; the text makes an order of those that are left, the same always. */
-static int compare_conditions(const HostRoute *x, const HostRoute *y)
-{
-	if (x->headers != y->headers)
-		return x->headers > y->headers ? -1 : 1;
-	if (x->queries != y->queries)
-		return x->queries > y->queries ? -1 : 1;
-	return strcmp(x->conditions ? x->conditions : "", y->conditions ? y->conditions : "");
-}
+struct settling {
+	struct reader *r;
+	const char *host;
+};
 
-static int compare(const void *a, const void *b)
+static void report_loser(void *ctx, const struct host_route *loser, const struct host_route *winner)
 {
-	const struct candidate *x = a, *y = b;
-	int d;
-
-	if (x->borrowed != y->borrowed)
-		return x->borrowed ? 1 : -1;
-	if (x->route->fallback != y->route->fallback)
-		return x->route->fallback ? 1 : -1;
-	d = envoy_path_compare((enum path_kind)x->route->path_kind, x->route->path,
-			       (enum path_kind)y->route->path_kind, y->route->path);
-	d = d ? d : compare_conditions(x->route, y->route);
-	if (d)
-		return d;
-	if (x->route->rank != y->route->rank)
-		return x->route->rank < y->route->rank ? -1 : 1;
-	return (x->order > y->order) - (x->order < y->order);
-}
-
-static bool same_match(const struct candidate *a, const struct candidate *b)
-{
-	return a->borrowed == b->borrowed && a->route->fallback == b->route->fallback &&
-	       a->route->path_kind == b->route->path_kind && strcmp(a->route->path, b->route->path) == 0 &&
-	       compare_conditions(a->route, b->route) == 0;
-}
-
-static void append(struct list *l, HostRoutes **wishes, size_t n, bool borrowed)
-{
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < wishes[i]->n_routes; k++) {
-			l->all[l->n] = (struct candidate){ wishes[i]->routes[k], wishes[i], l->n, borrowed };
-			l->n++;
-		}
-}
-
-static void report_loser(struct reader *r, const char *host, const struct candidate *loser,
-			 const struct candidate *winner)
-{
+	const struct settling *s = ctx;
 	/* Two default backends for all hosts are usual: the older serves. */
 	bool itself = loser->of->object_kind == winner->of->object_kind &&
 		      strcmp(loser->of->object_key, winner->of->object_key) == 0;
@@ -93,29 +35,21 @@ static void report_loser(struct reader *r, const char *host, const struct candid
 
 	if (loser->borrowed || (loser->route->fallback && itself))
 		return;
-	units_warning(r, (enum object_kind)loser->of->object_kind, loser->of->object_key, "PathConflict",
-		      loser->route->field, "host %s, path %s is served by %s%s instead", host,
+	units_warning(s->r, (enum object_kind)loser->of->object_kind, loser->of->object_key, "PathConflict",
+		      loser->route->field, "host %s, path %s is served by %s%s instead", s->host,
 		      loser->route->path, who, itself ? winner->route->field : winner->of->object_key);
-	emit_verdict(r, (enum object_kind)loser->of->object_kind, loser->of->object_key,
+	emit_verdict(s->r, (enum object_kind)loser->of->object_kind, loser->of->object_key,
 		     PORTOLAN__IPC__VERDICT__VERDICT_PARTIAL);
 }
 
-/* In the order in which Envoy tries them; of equal matches the first stays. */
-static void settle(struct reader *r, const char *host, struct list *l)
+static void settle(struct reader *r, const char *host, struct host_merge *m)
 {
-	size_t kept = 0;
+	struct settling s = { r, host };
 
-	if (l->n)
-		qsort(l->all, l->n, sizeof(*l->all), compare);
-	for (size_t i = 0; i < l->n; i++)
-		if (kept && same_match(&l->all[kept - 1], &l->all[i]))
-			report_loser(r, host, &l->all[i], &l->all[kept - 1]);
-		else
-			l->all[kept++] = l->all[i];
-	l->n = kept;
+	host_merge_settle(m, report_loser, &s);
 }
 
-static const uint8_t *join(struct reader *r, const struct list *l, bool https, size_t *ret_len)
+static const uint8_t *join(struct reader *r, const struct host_merge *l, bool https, size_t *ret_len)
 {
 	size_t len = 0, at = 0;
 	uint8_t *out;
@@ -153,7 +87,8 @@ static const uint8_t *with_options(struct reader *r, HostRoutes **wishes, size_t
 	return routes;
 }
 
-static void emit_http(struct reader *r, const char *host, const struct list *l, HostRoutes **wishes, size_t n)
+static void emit_http(struct reader *r, const char *host, const struct host_merge *l, HostRoutes **wishes,
+		      size_t n)
 {
 	const uint8_t *routes;
 	size_t len;
@@ -175,7 +110,7 @@ static void emit_chain(struct reader *r, const char *host, Envoy__Config__Listen
 	emit_part(r, RESOURCE_LISTENER, "ingress_https", host, element, len);
 }
 
-static void emit_https(struct reader *r, const char *host, const struct list *l,
+static void emit_https(struct reader *r, const char *host, const struct host_merge *l,
 		       const Portolan__Model__HostTls *tls, HostRoutes **wishes, size_t n)
 {
 	struct arena *a = reader_arena(r);
@@ -237,7 +172,7 @@ void unit_host(struct reader *r, const char *key, size_t key_len _unused_)
 	bool wildcard = strncmp(key, "*.", 2) == 0;
 	HostRoutes **wishes, **any = NULL;
 	size_t n, n_any = 0, routes = 0;
-	struct list own = { 0 }, all = { 0 };
+	struct host_merge own, all;
 	const Portolan__Model__HostTls *tls;
 
 	wishes = read_wishes(r, key, &n, &routes);
@@ -245,14 +180,14 @@ void unit_host(struct reader *r, const char *key, size_t key_len _unused_)
 	 * Envoy looks in one virtual host only. */
 	if (wildcard)
 		any = read_wishes(r, "*", &n_any, &routes);
-	own.all = arena_new_of(reader_arena(r), struct candidate, routes + 1);
-	append(&own, wishes, n, false);
+	host_merge_init(&own, reader_arena(r), routes);
+	host_merge_add(&own, wishes, n, false);
 	settle(r, key, &own);
-	all.all = arena_new_of(reader_arena(r), struct candidate, routes + 1);
+	host_merge_init(&all, reader_arena(r), routes);
 	memcpy(all.all, own.all, own.n * sizeof(*own.all));
 	all.n = own.n;
 	if (wildcard)
-		append(&all, any, n_any, true);
+		host_merge_add(&all, any, n_any, true);
 	settle(r, key, &all);
 	emit_http(r, key, &all, wishes, n);
 	if (emit_tcp(r, key, wishes, n))
