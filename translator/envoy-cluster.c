@@ -260,17 +260,37 @@ static char *name_of(struct arena *a, const Cluster *c, const struct cluster_spe
 			    NAME_HASH_DIGITS, hex);
 }
 
+static char *stat_name(struct arena *a, const struct cluster_spec *spec)
+{
+	char *name;
+
+	if (!spec->name)
+		return arena_printf(a, "%s_%s_%u", spec->namespace, spec->service, spec->port);
+	name = arena_strdup(a, spec->name);
+	for (char *p = name; *p; p++)
+		if (*p == '/')
+			*p = '_';
+	return name;
+}
+
 Cluster *envoy_cluster(struct arena *a, const struct cluster_spec *spec)
 {
 	Cluster *c = ENVOY_NEW(a, Cluster, ENVOY__CONFIG__CLUSTER__V3__CLUSTER__INIT);
 
-	c->alt_stat_name = arena_printf(a, "%s_%s_%u", spec->namespace, spec->service, spec->port);
+	c->alt_stat_name = stat_name(a, spec);
 	c->connect_timeout = envoy_duration(a, CONNECT_TIMEOUT);
 	/* Without this Envoy sends requests to unhealthy endpoints once half of them are. */
 	c->common_lb_config = ENVOY_NEW(a, Envoy__Config__Cluster__V3__Cluster__CommonLbConfig,
 					ENVOY__CONFIG__CLUSTER__V3__CLUSTER__COMMON_LB_CONFIG__INIT);
 	c->common_lb_config->healthy_panic_threshold =
 		ENVOY_NEW(a, Envoy__Type__V3__Percent, ENVOY__TYPE__V3__PERCENT__INIT);
+	if (spec->weighted) {
+		c->common_lb_config->locality_config_specifier_case =
+			ENVOY__CONFIG__CLUSTER__V3__CLUSTER__COMMON_LB_CONFIG__LOCALITY_CONFIG_SPECIFIER_LOCALITY_WEIGHTED_LB_CONFIG;
+		c->common_lb_config->locality_weighted_lb_config = ENVOY_NEW(
+			a, Envoy__Config__Cluster__V3__Cluster__CommonLbConfig__LocalityWeightedLbConfig,
+			ENVOY__CONFIG__CLUSTER__V3__CLUSTER__COMMON_LB_CONFIG__LOCALITY_WEIGHTED_LB_CONFIG__INIT);
+	}
 	find_endpoints(a, c, spec);
 	speak(a, c, spec->protocol == UPSTREAM_H2C || spec->protocol == UPSTREAM_H2, spec->wish);
 	if (spec->protocol == UPSTREAM_TLS || spec->protocol == UPSTREAM_H2)
@@ -278,6 +298,6 @@ Cluster *envoy_cluster(struct arena *a, const struct cluster_spec *spec)
 	if (spec->wish)
 		balance(a, c, spec);
 	limit(a, c, &spec->limits);
-	c->name = name_of(a, c, spec);
+	c->name = spec->name ? (char *)spec->name : name_of(a, c, spec);
 	return c;
 }

@@ -58,6 +58,8 @@ struct upstream_limits {
 };
 
 struct cluster_spec {
+	const char *name; /* NULL: made of namespace, service, port and a hash of all the rest */
+	bool weighted;	  /* by the weights of its localities */
 	const char *namespace;
 	const char *service;
 	uint32_t port;
@@ -70,7 +72,6 @@ struct cluster_spec {
 	const Portolan__Model__ClusterSpec *wish; /* all else, may be NULL */
 };
 
-/* Its name is made of namespace, service, port and a hash of all the rest. */
 Envoy__Config__Cluster__V3__Cluster *envoy_cluster(struct arena *a, const struct cluster_spec *spec);
 
 /* ---- envoy-health.c ---- */

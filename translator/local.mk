@@ -76,6 +76,7 @@ libtranslator_a_SOURCES = \
 	translator/unit-claim.c \
 	translator/unit-cluster.c \
 	translator/unit-endpoints.c \
+	translator/unit-extension.c \
 	translator/unit-host.c \
 	translator/unit-ingress.c \
 	translator/unit-proxy.c \

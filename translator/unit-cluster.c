@@ -29,8 +29,7 @@ static bool has_port(const K8s__ServicePort *p, const char *wanted)
 	return strcmp(p->name, wanted) == 0;
 }
 
-/* By name or number. *ret_other: there is one, but not for TCP. */
-static const K8s__ServicePort *find_port(const K8s__ServiceSpec *spec, const char *wanted, bool *ret_other)
+const K8s__ServicePort *cluster_find_port(const K8s__ServiceSpec *spec, const char *wanted, bool *ret_other)
 {
 	*ret_other = false;
 	for (size_t i = 0; i < spec->n_ports; i++) {
@@ -130,8 +129,7 @@ static void emit(struct reader *r, const struct cluster_spec *spec)
 	units_result(r, &result.base);
 }
 
-/* The certificates by which the upstream's own is verified. */
-static int read_authority(struct reader *r, const char *secret, struct cluster_spec *ret)
+int cluster_read_authority(struct reader *r, const char *secret, ProtobufCBinaryData *ret, const char **ret_why)
 {
 	const K8s__Secret *s = read_message(r, OBJECT_SECRET, secret);
 	const char *why = "there is no such Secret";
@@ -141,11 +139,10 @@ static int read_authority(struct reader *r, const char *secret, struct cluster_s
 		if (strcmp(s->data[i]->key, "ca.crt") == 0)
 			ca = s->data[i]->value;
 	if (s && certificate_check_authority(ca.data, ca.len, &why) == 0) {
-		ret->ca = ca.data;
-		ret->ca_len = ca.len;
+		*ret = ca;
 		return 0;
 	}
-	fail(r, "TLSUpstreamValidation", arena_printf(reader_arena(r), "Secret %s: %s", secret, why));
+	*ret_why = arena_printf(reader_arena(r), "Secret %s: %s", secret, why);
 	return -EINVAL;
 }
 
@@ -155,9 +152,10 @@ static void translate(struct reader *r, const ClusterSpec *spec, const char *key
 	struct cluster_spec cluster = { .namespace = spec->namespace_, .service = spec->service };
 	bool external = s->spec && strcmp(s->spec->type, "ExternalName") == 0, other;
 	const K8s__ServicePort *port;
+	ProtobufCBinaryData ca = { 0 };
 	const char *why;
 
-	port = s->spec ? find_port(s->spec, spec->port, &other) : NULL;
+	port = s->spec ? cluster_find_port(s->spec, spec->port, &other) : NULL;
 	if (!port) {
 		fail(r, "ServicePortMissing",
 		     arena_printf(a, s->spec && other ? "port %s of Service %s is not for TCP" :
@@ -186,8 +184,12 @@ static void translate(struct reader *r, const ClusterSpec *spec, const char *key
 		(void)read_unit(r, UNIT_ENDPOINTS, cluster.endpoints, strlen(cluster.endpoints));
 	}
 	if (spec->ca_secret && (cluster.protocol == UPSTREAM_TLS || cluster.protocol == UPSTREAM_H2) &&
-	    read_authority(r, spec->ca_secret, &cluster) < 0)
+	    cluster_read_authority(r, spec->ca_secret, &ca, &why) < 0) {
+		fail(r, "TLSUpstreamValidation", why);
 		return;
+	}
+	cluster.ca = ca.data;
+	cluster.ca_len = ca.len;
 	emit(r, &cluster);
 }
 

@@ -201,6 +201,22 @@ static const char *one_family(struct reader *r, const char *service)
 	return NULL;
 }
 
+Envoy__Config__Endpoint__V3__LbEndpoint **endpoints_read(struct reader *r, const char *service,
+							 const char *port_name, size_t *ret_n)
+{
+	struct wanted w = { .service = service, .port_name = port_name, .family = one_family(r, service) };
+	struct arena *a = reader_arena(r);
+	Envoy__Config__Endpoint__V3__LbEndpoint **all;
+	struct list list = { 0 };
+
+	collect(r, &w, &list);
+	all = arena_new_of(a, Envoy__Config__Endpoint__V3__LbEndpoint *, list.n + 1);
+	for (size_t i = 0; i < list.n; i++)
+		all[i] = endpoint(a, &list.all[i]);
+	*ret_n = list.n;
+	return all;
+}
+
 void unit_endpoints(struct reader *r, const char *key, size_t key_len _unused_)
 {
 	Envoy__Config__Endpoint__V3__ClusterLoadAssignment load =
@@ -210,24 +226,16 @@ void unit_endpoints(struct reader *r, const char *key, size_t key_len _unused_)
 	Envoy__Config__Endpoint__V3__LocalityLbEndpoints *localities[] = { &locality };
 	struct arena *a = reader_arena(r);
 	const char *name = strchr(strchr(key, '/') + 1, '/');
-	struct wanted w = { .service = name ? arena_strndup(a, key, (size_t)(name - key)) : key,
-			    .port_name = name ? name + 1 : "" };
-	struct list list = { 0 };
+	const char *service = name ? arena_strndup(a, key, (size_t)(name - key)) : key;
 	uint8_t *packed;
 	size_t len;
 
-	w.family = one_family(r, w.service);
-	collect(r, &w, &list);
+	locality.lb_endpoints = endpoints_read(r, service, name ? name + 1 : "", &locality.n_lb_endpoints);
 	load.cluster_name = (char *)key;
-	if (list.n) {
+	if (locality.n_lb_endpoints) {
 		load.n_endpoints = 1;
 		load.endpoints = localities;
 		locality.load_balancing_weight = envoy_uint32(a, 1);
-		locality.n_lb_endpoints = list.n;
-		locality.lb_endpoints =
-			arena_new_of(a, Envoy__Config__Endpoint__V3__LbEndpoint *, list.n);
-		for (size_t i = 0; i < list.n; i++)
-			locality.lb_endpoints[i] = endpoint(a, &list.all[i]);
 	}
 	packed = reader_pack(r, &load.base, &len);
 	emit_resource(r, RESOURCE_ENDPOINT, key, packed, len);

@@ -4,6 +4,7 @@
 #include "k8s/contour-configuration.pb-c.h"
 #include "k8s/core.pb-c.h"
 #include "k8s/networking.pb-c.h"
+#include "k8s/projectcontour.pb-c.h"
 #include "proto/model.pb-c.h"
 #include "translator/envoy.h"
 #include "translator/graph.h"
@@ -15,6 +16,7 @@ extern const size_t units_n_indexes;
 void unit_secret(struct reader *r, const char *key, size_t key_len);
 void unit_endpoints(struct reader *r, const char *key, size_t key_len);
 void unit_cluster(struct reader *r, const char *key, size_t key_len);
+void unit_extension(struct reader *r, const char *key, size_t key_len);
 void unit_claim(struct reader *r, const char *key, size_t key_len);
 void unit_ingress(struct reader *r, const char *key, size_t key_len);
 void unit_proxy(struct reader *r, const char *key, size_t key_len);
@@ -25,6 +27,13 @@ void unit_table(struct reader *r, const char *key, size_t key_len);
 
 /* unit-endpoints.c: EndpointSlices by the Service that they belong to. */
 int endpoints_index(const struct item *object, struct arena *scratch, const char **ret_key);
+/* The endpoints of a Service's ("namespace/service") port; port_name "": the only one, which needs none. */
+Envoy__Config__Endpoint__V3__LbEndpoint **endpoints_read(struct reader *r, const char *service,
+							 const char *port_name, size_t *ret_n);
+/* unit-cluster.c: a TCP port by name or number, or NULL; *ret_other: there is one, but not for TCP. */
+const K8s__ServicePort *cluster_find_port(const K8s__ServiceSpec *spec, const char *wanted, bool *ret_other);
+/* The certificates of a Secret by which an upstream's own is verified. -EINVAL with a sentence. */
+int cluster_read_authority(struct reader *r, const char *secret, ProtobufCBinaryData *ret, const char **ret_why);
 /* ingress-class.c: IngressClasses that are the default. */
 int ingress_class_index(const struct item *object, struct arena *scratch, const char **ret_key);
 

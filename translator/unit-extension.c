@@ -1,0 +1,296 @@
+/* One ExtensionService: a cluster and its endpoints under a name that stays, so that the filters which ask it
+ * do not change with it. Its key is "namespace/name", its result how it is asked or why it cannot be. Runs in
+ * the translator. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "translator/delegation.h"
+#include "translator/go-duration.h"
+#include "translator/units.h"
+
+#define SERVICES_MAX 64
+#define SUBJECTS_MAX 8
+
+typedef Envoy__Config__Endpoint__V3__LocalityLbEndpoints Locality;
+typedef Portolan__Model__ExtensionResult ExtensionResult;
+
+struct plan {
+	struct reader *r;
+	struct arena *a;
+	const char *key;
+	const char *namespace;
+	const K8s__ExtensionServiceSpec *spec;
+	Portolan__Model__ClusterSpec wish;
+	struct cluster_spec cluster;
+	Locality **localities;
+	size_t n_localities;
+	const char *wrong; /* the first error */
+	int64_t timeout_usec;
+	bool has_timeout;
+};
+
+/* Contour's words. It goes on, so that all errors are told at once. */
+#define complain(p, reason, field, ...)                                                            \
+	do {                                                                                       \
+		const char *_why = arena_printf((p)->a, __VA_ARGS__);                              \
+		(p)->wrong = (p)->wrong ? (p)->wrong : _why;                                       \
+		units_error((p)->r, OBJECT_EXTENSION_SERVICE, (p)->key, (reason), (field), "%s", _why); \
+	} while (0)
+#define advise(p, field, ...)                                                                      \
+	units_warning((p)->r, OBJECT_EXTENSION_SERVICE, (p)->key, "SpecError/IgnoredField", (field), \
+		      __VA_ARGS__)
+
+static void plan_timeouts(struct plan *p, const K8s__ProxyTimeouts *t)
+{
+	struct go_duration response, idle, connection;
+
+	if (!t)
+		return;
+	if (go_duration_parse(t->response, &response) < 0 || go_duration_parse(t->idle, &idle) < 0 ||
+	    go_duration_parse(t->idle_connection, &connection) < 0) {
+		complain(p, "SpecError/TimeoutPolicyNotValid", "spec.timeoutPolicy",
+			 "a time is written as 300ms, 5s, 1h30m or infinity");
+		return;
+	}
+	if (*t->idle)
+		advise(p, "spec.timeoutPolicy.idle", "calls have no idle timeout; response limits them");
+	p->has_timeout = response.set;
+	p->timeout_usec = response.usec;
+	p->wish.has_idle_usec = connection.set;
+	p->wish.idle_usec = connection.usec;
+}
+
+static void plan_protocol(struct plan *p, const char *word)
+{
+	static const struct {
+		const char *word;
+		enum upstream_protocol protocol;
+	} rows[] = { { "", UPSTREAM_H2 }, { "h2", UPSTREAM_H2 }, { "h2c", UPSTREAM_H2C }, { "http/1.1", UPSTREAM_HTTP1 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (strcmp(rows[i].word, word ? word : "") == 0) {
+			p->cluster.protocol = rows[i].protocol;
+			return;
+		}
+	complain(p, "SpecError/InconsistentProtocol", "spec.protocol",
+		 "protocol \"%s\" is none of h2, h2c, http/1.1", word);
+}
+
+static void plan_validation(struct plan *p, K8s__ProxyUpstreamValidation *v)
+{
+	const char *slash, *namespace = p->namespace, *name, *why;
+	ProtobufCBinaryData ca;
+
+	if (!v)
+		return;
+	if (p->cluster.protocol != UPSTREAM_H2)
+		complain(p, "SpecError/InconsistentProtocol", "spec.validation",
+			 "certificates are there to be verified with protocol h2 only, not with %s",
+			 p->spec->protocol);
+	slash = strchr(v->ca_secret, '/');
+	name = slash ? slash + 1 : v->ca_secret;
+	if (slash)
+		namespace = arena_strndup(p->a, v->ca_secret, (size_t)(slash - v->ca_secret));
+	if (!delegation_permits(p->r, namespace, name, p->namespace)) {
+		complain(p, "TLSError/CACertificateNotDelegated", "spec.validation.caSecret",
+			 "namespace %s may not use Secret %s/%s: it needs a TLSCertificateDelegation there",
+			 p->namespace, namespace, name);
+		return;
+	}
+	if (!*v->subject_name || v->n_subject_names > SUBJECTS_MAX ||
+	    (v->n_subject_names && strcmp(v->subject_names[0], v->subject_name) != 0)) {
+		complain(p, "SpecError/TLSUpstreamValidation", "spec.validation",
+			 "subjectName is needed, and the first of at most 8 subjectNames must be the same");
+		return;
+	}
+	if (cluster_read_authority(p->r, arena_printf(p->a, "%s/%s", namespace, name), &ca, &why) < 0) {
+		complain(p, "SpecError/TLSUpstreamValidation", "spec.validation.caSecret", "%s", why);
+		return;
+	}
+	p->cluster.ca = ca.data;
+	p->cluster.ca_len = ca.len;
+	p->wish.sni = v->subject_name;
+	p->wish.n_subjects = v->n_subject_names ? v->n_subject_names : 1;
+	p->wish.subjects = v->n_subject_names ? v->subject_names : &v->subject_name;
+}
+
+static void plan_balancing(struct plan *p, const K8s__ProxyLoadBalancer *wish)
+{
+	const char *strategy = wish ? wish->strategy : "";
+
+	p->wish.has_balancing = 1;
+	p->wish.balancing = BALANCING_ROUND_ROBIN;
+	if (strcmp(strategy, "WeightedLeastRequest") == 0)
+		p->wish.balancing = BALANCING_LEAST_REQUEST;
+	else if (strcmp(strategy, "Random") == 0)
+		p->wish.balancing = BALANCING_RANDOM;
+	else if (strcmp(strategy, "Cookie") == 0 || strcmp(strategy, "RequestHash") == 0)
+		advise(p, "spec.loadBalancerPolicy",
+		       "the calls are Envoy's own, without a client to tell apart, so the strategy is RoundRobin");
+}
+
+static void plan_limits(struct plan *p, const K8s__CircuitBreakerPolicy *wish)
+{
+	if (wish)
+		p->cluster.limits = (struct upstream_limits){ wish->max_connections, wish->max_pending_requests,
+							      wish->max_requests, wish->max_retries,
+							      wish->per_host_max_connections };
+}
+
+/* ---- endpoints ---- */
+
+static const K8s__ServicePort *find_port(struct plan *p, const K8s__ExtensionServiceTarget *t, const char *service,
+					 const char *field)
+{
+	const K8s__Service *s = read_message(p->r, OBJECT_SERVICE, service);
+	const K8s__ServicePort *port;
+	bool other = false;
+
+	if (!s || !s->spec) {
+		complain(p, "ServiceError/ServiceUnresolvedReference", field, "there is no Service %s", service);
+		return NULL;
+	}
+	if (strcmp(s->spec->type, "ExternalName") == 0) {
+		complain(p, "ServiceError/UnsupportedServiceType", field,
+			 "Service %s is of type ExternalName, which an ExtensionService cannot use", service);
+		return NULL;
+	}
+	port = cluster_find_port(s->spec, arena_printf(p->a, "%d", t->port), &other);
+	if (!port)
+		complain(p, "ServiceError/ServiceUnresolvedReference", field,
+			 other ? "port %d of Service %s is not for TCP" : "there is no port %d in Service %s",
+			 t->port, service);
+	return port;
+}
+
+/* Each Service is a locality: that is what Envoy has weights for. */
+static Locality *locality(struct plan *p, const K8s__ExtensionServiceTarget *t, uint32_t weight)
+{
+	Locality *l = ENVOY_NEW(p->a, Locality, ENVOY__CONFIG__ENDPOINT__V3__LOCALITY_LB_ENDPOINTS__INIT);
+
+	l->locality = ENVOY_NEW(p->a, Envoy__Config__Core__V3__Locality, ENVOY__CONFIG__CORE__V3__LOCALITY__INIT);
+	l->locality->zone = t->name;
+	l->locality->sub_zone = arena_printf(p->a, "%d", t->port);
+	l->load_balancing_weight = envoy_uint32(p->a, weight);
+	return l;
+}
+
+static Locality *find_locality(const struct plan *p, const K8s__ExtensionServiceTarget *t)
+{
+	for (size_t i = 0; i < p->n_localities; i++)
+		if (strcmp(p->localities[i]->locality->zone, t->name) == 0 &&
+		    atoi(p->localities[i]->locality->sub_zone) == t->port)
+			return p->localities[i];
+	return NULL;
+}
+
+static void add_service(struct plan *p, size_t index, uint32_t weight)
+{
+	const K8s__ExtensionServiceTarget *t = p->spec->services[index];
+	const char *service = arena_printf(p->a, "%s/%s", p->namespace, t->name);
+	const K8s__ServicePort *port;
+	Locality *l = find_locality(p, t);
+
+	if (l) {
+		l->load_balancing_weight->value += weight;
+		return;
+	}
+	port = find_port(p, t, service, arena_printf(p->a, "spec.services[%zu]", index));
+	if (!port || !weight)
+		return;
+	l = locality(p, t, weight);
+	l->lb_endpoints = endpoints_read(p->r, service, port->name, &l->n_lb_endpoints);
+	if (l->n_lb_endpoints)
+		p->localities[p->n_localities++] = l;
+}
+
+/* Without any weight all are equal; one of zero beside others gets nothing. */
+static void plan_services(struct plan *p)
+{
+	size_t n = p->spec->n_services;
+	bool weighted = false;
+
+	if (!n || n > SERVICES_MAX) {
+		complain(p, "ServiceError/ServiceUnresolvedReference", "spec.services",
+			 n ? "there may be at most %d services" : "there are no services", SERVICES_MAX);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		weighted = weighted || p->spec->services[i]->weight;
+	p->localities = arena_new_of(p->a, Locality *, n);
+	for (size_t i = 0; i < n; i++) /* so that Envoy can add them up in 32 bits */
+		add_service(p, i, weighted ? MIN(p->spec->services[i]->weight, UINT32_MAX / (uint32_t)n) : 1);
+}
+
+/* ---- all of it ---- */
+
+static void emit_cluster(struct plan *p)
+{
+	Envoy__Config__Endpoint__V3__ClusterLoadAssignment load =
+		ENVOY__CONFIG__ENDPOINT__V3__CLUSTER_LOAD_ASSIGNMENT__INIT;
+	uint8_t *packed;
+	size_t len;
+
+	packed = reader_pack(p->r, &envoy_cluster(p->a, &p->cluster)->base, &len);
+	emit_resource(p->r, RESOURCE_CLUSTER, p->cluster.name, packed, len);
+	load.cluster_name = (char *)p->cluster.name;
+	load.n_endpoints = p->n_localities;
+	load.endpoints = p->localities;
+	packed = reader_pack(p->r, &load.base, &len);
+	emit_resource(p->r, RESOURCE_ENDPOINT, p->cluster.name, packed, len);
+}
+
+static char *authority_of(struct plan *p)
+{
+	char *name = arena_strdup(p->a, p->wish.sni ? p->wish.sni : p->cluster.name);
+
+	for (char *c = name; *c; c++)
+		if (*c == '/')
+			*c = '.';
+	return name;
+}
+
+static void translate(struct plan *p, ExtensionResult *ret)
+{
+	p->cluster.name = arena_printf(p->a, "extension/%s", p->key);
+	p->cluster.endpoints = p->cluster.name;
+	p->cluster.weighted = true;
+	p->cluster.wish = &p->wish;
+	plan_protocol(p, p->spec->protocol);
+	plan_timeouts(p, p->spec->timeout_policy);
+	plan_balancing(p, p->spec->load_balancer_policy);
+	plan_limits(p, p->spec->circuit_breaker_policy);
+	plan_validation(p, p->spec->validation);
+	plan_services(p);
+	if (p->wrong) {
+		ret->message = arena_printf(p->a, "ExtensionService %s: %s", p->key, p->wrong);
+		emit_verdict(p->r, OBJECT_EXTENSION_SERVICE, p->key, PORTOLAN__IPC__VERDICT__VERDICT_REJECTED);
+		return;
+	}
+	emit_cluster(p);
+	ret->cluster = (char *)p->cluster.name;
+	ret->authority = authority_of(p);
+	ret->has_timeout_usec = p->has_timeout;
+	ret->timeout_usec = p->timeout_usec;
+	ret->has_http1 = 1;
+	ret->http1 = p->cluster.protocol == UPSTREAM_HTTP1;
+	emit_verdict(p->r, OBJECT_EXTENSION_SERVICE, p->key, PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
+}
+
+void unit_extension(struct reader *r, const char *key, size_t key_len _unused_)
+{
+	const K8s__ExtensionService *e = read_message(r, OBJECT_EXTENSION_SERVICE, key);
+	K8s__ExtensionServiceSpec empty = K8S__EXTENSION_SERVICE_SPEC__INIT;
+	struct plan p = { .r = r, .a = reader_arena(r), .key = key, .wish = PORTOLAN__MODEL__CLUSTER_SPEC__INIT };
+	ExtensionResult result = PORTOLAN__MODEL__EXTENSION_RESULT__INIT;
+	const char *name;
+
+	if (e) {
+		units_split_key(r, key, &p.namespace, &name);
+		p.spec = e->spec ? e->spec : &empty;
+		translate(&p, &result);
+	} else {
+		result.message = arena_printf(p.a, "there is no ExtensionService %s", key);
+	}
+	units_result(r, &result.base);
+}
