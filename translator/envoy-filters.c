@@ -3,6 +3,7 @@
 #include "envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.pb-c.h"
 #include "envoy/extensions/filters/http/rbac/v3/rbac.pb-c.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb-c.h"
+#include "translator/envoy-cookie.h"
 #include "translator/envoy-filters.h"
 
 #define HTTP_FILTERS "envoy.extensions.filters.http."
@@ -42,7 +43,7 @@ static const ProtobufCMessage *router(struct arena *a, const struct http_spec *s
 
 /* In the order in which they see a request (and the reverse for its answer). config: NULL where the filter
  * has nothing to do here. But a listener that changes loses its connections: a filter that acts only where a
- * virtual host or route says so is always there. */
+ * virtual host or route says so is always there, unless that is dear. */
 static const struct {
 	const char *name; /* routes' typed_per_filter_config has it, too */
 	const char *type;
@@ -50,6 +51,7 @@ static const struct {
 } filters[] = {
 	{ "envoy.filters.http.cors", HTTP_FILTERS "cors.v3.Cors", cors },
 	{ "envoy.filters.http.local_ratelimit", HTTP_FILTERS "local_ratelimit.v3.LocalRateLimit", local_rate_limit },
+	{ ENVOY_COOKIE_FILTER, HTTP_FILTERS "lua.v3.Lua", envoy_cookie_filter },
 	{ "envoy.filters.http.rbac", HTTP_FILTERS "rbac.v3.RBAC", addresses },
 	{ "router", HTTP_FILTERS "router.v3.Router", router },
 };

@@ -21,6 +21,8 @@ libtranslator_a_SOURCES = \
 	translator/configuration.c \
 	translator/envoy-cluster.c \
 	translator/envoy-common.c \
+	translator/envoy-cookie.c \
+	translator/envoy-cookie.h \
 	translator/envoy-filters.c \
 	translator/envoy-filters.h \
 	translator/envoy-health.c \
@@ -52,6 +54,8 @@ libtranslator_a_SOURCES = \
 	translator/proxy-client.c \
 	translator/proxy-condition.c \
 	translator/proxy-condition.h \
+	translator/proxy-cookie.c \
+	translator/proxy-cookie.h \
 	translator/proxy-filter.c \
 	translator/proxy-filter.h \
 	translator/proxy-headers.c \

@@ -304,39 +304,49 @@ int proxy_filter_addresses(struct proxy_node *node, K8s__ProxyIPFilter *const *a
 	return 0;
 }
 
+/* ---- cookies ---- */
+
+void proxy_filter_cookies(struct arena *a, const struct cookie_rules *rules, struct proxy_filters *ret)
+{
+	if (rules->n)
+		add(ret, ENVOY_COOKIE_FILTER, envoy_cookie_rules(a, rules));
+}
+
 /* ---- where they go ---- */
 
-void proxy_filter_route(struct arena *a, const struct proxy_filters *f, Envoy__Config__Route__V3__Route *route)
+/* The entries of three messages are alike, but of three types. */
+#define SET(a, f, entry_type, entry, ret)						   \
+	do {										   \
+		(ret)->typed_per_filter_config = arena_new_of((a), entry_type *, (f)->n + 1);\
+		for (size_t _i = 0; _i < (f)->n; _i++) {				   \
+			entry_type *_e = ENVOY_NEW((a), entry_type, entry##__INIT);	   \
+											   \
+			_e->key = (char *)(f)->names[_i];				   \
+			_e->value = (f)->configs[_i];					   \
+			(ret)->typed_per_filter_config[(ret)->n_typed_per_filter_config++] = _e;\
+		}									   \
+	} while (0)
+
+void proxy_filter_route(struct arena *a, const struct proxy_filters *f, Envoy__Config__Route__V3__Route *ret)
 {
-	typedef Envoy__Config__Route__V3__Route__TypedPerFilterConfigEntry Entry;
+	SET(a, f, Envoy__Config__Route__V3__Route__TypedPerFilterConfigEntry,
+	    ENVOY__CONFIG__ROUTE__V3__ROUTE__TYPED_PER_FILTER_CONFIG_ENTRY, ret);
+}
 
-	route->typed_per_filter_config = arena_new_of(a, Entry *, f->n + 1);
-	for (size_t i = 0; i < f->n; i++) {
-		Entry *e = ENVOY_NEW(a, Entry,
-				     ENVOY__CONFIG__ROUTE__V3__ROUTE__TYPED_PER_FILTER_CONFIG_ENTRY__INIT);
-
-		e->key = (char *)f->names[i];
-		e->value = f->configs[i];
-		route->typed_per_filter_config[route->n_typed_per_filter_config++] = e;
-	}
+void proxy_filter_cluster(struct arena *a, const struct proxy_filters *f,
+			  Envoy__Config__Route__V3__WeightedCluster__ClusterWeight *ret)
+{
+	SET(a, f, Envoy__Config__Route__V3__WeightedCluster__ClusterWeight__TypedPerFilterConfigEntry,
+	    ENVOY__CONFIG__ROUTE__V3__WEIGHTED_CLUSTER__CLUSTER_WEIGHT__TYPED_PER_FILTER_CONFIG_ENTRY, ret);
 }
 
 ProtobufCBinaryData proxy_filter_host(struct reader *r, const struct proxy_filters *f)
 {
-	typedef Envoy__Config__Route__V3__VirtualHost__TypedPerFilterConfigEntry Entry;
 	Envoy__Config__Route__V3__VirtualHost host = ENVOY__CONFIG__ROUTE__V3__VIRTUAL_HOST__INIT;
-	struct arena *a = reader_arena(r);
 	ProtobufCBinaryData d;
 
-	host.typed_per_filter_config = arena_new_of(a, Entry *, f->n + 1);
-	for (size_t i = 0; i < f->n; i++) {
-		Entry *e = ENVOY_NEW(
-			a, Entry, ENVOY__CONFIG__ROUTE__V3__VIRTUAL_HOST__TYPED_PER_FILTER_CONFIG_ENTRY__INIT);
-
-		e->key = (char *)f->names[i];
-		e->value = f->configs[i];
-		host.typed_per_filter_config[host.n_typed_per_filter_config++] = e;
-	}
+	SET(reader_arena(r), f, Envoy__Config__Route__V3__VirtualHost__TypedPerFilterConfigEntry,
+	    ENVOY__CONFIG__ROUTE__V3__VIRTUAL_HOST__TYPED_PER_FILTER_CONFIG_ENTRY, &host);
 	d.data = reader_pack(r, &host.base, &d.len);
 	return d;
 }

@@ -5,8 +5,8 @@
 #include "translator/proxy.h"
 
 struct proxy_filters {
-	const char *names[4];
-	Google__Protobuf__Any *configs[4];
+	const char *names[8];
+	Google__Protobuf__Any *configs[8];
 	size_t n;
 };
 
@@ -19,7 +19,11 @@ int proxy_filter_addresses(struct proxy_node *node, K8s__ProxyIPFilter *const *a
 			   K8s__ProxyIPFilter *const *deny, size_t n_deny, const char *field,
 			   struct proxy_filters *ret);
 
-/* Sets them on a route. */
-void proxy_filter_route(struct arena *a, const struct proxy_filters *f, Envoy__Config__Route__V3__Route *route);
+void proxy_filter_cookies(struct arena *a, const struct cookie_rules *rules, struct proxy_filters *ret);
+
+/* Sets them on a route, or on one of the clusters that it goes to. */
+void proxy_filter_route(struct arena *a, const struct proxy_filters *f, Envoy__Config__Route__V3__Route *ret);
+void proxy_filter_cluster(struct arena *a, const struct proxy_filters *f,
+			  Envoy__Config__Route__V3__WeightedCluster__ClusterWeight *ret);
 /* As encoded fields of a VirtualHost, to go behind its routes. */
 ProtobufCBinaryData proxy_filter_host(struct reader *r, const struct proxy_filters *f);

@@ -7,6 +7,7 @@
 #include "envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config.pb-c.h"
 #include "translator/go-duration.h"
 #include "translator/host-name.h"
+#include "translator/proxy-cookie.h"
 #include "translator/proxy-filter.h"
 #include "translator/proxy.h"
 
@@ -224,8 +225,9 @@ static int set_headers(struct proxy_node *node, const K8s__ProxyRoute *route, co
 	return 0;
 }
 
-static int set_filters(struct proxy_node *node, const K8s__ProxyRoute *route, const char *field, Route *ret)
+static int set_filters(struct proxy_node *node, const K8s__ProxyRoute *route, struct proxy_route *ret)
 {
+	const char *field = ret->field;
 	struct proxy_filters f = { 0 };
 
 	if (route->jwt_verification_policy && *route->jwt_verification_policy->require) {
@@ -239,7 +241,8 @@ static int set_filters(struct proxy_node *node, const K8s__ProxyRoute *route, co
 	    proxy_filter_addresses(node, route->ip_allow_policy, route->n_ip_allow_policy,
 				   route->ip_deny_policy, route->n_ip_deny_policy, field, &f) < 0)
 		return -EINVAL;
-	proxy_filter_route(node->a, &f, ret);
+	proxy_filter_cookies(node->a, &ret->cookies, &f);
+	proxy_filter_route(node->a, &f, ret->route);
 	return 0;
 }
 
@@ -299,9 +302,9 @@ static int set_internal_redirect(struct proxy_node *node, const K8s__ProxyIntern
 	return 0;
 }
 
-static int forward(struct proxy_node *node, const K8s__ProxyRoute *route, const char *field,
-		   struct proxy_route *ret)
+static int forward(struct proxy_node *node, const K8s__ProxyRoute *route, struct proxy_route *ret)
 {
+	const char *field = ret->field;
 	Route *r = ret->route;
 
 	r->action_case = ENVOY__CONFIG__ROUTE__V3__ROUTE__ACTION_ROUTE;
@@ -314,13 +317,12 @@ static int forward(struct proxy_node *node, const K8s__ProxyRoute *route, const 
 	set_affinity(node, route->load_balancer_policy, field, r->route);
 	if (route->enable_websockets)
 		envoy_allow_websocket(node->a, r->route);
-	if (route->n_cookie_rewrite_policies)
-		proxy_warning(node, "SpecError/IgnoredField",
-			      arena_printf(node->a, "%s.cookieRewritePolicies", field),
-			      "cookies are not rewritten: it is not supported");
-	if (set_internal_redirect(node, route->internal_redirect_policy, field, r->route) < 0)
+	if (set_internal_redirect(node, route->internal_redirect_policy, field, r->route) < 0 ||
+	    proxy_cookie_parse(node, route->cookie_rewrite_policies, route->n_cookie_rewrite_policies, field,
+			       &ret->cookies) < 0)
 		return -EINVAL;
-	proxy_upstream_plan(node, route, field, r);
+	ret->rewrites_cookies = ret->cookies.n > 0;
+	proxy_upstream_plan(node, route, ret);
 	return node->bad ? -EINVAL : 0;
 }
 
@@ -436,7 +438,7 @@ void proxy_route_plan(struct proxy_node *node, size_t index, struct proxy_routes
 	else if (route->direct_response_policy)
 		r = answer(node, route->direct_response_policy, out.field, &out.route);
 	else
-		r = forward(node, route, out.field, &out);
-	if (r == 0 && set_filters(node, route, out.field, out.route) == 0)
+		r = forward(node, route, &out);
+	if (r == 0 && set_filters(node, route, &out) == 0)
 		proxy_routes_add(node->a, ret, &out);
 }

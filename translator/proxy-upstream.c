@@ -6,7 +6,8 @@
 
 #include "translator/delegation.h"
 #include "translator/go-duration.h"
-#include "translator/proxy.h"
+#include "translator/proxy-cookie.h"
+#include "translator/proxy-filter.h"
 
 typedef Portolan__Model__ClusterSpec ClusterSpec;
 typedef Envoy__Config__Route__V3__WeightedCluster__ClusterWeight ClusterWeight;
@@ -19,6 +20,7 @@ struct target {
 	const K8s__ProxyService *service;
 	const char *cluster;
 	struct header_policy request, response;
+	struct cookie_rules cookies; /* its own and the route's, if it has own ones */
 };
 
 static enum balancing balancing_of(const K8s__ProxyRoute *route, const Action *action)
@@ -154,9 +156,6 @@ static int fill_spec(struct proxy_node *node, const K8s__ProxyRoute *route, cons
 			    "protocol \"%s\" is none of h2, h2c, tls", s->protocol);
 		return -EINVAL;
 	}
-	if (s->n_cookie_rewrite_policies)
-		proxy_warning(node, "SpecError/IgnoredField", arena_printf(node->a, "%s.cookieRewritePolicies", field),
-			      "cookies are not rewritten: it is not supported");
 	if (s->health_port)
 		proxy_warning(node, "SpecError/IgnoredField", arena_printf(node->a, "%s.healthPort", field),
 			      "health is checked at the Service's own port: another is not supported");
@@ -269,9 +268,22 @@ static int plan_headers(struct proxy_node *node, const K8s__ProxyService *s, con
 	return 0;
 }
 
-static int plan_target(struct proxy_node *node, const K8s__ProxyRoute *route, const K8s__ProxyService *s,
-		       const char *field, const Action *action, struct target *ret)
+static int plan_cookies(struct proxy_node *node, const K8s__ProxyService *s, const char *field,
+			const struct cookie_rules *outer, struct target *t)
 {
+	struct cookie_rules own;
+
+	if (proxy_cookie_parse(node, s->cookie_rewrite_policies, s->n_cookie_rewrite_policies, field, &own) < 0)
+		return -EINVAL;
+	if (own.n)
+		proxy_cookie_merge(node->a, outer, &own, &t->cookies);
+	return 0;
+}
+
+static int plan_target(struct proxy_node *node, const K8s__ProxyRoute *route, const K8s__ProxyService *s,
+		       const char *field, const struct proxy_route *of, struct target *ret)
+{
+	const Action *action = of->route->route;
 	ClusterSpec spec = PORTOLAN__MODEL__CLUSTER_SPEC__INIT;
 	const char *host = action->host_rewrite_specifier_case ==
 					   ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__HOST_REWRITE_SPECIFIER_HOST_REWRITE_LITERAL ?
@@ -281,7 +293,8 @@ static int plan_target(struct proxy_node *node, const K8s__ProxyRoute *route, co
 	*ret = (struct target){ .service = s };
 	spec.has_balancing = 1;
 	spec.balancing = balancing_of(route, action);
-	if (fill_spec(node, route, s, field, &spec) < 0 || plan_headers(node, s, field, ret) < 0)
+	if (fill_spec(node, route, s, field, &spec) < 0 || plan_headers(node, s, field, ret) < 0 ||
+	    plan_cookies(node, s, field, &of->cookies, ret) < 0)
 		return -EINVAL;
 	/* A host that is rewritten is what TLS must ask for, too. */
 	spec.sni = (char *)(ret->request.host ? ret->request.host : host);
@@ -312,6 +325,7 @@ static ClusterWeight *weigh(struct proxy_node *node, const struct target *t, boo
 	ClusterWeight *w = ENVOY_NEW(node->a, ClusterWeight,
 				     ENVOY__CONFIG__ROUTE__V3__WEIGHTED_CLUSTER__CLUSTER_WEIGHT__INIT);
 	int64_t weight = MAX(t->service->weight, (int64_t)0);
+	struct proxy_filters filters = { 0 };
 
 	w->name = (char *)t->cluster;
 	w->weight = envoy_uint32(node->a, all_zero ? 1 : (uint32_t)MIN(weight, max));
@@ -328,13 +342,15 @@ static ClusterWeight *weigh(struct proxy_node *node, const struct target *t, boo
 			ENVOY__CONFIG__ROUTE__V3__WEIGHTED_CLUSTER__CLUSTER_WEIGHT__HOST_REWRITE_SPECIFIER_HOST_REWRITE_LITERAL;
 		w->host_rewrite_literal = (char *)t->request.host;
 	}
+	proxy_filter_cookies(node->a, &t->cookies, &filters);
+	proxy_filter_cluster(node->a, &filters, w);
 	return w;
 }
 
 static bool is_plain(const struct target *t)
 {
 	return !t->request.n_set && !t->request.n_remove && !t->request.host && !t->response.n_set &&
-	       !t->response.n_remove;
+	       !t->response.n_remove && !t->cookies.n;
 }
 
 static int compare_weights(const void *a, const void *b)
@@ -370,31 +386,30 @@ static void go_to(struct proxy_node *node, const struct target *targets, size_t 
 	action->weighted_clusters = w;
 }
 
-void proxy_upstream_plan(struct proxy_node *node, const K8s__ProxyRoute *route, const char *field,
-			 Envoy__Config__Route__V3__Route *ret)
+void proxy_upstream_plan(struct proxy_node *node, const K8s__ProxyRoute *route, struct proxy_route *ret)
 {
 	struct target *targets = arena_new_of(node->a, struct target, route->n_services), t;
 	size_t n = 0, mirrors = 0;
 
 	for (size_t i = 0; i < route->n_services; i++) {
 		const K8s__ProxyService *s = route->services[i];
-		const char *place = arena_printf(node->a, "%s.services[%zu]", field, i);
+		const char *place = arena_printf(node->a, "%s.services[%zu]", ret->field, i);
 
 		if (s->mirror && mirrors++) {
 			proxy_error(node, "ServiceError/OnlyOneMirror", place,
 				    "there may be one mirror in a route only");
 			return;
 		}
-		if (plan_target(node, route, s, place, ret->route, &t) < 0)
+		if (plan_target(node, route, s, place, ret, &t) < 0)
 			return;
 		if (t.cluster && s->mirror)
-			add_mirror(node, &t, ret->route);
+			add_mirror(node, &t, ret->route->route);
 		else if (t.cluster)
 			targets[n++] = t;
+		ret->rewrites_cookies |= t.cookies.n > 0;
 	}
-	if (n) {
-		go_to(node, targets, n, ret->route);
-		return;
-	}
-	*ret = *proxy_route_answer(node->a, 503, NULL);
+	if (n)
+		go_to(node, targets, n, ret->route->route);
+	else
+		*ret->route = *proxy_route_answer(node->a, 503, NULL);
 }

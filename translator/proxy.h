@@ -2,6 +2,7 @@
  * routes, proxy-upstream.c clusters, proxy-headers.c header policies, proxy-rewrite.c prefixes. */
 #pragma once
 
+#include "translator/envoy-cookie.h"
 #include "translator/proxy-condition.h"
 #include "translator/units.h"
 
@@ -13,6 +14,8 @@ struct proxy_route {
 	Envoy__Config__Route__V3__Route *route; /* without its match */
 	const char *replacement;		/* of the prefix; NULL: none */
 	bool insecure;				/* served over plain HTTP beside TLS, too */
+	struct cookie_rules cookies;		/* its own; services may have more */
+	bool rewrites_cookies;			/* its own or a service's */
 };
 
 struct proxy_routes {
@@ -57,8 +60,7 @@ void proxy_rewrite_expand(struct arena *a, struct proxy_routes *l);
 
 /* proxy-upstream.c: sets where the route goes: a cluster, weighted clusters, mirrors; or 503 if none is
  * there. */
-void proxy_upstream_plan(struct proxy_node *node, const K8s__ProxyRoute *route, const char *field,
-			 Envoy__Config__Route__V3__Route *ret);
+void proxy_upstream_plan(struct proxy_node *node, const K8s__ProxyRoute *route, struct proxy_route *ret);
 
 /* The cluster of a tcpproxy's Service, or NULL: said in the status. */
 const char *proxy_upstream_tcp(struct proxy_node *node, const K8s__ProxyTCP *tcp, const K8s__ProxyService *s,

@@ -332,11 +332,11 @@ static void emit_host(struct root *root, const struct proxy_routes *l)
 	const char *sort = arena_printf(a, "!%s", root->node.key); /* before all Ingresses */
 	uint8_t *packed;
 	size_t n = without_repeats(l, kept), len;
+	bool cookies = false;
 
 	routes.has_object_kind = 1;
 	routes.object_kind = OBJECT_HTTP_PROXY;
 	routes.object_key = (char *)root->node.key;
-	routes.tls = root->tls;
 	routes.tcp = root->tcp;
 	if (root->filters.n) {
 		routes.has_options = 1;
@@ -349,7 +349,11 @@ static void emit_host(struct root *root, const struct proxy_routes *l)
 
 		copy.route = arena_memdup(a, copy.route, sizeof(*copy.route));
 		routes.routes[i] = finish(root, &copy);
+		cookies |= copy.rewrites_cookies;
 	}
+	if (root->tls && cookies)
+		root->tls->has_cookies = root->tls->cookies = 1;
+	routes.tls = root->tls;
 	packed = reader_pack(root->node.r, &routes.base, &len);
 	emit_fact(root->node.r, FACT_HOST, root->host, strlen(root->host), sort, strlen(sort), packed, len);
 }

@@ -91,6 +91,39 @@ def test_policies_of_a_host_are_held_to(running):
         assert answer.headers.get("access-control-allow-origin") == allowed
 
 
+def test_cookies_are_rewritten_and_what_users_write_stays_data(running):
+    site = running
+    authority = Authority()
+    site.client.__init__(site.address, ca=authority.text)
+    path = "/a b%20\" .. os.exit() .. [[$\\'"
+    name = "!#$%&'*+-.^_`|~"
+    sent = ["a=1; Path=/old; HttpOnly; secure; path=/twice; Max-Age=3", " b =\"x, y\";Secure; samesite=Lax",
+            "A=other case; Path=/old", f"{name}=1", "no equals sign", "c=; Domain=old.example.org"]
+    web = site.backend("web", lambda _: (200, [("Set-Cookie", c) for c in sent]))
+    rules = [{"name": "a", "pathRewrite": {"value": path}, "secure": False, "sameSite": "Strict"},
+             {"name": "b", "secure": True, "sameSite": "None"}, {"name": name, "secure": True}]
+    site.write("all.yaml", *backend_objects(web), tls_secret("cert", authority.issue("tls.example.com")),
+               *(proxy(f"web{i}", to("web", cookieRewritePolicies=rules, permitInsecure=True),
+                       {"conditions": [{"prefix": "/service"}],
+                        "cookieRewritePolicies": [{"name": "c", "sameSite": "Lax", "secure": True}],
+                        "services": [{"name": "web", "port": 80, "cookieRewritePolicies": [
+                            {"name": "c", "domainRewrite": {"value": "example.com"}, "secure": False}]}]},
+                       to("web", conditions=[{"prefix": "/as-it-is"}]), **virtualhost)
+                 for i, virtualhost in enumerate((
+                     {"fqdn": "web.example.com"},
+                     {"fqdn": "tls.example.com", "tls": {"secretName": "cert"}}))))
+    rewritten = [f"a=1; Path={path}; HttpOnly; Max-Age=3; SameSite=Strict",
+                 "b =\"x, y\"; Secure; SameSite=None", sent[2], f"{name}=1; Secure", *sent[4:]]
+    assert site.get("web.example.com").cookies == rewritten
+    assert site.get("tls.example.com").cookies == rewritten
+    assert site.get("tls.example.com", tls=True).cookies == rewritten
+    both = [s.strip() for s in sent[:5]] + ["c=; Domain=example.com; SameSite=Lax"]
+    assert site.get("web.example.com", "/service").cookies == both
+    assert site.get("tls.example.com", "/service", tls=True).cookies == both
+    assert site.get("tls.example.com", "/as-it-is", tls=True).cookies == [s.strip() for s in sent]
+    assert "script log" not in site.envoy.logged()
+
+
 def test_tls_asks_for_certificates_of_clients_and_tells_of_them(running, tmp_path):
     site = running
     authority, stranger = Authority(), Authority()

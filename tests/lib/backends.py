@@ -1,5 +1,6 @@
 """Applications behind Envoy, and clients before it."""
 
+import collections
 import http.client
 import http.server
 import socket
@@ -9,18 +10,32 @@ import time
 from typing import NamedTuple
 
 
-class Backend:
-    """An HTTP server in threads that answers with its name and what it was asked."""
+class Asked(NamedTuple):
+    """A request as a backend got it."""
+    path: str
+    headers: http.client.HTTPMessage
 
-    def __init__(self, name, address="127.0.0.1"):
+
+class Backend:
+    """An HTTP server in threads that answers with its name and what it was asked, or as `reply` says:
+    (status, [(header, value), …]) for an Asked."""
+
+    def __init__(self, name, address="127.0.0.1", reply=None):
         backend = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self):
+                asked = Asked(self.path, self.headers)
+                with backend.heard:
+                    backend.asked.append(asked)
+                    backend.heard.notify_all()
+                status, more = backend.reply(asked) if backend.reply else (200, ())
                 body = f"{backend.name} {self.headers['Host']} {self.path}\n".encode()
-                self.send_response(200)
+                self.send_response(status)
+                for header in more:
+                    self.send_header(*header)
                 self.send_header("Content-Type", "text/plain")
                 self.send_header("Content-Length", str(len(body)))
                 self.send_header("X-Backend", backend.name)
@@ -38,12 +53,21 @@ class Backend:
             request_queue_size = 128
 
         self.name = name
+        self.reply = reply
         self.requests = 0
+        self.asked = collections.deque(maxlen=1000)
+        self.heard = threading.Condition()
         self.server = Server((address, 0), Handler)
         self.address, self.port = self.server.server_address
         self.thread = threading.Thread(
             target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self.thread.start()
+
+    def wait_asked(self, n, timeout=10):
+        """Until it has got so many requests since `asked` was cleared."""
+        with self.heard:
+            assert self.heard.wait_for(lambda: len(self.asked) >= n, timeout), f"{list(self.asked)}"
+        return list(self.asked)
 
     def close(self):
         self.server.shutdown()
@@ -62,6 +86,7 @@ class Answer(NamedTuple):
     body: str
     headers: dict
     certificate: bytes | None
+    cookies: list  # set-cookie, each as it came
 
     @property
     def backend(self):
@@ -106,7 +131,8 @@ class Client:
         sock = connection.sock
         certificate = sock.getpeercert(True) if isinstance(sock, ssl.SSLSocket) else None
         return Answer(answer.status, answer.read().decode(errors="replace"),
-                      {k.lower(): v for k, v in answer.getheaders()}, certificate)
+                      {k.lower(): v for k, v in answer.getheaders()}, certificate,
+                      answer.headers.get_all("set-cookie", []))
 
 
 class Load:

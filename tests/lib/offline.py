@@ -10,7 +10,7 @@ from typing import NamedTuple
 import yaml
 
 import frames
-from programs import program
+from programs import TOP, program
 from xds_client import SHORT, plain, unpack
 
 URLS = {
@@ -69,17 +69,42 @@ def translate_state(objects):
     return read_state(done.stdout)
 
 
+# Map fields, whose entries Google's protobuf hands out in any order.
+MAPS = {line.split()[-3] for file in (TOP / "proto" / "envoy").rglob("*.proto")
+        for line in file.read_text().splitlines() if line.lstrip().startswith("map<")}
+STRUCTS = {"filter_context", "filter_metadata"}
+
+
+def _sorted(value, deep):
+    """deep: its parts are entries, too."""
+    if isinstance(value, list):
+        return [_sorted(v, deep) for v in value]
+    if not isinstance(value, dict):
+        return value
+    return {k: _sorted(v, deep) if deep else v for k, v in sorted(value.items())}
+
+
+def _in_order(value):
+    if isinstance(value, list):
+        return [_in_order(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    return {k: _sorted(_in_order(v), k in STRUCTS) if k in MAPS | STRUCTS else _in_order(v)
+            for k, v in value.items()}
+
+
 def _shorten(value):
-    """Certificates and keys as what identifies them."""
+    """Certificates, keys and scripts as what identifies them."""
     if isinstance(value, dict):
-        return {k: _fingerprint(v) if k == "inline_bytes" else _shorten(v) for k, v in value.items()}
+        return {k: _fingerprint(base64.b64decode(v)) if k == "inline_bytes" else
+                {n: _fingerprint(s["inline_string"].encode()) for n, s in v.items()}
+                if k == "source_codes" else _shorten(v) for k, v in value.items()}
     if isinstance(value, list):
         return [_shorten(v) for v in value]
     return value
 
 
-def _fingerprint(text):
-    data = base64.b64decode(text)
+def _fingerprint(data):
     return f"{len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()[:16]}"
 
 
@@ -89,7 +114,7 @@ def resources(state):
     type_url = {short: url for url, short in SHORT.items()}
     for (kind, name), (_, data) in sorted(frames.resources(state).items()):
         message = unpack(type_url[URLS[kind]], data)
-        found.setdefault(URLS[kind], {})[name] = _shorten(plain(message))
+        found.setdefault(URLS[kind], {})[name] = _shorten(_in_order(plain(message)))
     return found
 
 

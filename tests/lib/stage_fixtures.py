@@ -46,8 +46,8 @@ class Site:
         self.backends = {}
         self.envoy = None
 
-    def backend(self, name):
-        self.backends[name] = Backend(name, self.address)
+    def backend(self, name, reply=None):
+        self.backends[name] = Backend(name, self.address, reply)
         return self.backends[name]
 
     def start(self, which="newest"):
