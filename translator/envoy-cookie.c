@@ -5,12 +5,10 @@
 #include "envoy/extensions/filters/http/lua/v3/lua.pb-c.h"
 #include "translator/envoy-cookie.h"
 #include "translator/envoy-filters.h"
+#include "translator/envoy-struct.h"
 
 #define SCRIPT_NAME "cookies.lua"
 #define CONTEXT "cookies"
-
-typedef Google__Protobuf__Struct Struct;
-typedef Google__Protobuf__Struct__FieldsEntry Field;
 
 /* RFC 6265: a cookie's name is case-sensitive (5.2, 5.3), an attribute's is not (5.2). The patterns are such
  * that none of them tries a byte twice: an upstream may send a long header. */
@@ -81,53 +79,18 @@ const ProtobufCMessage *envoy_cookie_filter(struct arena *a, const struct http_s
 	return &m->base;
 }
 
-static Google__Protobuf__Value *new_value(struct arena *a, Struct *fields)
+static EnvoyStruct *attributes(struct arena *a, const struct cookie_rule *rule)
 {
-	Google__Protobuf__Value *v = ENVOY_NEW(a, Google__Protobuf__Value, GOOGLE__PROTOBUF__VALUE__INIT);
-
-	v->kind_case = GOOGLE__PROTOBUF__VALUE__KIND_STRUCT_VALUE;
-	v->struct_value = fields;
-	return v;
-}
-
-static Struct *new_struct(struct arena *a, size_t n)
-{
-	Struct *s = ENVOY_NEW(a, Struct, GOOGLE__PROTOBUF__STRUCT__INIT);
-
-	s->fields = arena_new_of(a, Field *, n);
-	return s;
-}
-
-static void add_field(struct arena *a, Struct *s, const char *key, Google__Protobuf__Value *value)
-{
-	Field *f = ENVOY_NEW(a, Field, GOOGLE__PROTOBUF__STRUCT__FIELDS_ENTRY__INIT);
-
-	f->key = (char *)key;
-	f->value = value;
-	s->fields[s->n_fields++] = f;
-}
-
-static void add_text(struct arena *a, Struct *s, const char *attribute, const char *text)
-{
-	Google__Protobuf__Value *v = ENVOY_NEW(a, Google__Protobuf__Value, GOOGLE__PROTOBUF__VALUE__INIT);
-
-	v->kind_case = GOOGLE__PROTOBUF__VALUE__KIND_STRING_VALUE;
-	v->string_value = (char *)text;
-	add_field(a, s, attribute, v);
-}
-
-static Struct *attributes(struct arena *a, const struct cookie_rule *rule)
-{
-	Struct *s = new_struct(a, 4);
+	EnvoyStruct *s = envoy_struct(a, 4);
 
 	if (rule->domain)
-		add_text(a, s, "domain", arena_printf(a, "Domain=%s", rule->domain));
+		envoy_struct_text(a, s, "domain", arena_printf(a, "Domain=%s", rule->domain));
 	if (rule->path)
-		add_text(a, s, "path", arena_printf(a, "Path=%s", rule->path));
+		envoy_struct_text(a, s, "path", arena_printf(a, "Path=%s", rule->path));
 	if (rule->same_site)
-		add_text(a, s, "samesite", arena_printf(a, "SameSite=%s", rule->same_site));
+		envoy_struct_text(a, s, "samesite", arena_printf(a, "SameSite=%s", rule->same_site));
 	if (rule->secure != COOKIE_SECURE_AS_IT_IS)
-		add_text(a, s, "secure", rule->secure == COOKIE_SECURE_YES ? "Secure" : "");
+		envoy_struct_text(a, s, "secure", rule->secure == COOKIE_SECURE_YES ? "Secure" : "");
 	return s;
 }
 
@@ -135,11 +98,11 @@ Google__Protobuf__Any *envoy_cookie_rules(struct arena *a, const struct cookie_r
 {
 	Envoy__Extensions__Filters__Http__Lua__V3__LuaPerRoute m =
 		ENVOY__EXTENSIONS__FILTERS__HTTP__LUA__V3__LUA_PER_ROUTE__INIT;
-	Struct *cookies = new_struct(a, rules->n), *context = new_struct(a, 1);
+	EnvoyStruct *cookies = envoy_struct(a, rules->n), *context = envoy_struct(a, 1);
 
 	for (size_t i = 0; i < rules->n; i++)
-		add_field(a, cookies, rules->all[i].name, new_value(a, attributes(a, &rules->all[i])));
-	add_field(a, context, CONTEXT, new_value(a, cookies));
+		envoy_struct_nested(a, cookies, rules->all[i].name, attributes(a, &rules->all[i]));
+	envoy_struct_nested(a, context, CONTEXT, cookies);
 	m.override_case = ENVOY__EXTENSIONS__FILTERS__HTTP__LUA__V3__LUA_PER_ROUTE__OVERRIDE_NAME;
 	m.name = (char *)SCRIPT_NAME;
 	m.filter_context = context;

@@ -28,6 +28,8 @@ libtranslator_a_SOURCES = \
 	translator/envoy-health.c \
 	translator/envoy-listener.c \
 	translator/envoy-route.c \
+	translator/envoy-struct.c \
+	translator/envoy-struct.h \
 	translator/envoy.h \
 	translator/delegation.c \
 	translator/delegation.h \
