@@ -86,8 +86,9 @@ envoy_protos = \
 	proto/google/protobuf/struct.proto \
 	proto/google/protobuf/wrappers.proto
 
-# what the translator's units tell each other
+# what the translator's units tell each other, and what it reads from inside a Secret
 model_protos = \
+	proto/jwks.proto \
 	proto/model.proto
 
 # xds-server's own, free of Envoy's types

@@ -59,13 +59,12 @@ static void speak(struct arena *a, Cluster *c, bool use_http2, const Portolan__M
 	c->typed_extension_protocol_options = arena_memdup(a, &entry, sizeof(entry));
 }
 
-static Validation *verify(struct arena *a, const struct cluster_spec *spec)
+Validation *envoy_verify_upstream(struct arena *a, const void *ca, size_t ca_len, char *const *subjects, size_t n)
 {
 	Validation *v = ENVOY_NEW(
 		a, Validation, ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__CERTIFICATE_VALIDATION_CONTEXT__INIT);
-	size_t n = spec->wish->n_subjects;
 
-	v->trusted_ca = envoy_inline_bytes(a, spec->ca, spec->ca_len);
+	v->trusted_ca = envoy_inline_bytes(a, ca, ca_len);
 	v->n_match_typed_subject_alt_names = n;
 	v->match_typed_subject_alt_names = arena_new_of(a, SubjectMatcher *, n + 1);
 	for (size_t i = 0; i < n; i++) {
@@ -79,7 +78,7 @@ static Validation *verify(struct arena *a, const struct cluster_spec *spec)
 				       ENVOY__TYPE__MATCHER__V3__STRING_MATCHER__INIT);
 		m->matcher->match_pattern_case =
 			ENVOY__TYPE__MATCHER__V3__STRING_MATCHER__MATCH_PATTERN_EXACT;
-		m->matcher->exact = spec->wish->subjects[i];
+		m->matcher->exact = subjects[i];
 		v->match_typed_subject_alt_names[i] = m;
 	}
 	return v;
@@ -101,7 +100,8 @@ static void speak_tls(struct arena *a, Cluster *c, const struct cluster_spec *sp
 	if (spec->ca) {
 		common.validation_context_type_case =
 			ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__COMMON_TLS_CONTEXT__VALIDATION_CONTEXT_TYPE_VALIDATION_CONTEXT;
-		common.validation_context = verify(a, spec);
+		common.validation_context = envoy_verify_upstream(a, spec->ca, spec->ca_len, spec->wish->subjects,
+								  spec->wish->n_subjects);
 	}
 	if (spec->wish && spec->wish->sni)
 		tls.sni = spec->wish->sni;
@@ -244,9 +244,7 @@ static void limit(struct arena *a, Cluster *c, const struct upstream_limits *l)
 	c->circuit_breakers = all;
 }
 
-/* Namespace, service and port for people, and a hash of all that is in the cluster: another content is
- * another cluster, so that a change is made before the old one is broken. */
-static char *name_of(struct arena *a, const Cluster *c, const struct cluster_spec *spec)
+char *envoy_cluster_name(struct arena *a, const Cluster *c, const char *begin)
 {
 	uint8_t version[VERSION_SIZE];
 	char hex[VERSION_HEX + 1];
@@ -256,8 +254,7 @@ static char *name_of(struct arena *a, const Cluster *c, const struct cluster_spe
 	(void)protobuf_c_message_pack(&c->base, packed);
 	version_of(packed, len, version);
 	version_to_hex(version, hex);
-	return arena_printf(a, "%s/%s/%u/%.*s", spec->namespace, spec->service, spec->port,
-			    NAME_HASH_DIGITS, hex);
+	return arena_printf(a, "%s/%.*s", begin, NAME_HASH_DIGITS, hex);
 }
 
 static char *stat_name(struct arena *a, const struct cluster_spec *spec)
@@ -298,6 +295,8 @@ Cluster *envoy_cluster(struct arena *a, const struct cluster_spec *spec)
 	if (spec->wish)
 		balance(a, c, spec);
 	limit(a, c, &spec->limits);
-	c->name = spec->name ? (char *)spec->name : name_of(a, c, spec);
+	c->name = spec->name ? (char *)spec->name :
+			       envoy_cluster_name(a, c, arena_printf(a, "%s/%s/%u", spec->namespace,
+								     spec->service, spec->port));
 	return c;
 }

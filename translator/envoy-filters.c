@@ -5,6 +5,7 @@
 #include "envoy/extensions/filters/http/router/v3/router.pb-c.h"
 #include "translator/envoy-cookie.h"
 #include "translator/envoy-filters.h"
+#include "translator/envoy-jwt.h"
 
 #define HTTP_FILTERS "envoy.extensions.filters.http."
 
@@ -53,6 +54,7 @@ static const struct {
 	{ "envoy.filters.http.local_ratelimit", HTTP_FILTERS "local_ratelimit.v3.LocalRateLimit", local_rate_limit },
 	{ ENVOY_COOKIE_FILTER, HTTP_FILTERS "lua.v3.Lua", envoy_cookie_filter },
 	{ "envoy.filters.http.rbac", HTTP_FILTERS "rbac.v3.RBAC", addresses },
+	{ ENVOY_JWT_FILTER, HTTP_FILTERS "jwt_authn.v3.JwtAuthentication", envoy_jwt_filter },
 	{ "router", HTTP_FILTERS "router.v3.Router", router },
 };
 

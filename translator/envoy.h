@@ -74,6 +74,13 @@ struct cluster_spec {
 
 Envoy__Config__Cluster__V3__Cluster *envoy_cluster(struct arena *a, const struct cluster_spec *spec);
 
+/* A name that ends in a hash of all that is in the cluster: another content is another cluster, so that a
+ * change is made before the old one is broken. */
+char *envoy_cluster_name(struct arena *a, const Envoy__Config__Cluster__V3__Cluster *c, const char *begin);
+/* By PEM certificates, and one of these DNS names. */
+Envoy__Extensions__TransportSockets__Tls__V3__CertificateValidationContext *envoy_verify_upstream(
+	struct arena *a, const void *ca, size_t ca_len, char *const *subjects, size_t n);
+
 /* ---- envoy-health.c ---- */
 
 Envoy__Config__Core__V3__HealthCheck *envoy_health_check(struct arena *a,

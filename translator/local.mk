@@ -26,6 +26,8 @@ libtranslator_a_SOURCES = \
 	translator/envoy-filters.c \
 	translator/envoy-filters.h \
 	translator/envoy-health.c \
+	translator/envoy-jwt.c \
+	translator/envoy-jwt.h \
 	translator/envoy-listener.c \
 	translator/envoy-route.c \
 	translator/envoy-struct.c \
@@ -48,6 +50,8 @@ libtranslator_a_SOURCES = \
 	translator/ingress-options.h \
 	translator/ingress-path.c \
 	translator/ingress-path.h \
+	translator/jwks.c \
+	translator/jwks.h \
 	translator/offline.c \
 	translator/pages.c \
 	translator/poison.c \
@@ -61,6 +65,7 @@ libtranslator_a_SOURCES = \
 	translator/proxy-filter.c \
 	translator/proxy-filter.h \
 	translator/proxy-headers.c \
+	translator/proxy-jwt.c \
 	translator/proxy-rewrite.c \
 	translator/proxy-route.c \
 	translator/proxy-tcp.c \
@@ -95,7 +100,7 @@ libtranslator_a_SOURCES = \
 libtranslator_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 libtranslator_a_CXXFLAGS = $(AM_CXXFLAGS) $(RE2_CFLAGS)
 
-TRANSLATOR_LIBS = libtranslator.a $(PRINT_LIBS) $(K8S_LIBS) $(COMMON_LIBS) $(CRYPTO_LIBS) $(RE2_LIBS) -lstdc++
+TRANSLATOR_LIBS = libtranslator.a $(PRINT_LIBS) $(DECODE_LIBS) $(COMMON_LIBS) $(CRYPTO_LIBS) $(RE2_LIBS) -lstdc++
 
 pkglibexec_PROGRAMS += portolan-translator
 portolan_translator_SOURCES = translator/main.c

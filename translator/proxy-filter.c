@@ -1,6 +1,7 @@
 /* CORS, local rate limits and filters of addresses, as configurations of Envoy's HTTP filters. Runs in the
  * translator. */
 #include <arpa/inet.h>
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -19,8 +20,9 @@ typedef Envoy__Extensions__Filters__Http__Cors__V3__CorsPolicy CorsPolicy;
 typedef Envoy__Config__Rbac__V3__Principal Principal;
 typedef Envoy__Type__Matcher__V3__StringMatcher StringMatcher;
 
-static void add(struct proxy_filters *f, const char *name, Google__Protobuf__Any *config)
+void proxy_filters_add(struct proxy_filters *f, const char *name, Google__Protobuf__Any *config)
 {
+	assert(f->n < PROXY_FILTERS_MAX);
 	f->names[f->n] = name;
 	f->configs[f->n++] = config;
 }
@@ -115,7 +117,7 @@ int proxy_filter_cors(struct proxy_node *node, const K8s__ProxyCORS *wish, struc
 	p.n_allow_origin_string_match = wish->n_allow_origin;
 	p.allow_credentials = envoy_bool(a, wish->allow_credentials);
 	p.allow_private_network_access = envoy_bool(a, wish->allow_private_network);
-	add(ret, "envoy.filters.http.cors",
+	proxy_filters_add(ret, "envoy.filters.http.cors",
 	    envoy_any(a, "envoy.extensions.filters.http.cors.v3.CorsPolicy", &p.base));
 	return 0;
 }
@@ -187,7 +189,7 @@ int proxy_filter_limit(struct proxy_node *node, const K8s__ProxyRateLimit *wish,
 	limit.filter_enabled = limit.filter_enforced = always(node->a);
 	limit.n_response_headers_to_add = parsed.n_set;
 	limit.response_headers_to_add = parsed.set;
-	add(ret, "envoy.filters.http.local_ratelimit",
+	proxy_filters_add(ret, "envoy.filters.http.local_ratelimit",
 	    envoy_any(node->a, "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit", &limit.base));
 	return 0;
 }
@@ -300,7 +302,7 @@ int proxy_filter_addresses(struct proxy_node *node, K8s__ProxyIPFilter *const *a
 	if (good < n)
 		return -EINVAL;
 	if (n)
-		add(ret, "envoy.filters.http.rbac", rules(node->a, n_deny != 0, who, n));
+		proxy_filters_add(ret, "envoy.filters.http.rbac", rules(node->a, n_deny != 0, who, n));
 	return 0;
 }
 
@@ -309,7 +311,7 @@ int proxy_filter_addresses(struct proxy_node *node, K8s__ProxyIPFilter *const *a
 void proxy_filter_cookies(struct arena *a, const struct cookie_rules *rules, struct proxy_filters *ret)
 {
 	if (rules->n)
-		add(ret, ENVOY_COOKIE_FILTER, envoy_cookie_rules(a, rules));
+		proxy_filters_add(ret, ENVOY_COOKIE_FILTER, envoy_cookie_rules(a, rules));
 }
 
 /* ---- where they go ---- */

@@ -4,11 +4,16 @@
 
 #include "translator/proxy.h"
 
+#define PROXY_FILTERS_MAX 8
+
 struct proxy_filters {
-	const char *names[8];
-	Google__Protobuf__Any *configs[8];
+	const char *names[PROXY_FILTERS_MAX];
+	Google__Protobuf__Any *configs[PROXY_FILTERS_MAX];
 	size_t n;
 };
+
+/* Borrowed. */
+void proxy_filters_add(struct proxy_filters *f, const char *name, Google__Protobuf__Any *config);
 
 /* Each says in the node's status what is wrong, and returns -EINVAL. */
 int proxy_filter_cors(struct proxy_node *node, const K8s__ProxyCORS *wish, struct proxy_filters *ret);

@@ -230,16 +230,11 @@ static int set_filters(struct proxy_node *node, const K8s__ProxyRoute *route, st
 	const char *field = ret->field;
 	struct proxy_filters f = { 0 };
 
-	if (route->jwt_verification_policy && *route->jwt_verification_policy->require) {
-		proxy_error(node, "JWTVerificationError/JWTProviderNotDefined",
-			    arena_printf(node->a, "%s.jwtVerificationPolicy", field),
-			    "the root has no provider %s", route->jwt_verification_policy->require);
-		return -EINVAL;
-	}
 	if (proxy_filter_limit(node, route->rate_limit_policy, node->host, "RouteError/RateLimitPolicyNotValid",
 			       arena_printf(node->a, "%s.rateLimitPolicy", field), &f) < 0 ||
 	    proxy_filter_addresses(node, route->ip_allow_policy, route->n_ip_allow_policy,
-				   route->ip_deny_policy, route->n_ip_deny_policy, field, &f) < 0)
+				   route->ip_deny_policy, route->n_ip_deny_policy, field, &f) < 0 ||
+	    proxy_jwt_route(node, route, ret, &f) < 0)
 		return -EINVAL;
 	proxy_filter_cookies(node->a, &ret->cookies, &f);
 	proxy_filter_route(node->a, &f, ret->route);

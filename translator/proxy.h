@@ -23,6 +23,13 @@ struct proxy_routes {
 	size_t n, cap; /* in the arena */
 };
 
+/* The providers of a root, by which routes of its tree may have tokens verified. */
+struct proxy_jwt {
+	const char **names;
+	size_t n;
+	const char *by_default; /* or NULL */
+};
+
 /* The HTTPProxy that is being read, in the tree of a root. */
 struct proxy_node {
 	struct reader *r;
@@ -31,6 +38,7 @@ struct proxy_node {
 	const char *namespace;
 	const char *host; /* the root's */
 	const K8s__HTTPProxy *proxy;
+	const struct proxy_jwt *jwt; /* the root's; NULL: it has none */
 	const struct proxy_node *parent; /* that includes this one; NULL: a root */
 	const struct proxy_conditions *conditions; /* of the includes above */
 	bool bad; /* an error in a route: nothing of it is served */
@@ -73,6 +81,17 @@ int proxy_tcp_plan(struct proxy_node *node, const char *root, Portolan__Model__H
 /* proxy-client.c: what is asked of clients' certificates. -EINVAL: said in the status. */
 int proxy_client_plan(struct proxy_node *node, const K8s__ProxyClientValidation *v,
 		      Portolan__Model__HostTls *ret);
+
+struct proxy_filters;
+
+/* proxy-jwt.c: whether its host may have providers at all. -EINVAL: said in the status, as with the others. */
+int proxy_jwt_check(struct proxy_node *node, const K8s__HTTPProxySpec *spec);
+/* The root's providers, into the node and the host's TLS. */
+int proxy_jwt_plan(struct proxy_node *node, const K8s__ProxyVirtualHost *v, Portolan__Model__HostTls *ret);
+/* What the route requires. */
+int proxy_jwt_route(struct proxy_node *node, const K8s__ProxyRoute *route, struct proxy_route *ret,
+		    struct proxy_filters *filters);
+bool proxy_jwt_has(const struct proxy_jwt *jwt, const char *name);
 
 /* proxy-headers.c */
 struct header_policy {

@@ -77,7 +77,7 @@ static void include_child(struct root *root, struct proxy_node *node, const stru
 			  const char *field, const char *key, struct proxy_routes *ret)
 {
 	struct proxy_node child = { .r = node->r, .a = node->a, .key = key, .parent = node, .conditions = c,
-				   .host = root->host };
+				   .host = root->host, .jwt = node->jwt };
 	const char *name, *why;
 
 	child.proxy = read_message(node->r, OBJECT_HTTP_PROXY, key);
@@ -396,16 +396,6 @@ static int check_root(struct root *root, const K8s__HTTPProxySpec *spec)
 /* What it cannot hold to is refused: a host that should ask who comes must not serve everybody. */
 static int check_access(struct root *root, const K8s__ProxyVirtualHost *v)
 {
-	bool secure = v->tls && *v->tls->secret_name;
-
-	if (v->n_jwt_providers) {
-		proxy_error(&root->node, secure ? "JWTVerificationError/NotSupported" :
-						  "JWTVerificationError/JWTVerificationNotPermitted",
-			    "spec.virtualhost.jwtProviders",
-			    secure ? "JWT verification is not supported, so the host is not served" :
-				     "JWT verification needs tls.secretName");
-		return -EINVAL;
-	}
 	if (v->authorization && v->authorization->extension_ref) {
 		proxy_error(&root->node, v->tls ? "AuthError/NotSupported" : "AuthError/AuthNotPermitted",
 			    "spec.virtualhost.authorization",
@@ -447,8 +437,10 @@ static void translate(struct root *root)
 	const K8s__HTTPProxySpec *spec = root->node.proxy->spec;
 	struct proxy_routes routes = { 0 };
 
-	if (check_root(root, spec) < 0 || check_access(root, spec->virtualhost) < 0 ||
-	    plan_tls(root, spec->virtualhost->tls) < 0 || plan_tcp(root, spec) < 0 ||
+	if (check_root(root, spec) < 0 || proxy_jwt_check(&root->node, spec) < 0 ||
+	    check_access(root, spec->virtualhost) < 0 ||
+	    plan_tls(root, spec->virtualhost->tls) < 0 ||
+	    proxy_jwt_plan(&root->node, spec->virtualhost, root->tls) < 0 || plan_tcp(root, spec) < 0 ||
 	    plan_filters(root, spec->virtualhost) < 0) {
 		emit_verdict(root->node.r, OBJECT_HTTP_PROXY, root->node.key,
 			     PORTOLAN__IPC__VERDICT__VERDICT_REJECTED);

@@ -1,0 +1,398 @@
+/* JSON Web Tokens: the providers of an HTTPProxy's host, and what its routes, and those that it includes,
+ * require of requests. Runs in the translator. */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/clock.h"
+#include "translator/certificate.h"
+#include "translator/delegation.h"
+#include "translator/envoy-jwt.h"
+#include "translator/go-duration.h"
+#include "translator/host-name.h"
+#include "translator/jwks.h"
+#include "translator/proxy-filter.h"
+#include "translator/proxy.h"
+
+#define PROVIDERS_MAX 64
+#define SUBJECTS_MAX 8
+#define URI_MAX 4096
+#define TIMEOUT USEC_PER_SEC
+#define TIMEOUT_MAX (3600 * USEC_PER_SEC)
+#define CACHE_MIN 1000 /* Envoy refuses less than a millisecond */
+
+#define jwt_error(node, reason, field, ...)                                                        \
+	proxy_error((node), "JWTVerificationError/" reason, (field), __VA_ARGS__)
+
+/* ---- remote keys ---- */
+
+static int parse_scheme(struct proxy_node *node, const char *uri, size_t len, const char *field,
+			struct jwks_server *ret)
+{
+	ret->tls = len == 5 && strncasecmp(uri, "https", 5) == 0;
+	ret->port = ret->tls ? 443 : 80;
+	if (ret->tls || (len == 4 && strncasecmp(uri, "http", 4) == 0))
+		return 0;
+	jwt_error(node, "RemoteJWKSSchemeInvalid", field, "the scheme of %s is neither http nor https", uri);
+	return -EINVAL;
+}
+
+static int parse_host(struct proxy_node *node, const char *host, bool brackets, const char *field,
+		      struct jwks_server *ret)
+{
+	size_t len = strlen(host);
+	char *plain = arena_strndup(node->a, host, len && host[len - 1] == '.' ? len - 1 : len);
+	const char *why = "it is neither a DNS name nor an address";
+	struct in6_addr ip;
+
+	ret->host = host;
+	ret->is_address = inet_pton(brackets ? AF_INET6 : AF_INET, host, &ip) == 1;
+	if (ret->is_address || (!brackets && *plain && *plain != '*' && host_name_normal(node->a, plain, &why)))
+		return 0;
+	jwt_error(node, "RemoteJWKSURIInvalid", field, "host \"%s\": %s", host, why);
+	return -EINVAL;
+}
+
+static int parse_port(struct proxy_node *node, const char *text, const char *field, struct jwks_server *ret)
+{
+	size_t len = strlen(text);
+	unsigned long port = len && len <= 5 && strspn(text, "0123456789") == len ? strtoul(text, NULL, 10) : 0;
+
+	ret->port = (uint32_t)port;
+	if (port >= 1 && port <= 65535)
+		return 0;
+	jwt_error(node, "RemoteJWKSPortInvalid", field, "port \"%s\" is not between 1 and 65535", text);
+	return -EINVAL;
+}
+
+static bool is_printable(const char *s)
+{
+	for (; *s; s++)
+		if (*s <= ' ' || *s >= 0x7f || *s == '#')
+			return false;
+	return true;
+}
+
+/* Into scheme, host and port; what is behind them is Envoy's to send. */
+static int parse_uri(struct proxy_node *node, const char *uri, const char *field, struct jwks_server *ret)
+{
+	const char *host = strstr(uri, "://"), *end, *colon;
+	char *authority, *closing;
+	bool brackets;
+
+	if (!host || strlen(uri) > URI_MAX || !is_printable(uri)) {
+		jwt_error(node, "RemoteJWKSURIInvalid", field, "it is not written as https://host/path");
+		return -EINVAL;
+	}
+	if (parse_scheme(node, uri, (size_t)(host - uri), field, ret) < 0)
+		return -EINVAL;
+	host += 3;
+	end = host + strcspn(host, "/"); /* a query without a path is taken for the host by Envoy */
+	authority = arena_strndup(node->a, host, (size_t)(end - host));
+	for (char *p = authority; *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	closing = *authority == '[' ? strchr(authority, ']') : NULL;
+	brackets = closing != NULL;
+	colon = strchr(brackets ? closing : authority, ':');
+	if (brackets && closing[1] && closing[1] != ':') {
+		jwt_error(node, "RemoteJWKSURIInvalid", field, "host \"%s\": there is more behind its ]", authority);
+		return -EINVAL;
+	}
+	if (colon && parse_port(node, colon + 1, field, ret) < 0)
+		return -EINVAL;
+	if (brackets)
+		*closing = '\0';
+	else if (colon)
+		authority[colon - authority] = '\0';
+	return parse_host(node, authority + brackets, brackets, field, ret);
+}
+
+static ProtobufCBinaryData secret_key(const K8s__Secret *s, const char *key)
+{
+	for (size_t i = 0; s && i < s->n_data; i++)
+		if (strcmp(s->data[i]->key, key) == 0)
+			return s->data[i]->value;
+	return (ProtobufCBinaryData){ 0 };
+}
+
+static int plan_validation(struct proxy_node *node, const K8s__ProxyUpstreamValidation *v, const char *field,
+			   struct jwks_server *ret)
+{
+	const char *slash = strchr(v->ca_secret, '/'), *namespace = node->namespace, *key, *why;
+	const char *name = slash ? slash + 1 : v->ca_secret;
+	const K8s__Secret *secret;
+	ProtobufCBinaryData ca;
+
+	if (slash)
+		namespace = arena_strndup(node->a, v->ca_secret, (size_t)(slash - v->ca_secret));
+	key = arena_printf(node->a, "%s/%s", namespace, name);
+	if (!delegation_permits(node->r, namespace, name, node->namespace)) {
+		jwt_error(node, "RemoteJWKSCACertificateNotDelegated", field,
+			  "namespace %s may not use Secret %s: it needs a TLSCertificateDelegation there",
+			  node->namespace, key);
+		return -EINVAL;
+	}
+	if (!ret->tls || !*v->subject_name || v->n_subject_names > SUBJECTS_MAX ||
+	    (v->n_subject_names && strcmp(v->subject_names[0], v->subject_name) != 0)) {
+		jwt_error(node, "RemoteJWKSUpstreamValidationInvalid", field,
+			  ret->tls ? "subjectName is needed, and the first of at most 8 subjectNames must be the same" :
+				     "only what comes by https has a certificate to verify");
+		return -EINVAL;
+	}
+	secret = read_message(node->r, OBJECT_SECRET, key);
+	ca = secret_key(secret, "ca.crt");
+	why = "there is no such Secret";
+	if (!secret || certificate_check_authority(ca.data, ca.len, &why) < 0) {
+		jwt_error(node, "RemoteJWKSUpstreamValidationInvalid", field, "Secret %s: %s", key, why);
+		return -EINVAL;
+	}
+	ret->ca = ca.data;
+	ret->ca_len = ca.len;
+	ret->n_subjects = v->n_subject_names ? v->n_subject_names : 1;
+	ret->subjects = v->n_subject_names ? v->subject_names :
+					     arena_memdup(node->a, &v->subject_name, sizeof(char *));
+	return 0;
+}
+
+static int plan_times(struct proxy_node *node, const K8s__ProxyRemoteJWKS *remote, const char *field,
+		      struct jwt_provider *ret)
+{
+	struct go_duration timeout, cache;
+
+	if (go_duration_parse(remote->timeout, &timeout) < 0 || timeout.infinite || timeout.usec > TIMEOUT_MAX) {
+		jwt_error(node, "RemoteJWKSTimeoutInvalid", arena_printf(node->a, "%s.timeout", field),
+			  "it is a duration of at most an hour, as 500ms or 5s");
+		return -EINVAL;
+	}
+	if (go_duration_parse(remote->cache_duration, &cache) < 0 || cache.infinite ||
+	    (cache.set && cache.usec < CACHE_MIN)) {
+		jwt_error(node, "RemoteJWKSCacheDurationInvalid",
+			  arena_printf(node->a, "%s.cacheDuration", field),
+			  "it is a duration of a millisecond or more, as 5m or 1h");
+		return -EINVAL;
+	}
+	ret->timeout_usec = timeout.set ? timeout.usec : TIMEOUT;
+	ret->cache_usec = cache.set ? cache.usec : 0;
+	return 0;
+}
+
+static int plan_family(struct proxy_node *node, const char *word, const char *field, struct jwks_server *ret)
+{
+	static const struct {
+		const char *word;
+		Envoy__Config__Cluster__V3__Cluster__DnsLookupFamily family;
+	} rows[] = {
+		{ "", ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__V4_PREFERRED },
+		{ "auto", ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__AUTO },
+		{ "v4", ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__V4_ONLY },
+		{ "v6", ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__V6_ONLY },
+		{ "all", ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__ALL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (strcmp(rows[i].word, word) == 0) {
+			ret->family = rows[i].family;
+			return 0;
+		}
+	jwt_error(node, "RemoteJWKSDNSLookupFamilyInvalid", field, "\"%s\" is none of auto, v4, v6 and all", word);
+	return -EINVAL;
+}
+
+static int plan_remote(struct proxy_node *node, const K8s__ProxyRemoteJWKS *remote, const char *field,
+		       struct jwt_provider *ret)
+{
+	const char *uri = arena_printf(node->a, "%s.uri", field);
+	struct jwks_server server = { 0 };
+	Envoy__Config__Cluster__V3__Cluster *cluster;
+	uint8_t *packed;
+	size_t len;
+
+	if (parse_uri(node, remote->uri, uri, &server) < 0 ||
+	    (remote->validation && plan_validation(node, remote->validation,
+						   arena_printf(node->a, "%s.validation", field), &server) < 0) ||
+	    plan_times(node, remote, field, ret) < 0 ||
+	    plan_family(node, remote->dns_lookup_family, arena_printf(node->a, "%s.dnsLookupFamily", field),
+			&server) < 0)
+		return -EINVAL;
+	if (server.tls && !server.ca)
+		proxy_warning(node, "JWTVerificationWarning/RemoteJWKSNotVerified", field,
+			      "whoever can answer in the place of %s makes tokens that are accepted: without "
+			      "validation its certificate is not looked at",
+			      server.host);
+	cluster = envoy_jwks_cluster(node->a, &server);
+	packed = reader_pack(node->r, &cluster->base, &len);
+	emit_resource(node->r, RESOURCE_CLUSTER, cluster->name, packed, len);
+	ret->uri = remote->uri;
+	ret->cluster = cluster->name;
+	return 0;
+}
+
+/* ---- local keys ---- */
+
+static int plan_local(struct proxy_node *node, const K8s__ProxyLocalJWKS *local, const char *field,
+		      struct jwt_provider *ret)
+{
+	const char *name = arena_printf(node->a, "%s/%s", node->namespace, local->secret_name), *why = NULL;
+	const K8s__Secret *secret = NULL;
+	ProtobufCBinaryData text;
+	struct jwks jwks;
+
+	if (strchr(local->secret_name, '/'))
+		why = "it must be in the HTTPProxy's own namespace";
+	else
+		secret = read_message(node->r, OBJECT_SECRET, name);
+	text = secret_key(secret, local->key);
+	if (!why && !secret)
+		why = "there is no such Secret";
+	else if (!why && *secret->type && strcmp(secret->type, "Opaque") != 0)
+		why = arena_printf(node->a, "its type is %s and not Opaque", secret->type);
+	else if (!why && !text.data)
+		why = arena_printf(node->a, "it has no key \"%s\"", local->key);
+	if (why || jwks_check(node->a, text.data, text.len, &jwks, &why) < 0) {
+		jwt_error(node, "LocalJWKSInvalid", field, "Secret %s: %s", name, why);
+		return -EINVAL;
+	}
+	if (jwks.warning)
+		proxy_warning(node, "JWTVerificationWarning/LocalJWKSPartlyUsed", field, "Secret %s: %s", name,
+			      jwks.warning);
+	ret->jwks = jwks.text;
+	ret->jwks_len = jwks.len;
+	return 0;
+}
+
+/* ---- the providers of a host ---- */
+
+static int plan_provider(struct proxy_node *node, const K8s__ProxyJWTProvider *p, const char *field,
+			 struct jwt_provider *ret)
+{
+	*ret = (struct jwt_provider){ .name = p->name,
+				      .issuer = p->issuer,
+				      .audiences = p->audiences,
+				      .n_audiences = p->n_audiences,
+				      .forward = p->forward_jwt };
+	if (p->remote_jwks && p->local_jwks) {
+		jwt_error(node, "JWKSSourceConflict", field, "there may be one of remoteJWKS and localJWKS only");
+		return -EINVAL;
+	}
+	if (p->remote_jwks)
+		return plan_remote(node, p->remote_jwks, arena_printf(node->a, "%s.remoteJWKS", field), ret);
+	if (p->local_jwks)
+		return plan_local(node, p->local_jwks, arena_printf(node->a, "%s.localJWKS", field), ret);
+	jwt_error(node, "JWKSSourceMissing", field, "it needs one of remoteJWKS and localJWKS");
+	return -EINVAL;
+}
+
+static int check_names(struct proxy_node *node, const K8s__ProxyVirtualHost *v, struct proxy_jwt *ret)
+{
+	for (size_t i = 0; i < v->n_jwt_providers; i++) {
+		const K8s__ProxyJWTProvider *p = v->jwt_providers[i];
+		const char *field = arena_printf(node->a, "spec.virtualhost.jwtProviders[%zu]", i);
+
+		if (!*p->name) {
+			jwt_error(node, "JWTProviderNotDefined", field, "name must not be empty");
+			return -EINVAL;
+		}
+		if (proxy_jwt_has(ret, p->name)) {
+			jwt_error(node, "DuplicateProviderName", field, "an earlier provider is named %s, too",
+				  p->name);
+			return -EINVAL;
+		}
+		if (p->default_ && ret->by_default) {
+			jwt_error(node, "MultipleDefaultProvidersSpecified", field,
+				  "provider %s is the default already", ret->by_default);
+			return -EINVAL;
+		}
+		if (p->default_)
+			ret->by_default = p->name;
+		ret->names[ret->n++] = p->name;
+	}
+	return 0;
+}
+
+int proxy_jwt_check(struct proxy_node *node, const K8s__HTTPProxySpec *spec)
+{
+	const K8s__ProxyVirtualHost *v = spec->virtualhost;
+	const char *why = NULL;
+
+	if (!v->n_jwt_providers)
+		return 0;
+	if (!v->tls || !*v->tls->secret_name)
+		why = "tokens are verified by TLS hosts only: it needs tls.secretName";
+	else if (spec->tcpproxy)
+		why = "what a tcpproxy passes on is not looked at, so no token in it is";
+	else if (v->n_jwt_providers > PROVIDERS_MAX)
+		why = "there may be 64 providers at most";
+	if (!why)
+		return 0;
+	jwt_error(node, "JWTVerificationNotPermitted", "spec.virtualhost.jwtProviders", "%s", why);
+	return -EINVAL;
+}
+
+int proxy_jwt_plan(struct proxy_node *node, const K8s__ProxyVirtualHost *v, Portolan__Model__HostTls *ret)
+{
+	struct proxy_jwt *jwt;
+	struct jwt_provider *providers;
+	size_t n = v->n_jwt_providers;
+
+	if (!n)
+		return 0;
+	jwt = arena_new_of(node->a, struct proxy_jwt, 1);
+	jwt->names = arena_new_of(node->a, const char *, n);
+	providers = arena_new_of(node->a, struct jwt_provider, n);
+	if (check_names(node, v, jwt) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < n; i++)
+		if (plan_provider(node, v->jwt_providers[i],
+				  arena_printf(node->a, "spec.virtualhost.jwtProviders[%zu]", i),
+				  &providers[i]) < 0)
+			return -EINVAL;
+	ret->has_jwt = 1;
+	ret->jwt = envoy_jwt(node->a, providers, n);
+	node->jwt = jwt;
+	return 0;
+}
+
+/* ---- what a route requires ---- */
+
+bool proxy_jwt_has(const struct proxy_jwt *jwt, const char *name)
+{
+	for (size_t i = 0; jwt && i < jwt->n; i++)
+		if (strcmp(jwt->names[i], name) == 0)
+			return true;
+	return false;
+}
+
+int proxy_jwt_route(struct proxy_node *node, const K8s__ProxyRoute *route, struct proxy_route *ret,
+		    struct proxy_filters *filters)
+{
+	const K8s__ProxyJWTPolicy *wish = route->jwt_verification_policy;
+	const char *field = arena_printf(node->a, "%s.jwtVerificationPolicy", ret->field);
+	const char *name = wish && *wish->require ? wish->require : NULL;
+
+	if (name && wish->disabled) {
+		jwt_error(node, "InvalidJWTVerificationPolicy", field,
+			  "there may be one of require and disabled only");
+		return -EINVAL;
+	}
+	if (name && !proxy_jwt_has(node->jwt, name)) {
+		jwt_error(node, "JWTProviderNotDefined", field, "the root has no provider %s", name);
+		return -EINVAL;
+	}
+	if (!node->jwt || (wish && wish->disabled))
+		return 0;
+	/* A redirect or answer gives nothing away that a token would protect. */
+	if (!name && route->n_services)
+		name = node->jwt->by_default;
+	if (!name)
+		return 0;
+	proxy_filters_add(filters, ENVOY_JWT_FILTER, envoy_jwt_route(node->a, name));
+	/* Tokens are verified behind TLS only, so what needs one is not served without. */
+	if (ret->insecure)
+		proxy_warning(node, "SpecError/IgnoredField", arena_printf(node->a, "%s.permitInsecure", ret->field),
+			      "ignored: the route requires a token of %s, which is asked for over HTTPS only", name);
+	ret->insecure = false;
+	return 0;
+}
