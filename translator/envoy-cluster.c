@@ -134,6 +134,8 @@ static Envoy__Config__Endpoint__V3__ClusterLoadAssignment *external(struct arena
 	lb->endpoint = ENVOY_NEW(a, Envoy__Config__Endpoint__V3__Endpoint,
 				 ENVOY__CONFIG__ENDPOINT__V3__ENDPOINT__INIT);
 	lb->endpoint->address = envoy_address(a, spec->external_name, spec->port);
+	if (spec->wish && spec->wish->health && spec->wish->health->has_port)
+		lb->endpoint->health_check_config = envoy_health_port(a, spec->wish->health->port);
 	locality->n_lb_endpoints = 1;
 	locality->lb_endpoints = arena_memdup(a, &lb, sizeof(lb));
 	load->cluster_name =

@@ -56,3 +56,13 @@ HealthCheck *envoy_health_check(struct arena *a, const Portolan__Model__HealthCh
 					ENVOY__CONFIG__CORE__V3__HEALTH_CHECK__TCP_HEALTH_CHECK__INIT);
 	return c;
 }
+
+Envoy__Config__Endpoint__V3__Endpoint__HealthCheckConfig *envoy_health_port(struct arena *a, uint32_t port)
+{
+	Envoy__Config__Endpoint__V3__Endpoint__HealthCheckConfig *h =
+		ENVOY_NEW(a, Envoy__Config__Endpoint__V3__Endpoint__HealthCheckConfig,
+			  ENVOY__CONFIG__ENDPOINT__V3__ENDPOINT__HEALTH_CHECK_CONFIG__INIT);
+
+	h->port_value = port;
+	return h;
+}

@@ -87,6 +87,9 @@ Envoy__Config__Core__V3__HealthCheck *envoy_health_check(struct arena *a,
 							 const Portolan__Model__HealthCheck *wish,
 							 enum upstream_protocol protocol);
 
+/* An endpoint's health is checked there, not where requests go. */
+Envoy__Config__Endpoint__V3__Endpoint__HealthCheckConfig *envoy_health_port(struct arena *a, uint32_t port);
+
 /* ---- envoy-route.c ---- */
 
 /* In order of precedence: contour-compatible, exact before regex before prefix. */

@@ -66,26 +66,74 @@ static int set_timeouts(struct proxy_node *node, const K8s__ProxyTimeouts *t, co
 	return 0;
 }
 
-static void set_retries(struct arena *a, const K8s__ProxyRetry *wish, Action *ret)
+/* Envoy would pass over a word that it does not know, and nobody would hear of it. */
+static bool is_retry_condition(const char *word)
+{
+	static const char *const words[] = {
+		"5xx",		      "gateway-error",	   "reset",
+		"reset-before-request", "connect-failure",   "envoy-ratelimited",
+		"retriable-4xx",	      "refused-stream",	   "retriable-status-codes",
+		"retriable-headers",  "http3-post-connect-failure", "cancelled",
+		"deadline-exceeded",  "internal",	   "resource-exhausted",
+		"unavailable",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strcmp(word, words[i]) == 0)
+			return true;
+	return false;
+}
+
+static int check_retries(struct proxy_node *node, const K8s__ProxyRetry *wish, const char *field,
+			 struct go_duration *ret_try)
+{
+	for (size_t i = 0; i < wish->n_retry_on; i++)
+		if (!is_retry_condition(wish->retry_on[i])) {
+			proxy_error(node, "RouteError/RetryPolicyNotValid",
+				    arena_printf(node->a, "%s.retryPolicy.retryOn[%zu]", field, i),
+				    "\"%s\" is nothing to retry on; 5xx, gateway-error, reset, connect-failure "
+				    "and others are",
+				    wish->retry_on[i]);
+			return -EINVAL;
+		}
+	if (go_duration_parse(wish->per_try_timeout, ret_try) < 0) {
+		proxy_error(node, "RouteError/RetryPolicyNotValid",
+			    arena_printf(node->a, "%s.retryPolicy.perTryTimeout", field),
+			    "a time is written as 300ms, 5s, 1h30m or infinity");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static uint32_t retries(const K8s__ProxyRetry *wish)
+{
+	if (!wish->has_count || wish->count == 0)
+		return 1;
+	return wish->count < 0 ? 0 : (uint32_t)MIN(wish->count, (int64_t)UINT32_MAX);
+}
+
+static int set_retries(struct proxy_node *node, const K8s__ProxyRetry *wish, const char *field, Action *ret)
 {
 	_cleanup_strbuf_ struct strbuf on = STRBUF_INIT;
 	Envoy__Config__Route__V3__RetryPolicy *p;
 	struct go_duration try;
 
 	if (!wish)
-		return;
-	p = ENVOY_NEW(a, Envoy__Config__Route__V3__RetryPolicy, ENVOY__CONFIG__ROUTE__V3__RETRY_POLICY__INIT);
+		return 0;
+	if (check_retries(node, wish, field, &try) < 0)
+		return -EINVAL;
+	p = ENVOY_NEW(node->a, Envoy__Config__Route__V3__RetryPolicy,
+		      ENVOY__CONFIG__ROUTE__V3__RETRY_POLICY__INIT);
 	for (size_t i = 0; i < wish->n_retry_on; i++)
 		strbuf_printf(&on, "%s%s", i ? "," : "", wish->retry_on[i]);
-	p->retry_on = arena_strdup(a, on.len ? on.s : "5xx");
-	p->num_retries = envoy_uint32(a, wish->has_count && wish->count < 0 ? 0 :
-					 wish->has_count && wish->count > 1 ? (uint32_t)MIN(wish->count, (int64_t)UINT32_MAX) :
-									      1);
-	if (go_duration_parse(wish->per_try_timeout, &try) == 0 && try.set && !try.infinite)
-		p->per_try_timeout = envoy_duration(a, try.usec);
+	p->retry_on = arena_strdup(node->a, on.len ? on.s : "5xx");
+	p->num_retries = envoy_uint32(node->a, retries(wish));
+	if (try.set && !try.infinite)
+		p->per_try_timeout = envoy_duration(node->a, try.usec);
 	p->n_retriable_status_codes = wish->n_retriable_status_codes;
 	p->retriable_status_codes = wish->retriable_status_codes;
 	ret->retry_policy = p;
+	return 0;
 }
 
 static HashPolicy *hash_cookie(struct arena *a)
@@ -305,10 +353,10 @@ static int forward(struct proxy_node *node, const K8s__ProxyRoute *route, struct
 	r->action_case = ENVOY__CONFIG__ROUTE__V3__ROUTE__ACTION_ROUTE;
 	r->route = ENVOY_NEW(node->a, Action, ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__INIT);
 	if (set_timeouts(node, route->timeout_policy, field, r->route) < 0 ||
+	    set_retries(node, route->retry_policy, field, r->route) < 0 ||
 	    set_headers(node, route, field, r) < 0 ||
 	    proxy_rewrite_choose(node, route, &ret->match, field, &ret->replacement) < 0)
 		return -EINVAL;
-	set_retries(node->a, route->retry_policy, r->route);
 	set_affinity(node, route->load_balancer_policy, field, r->route);
 	if (route->enable_websockets)
 		envoy_allow_websocket(node->a, r->route);

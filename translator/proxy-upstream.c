@@ -84,6 +84,12 @@ static int set_health(struct proxy_node *node, const K8s__ProxyHTTPHealthCheck *
 	return 0;
 }
 
+static void set_health_port(const K8s__ProxyService *s, Portolan__Model__HealthCheck *ret)
+{
+	ret->has_port = s->health_port && s->health_port != s->port;
+	ret->port = (uint32_t)s->health_port;
+}
+
 static int set_slow_start(struct proxy_node *node, const K8s__ProxySlowStart *wish, const char *field,
 			  ClusterSpec *spec)
 {
@@ -149,6 +155,12 @@ static int fill_spec(struct proxy_node *node, const K8s__ProxyRoute *route, cons
 			    "port %d is not between 1 and 65535", s->port);
 		return -EINVAL;
 	}
+	if (s->health_port < 0 || s->health_port > 65535) {
+		proxy_error(node, "ServiceError/ServicePortInvalid",
+			    arena_printf(node->a, "%s.healthPort", field),
+			    "port %d is not between 1 and 65535", s->health_port);
+		return -EINVAL;
+	}
 	if (s->protocol && *s->protocol && strcmp(s->protocol, "h2") != 0 &&
 	    strcmp(s->protocol, "h2c") != 0 && strcmp(s->protocol, "tls") != 0) {
 		proxy_error(node, "ServiceError/UnsupportedProtocol",
@@ -156,9 +168,6 @@ static int fill_spec(struct proxy_node *node, const K8s__ProxyRoute *route, cons
 			    "protocol \"%s\" is none of h2, h2c, tls", s->protocol);
 		return -EINVAL;
 	}
-	if (s->health_port)
-		proxy_warning(node, "SpecError/IgnoredField", arena_printf(node->a, "%s.healthPort", field),
-			      "health is checked at the Service's own port: another is not supported");
 	spec->namespace_ = (char *)node->namespace;
 	spec->service = s->name;
 	spec->port = arena_printf(node->a, "%d", s->port);
@@ -170,6 +179,8 @@ static int fill_spec(struct proxy_node *node, const K8s__ProxyRoute *route, cons
 	}
 	if (route->health_check_policy && set_health(node, route->health_check_policy, field, spec) < 0)
 		return -EINVAL;
+	if (spec->health)
+		set_health_port(s, spec->health);
 	if (s->slow_start_policy && set_slow_start(node, s->slow_start_policy, field, spec) < 0)
 		return -EINVAL;
 	if (s->validation && set_validation(node, s->validation, field, spec) < 0)
@@ -242,6 +253,7 @@ const char *proxy_upstream_tcp(struct proxy_node *node, const K8s__ProxyTCP *tcp
 		health.timeout_sec = check->timeout_seconds;
 		health.unhealthy = check->unhealthy_threshold_count;
 		health.healthy = check->healthy_threshold_count;
+		set_health_port(s, &health);
 		spec.health = &health;
 	}
 	result = find_cluster(node, &spec);

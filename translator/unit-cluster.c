@@ -146,12 +146,36 @@ int cluster_read_authority(struct reader *r, const char *secret, ProtobufCBinary
 	return -EINVAL;
 }
 
+/* Its number at the endpoints is found by its name. */
+static int find_health_port(struct reader *r, const K8s__Service *s, const ClusterSpec *spec,
+			    const K8s__ServicePort **ret, const char **ret_why)
+{
+	const char *wanted = arena_printf(reader_arena(r), "%u", spec->health->port);
+	bool other;
+
+	*ret = cluster_find_port(s->spec, wanted, &other);
+	if (*ret && *(*ret)->name)
+		return 0;
+	*ret_why = arena_printf(reader_arena(r), *ret ? "has no name for port %s, where its health is checked" :
+							"has no port %s, where its health is to be checked",
+				wanted);
+	return -EINVAL;
+}
+
+static const char *endpoints_of(struct arena *a, const char *service, const K8s__ServicePort *port,
+				const K8s__ServicePort *health)
+{
+	if (health != port)
+		return arena_printf(a, "%s/%s/%s", service, port->name, health->name);
+	return *port->name ? arena_printf(a, "%s/%s", service, port->name) : service;
+}
+
 static void translate(struct reader *r, const ClusterSpec *spec, const char *key, const K8s__Service *s)
 {
 	struct arena *a = reader_arena(r);
 	struct cluster_spec cluster = { .namespace = spec->namespace_, .service = spec->service };
 	bool external = s->spec && strcmp(s->spec->type, "ExternalName") == 0, other;
-	const K8s__ServicePort *port;
+	const K8s__ServicePort *port, *health;
 	ProtobufCBinaryData ca = { 0 };
 	const char *why;
 
@@ -168,6 +192,11 @@ static void translate(struct reader *r, const ClusterSpec *spec, const char *key
 		     arena_printf(a, "port %d of Service %s is not between 1 and 65535", port->port, key));
 		return;
 	}
+	health = port;
+	if (spec->health && spec->health->has_port && find_health_port(r, s, spec, &health, &why) < 0) {
+		fail(r, "ServicePortMissing", arena_printf(a, "Service %s %s", key, why));
+		return;
+	}
 	cluster.port = (uint32_t)port->port;
 	cluster.protocol = protocol_of(s, port, spec);
 	cluster.limits = service_options_limits(r, key, s->metadata);
@@ -180,7 +209,7 @@ static void translate(struct reader *r, const ClusterSpec *spec, const char *key
 		}
 		cluster.external_name = s->spec->external_name;
 	} else {
-		cluster.endpoints = *port->name ? arena_printf(a, "%s/%s", key, port->name) : key;
+		cluster.endpoints = endpoints_of(a, key, port, health);
 		(void)read_unit(r, UNIT_ENDPOINTS, cluster.endpoints, strlen(cluster.endpoints));
 	}
 	if (spec->ca_secret && (cluster.protocol == UPSTREAM_TLS || cluster.protocol == UPSTREAM_H2) &&

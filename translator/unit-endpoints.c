@@ -1,5 +1,6 @@
 /* The endpoints of one port of a Service, from its EndpointSlices, as an EDS resource. Its key is the
- * resource's name: "namespace/service" or "namespace/service/port name". Runs in the translator. */
+ * resource's name: "namespace/service", "namespace/service/port name" or "namespace/service/port name/port
+ * name" with that of the port at which health is checked. Runs in the translator. */
 #include <arpa/inet.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 struct found {
 	const char *address;
 	uint32_t port;
+	uint32_t health; /* port, or 0: the same */
 };
 
 struct list {
@@ -23,6 +25,7 @@ struct list {
 struct wanted {
 	const char *service;   /* "namespace/service" */
 	const char *port_name; /* "" for the only port, which needs no name */
+	const char *health_name; /* of another port, or NULL */
 	const char *family;    /* "IPv4" or "IPv6" where only one is to be used, else NULL */
 };
 
@@ -70,13 +73,26 @@ static bool is_wanted_port(const struct wanted *w, const K8s__EndpointPort *p)
 	return !*w->port_name || !p->name || !*p->name || strcmp(p->name, w->port_name) == 0;
 }
 
+static uint32_t health_port(const struct wanted *w, const K8s__EndpointSlice *s)
+{
+	const struct wanted health = { .port_name = w->health_name };
+
+	for (size_t i = 0; w->health_name && i < s->n_ports; i++)
+		if (is_wanted_port(&health, s->ports[i]))
+			return (uint32_t)s->ports[i]->port;
+	return 0;
+}
+
 static void add_slice(const struct wanted *w, const K8s__EndpointSlice *s,
 		      bool (*which)(const K8s__Endpoint *), struct list *list)
 {
+	uint32_t health;
+
 	if (w->family && strcmp(s->address_type, w->family) != 0)
 		return;
 	if (strcmp(s->address_type, "IPv4") != 0 && strcmp(s->address_type, "IPv6") != 0)
 		return;
+	health = health_port(w, s);
 	for (size_t p = 0; p < s->n_ports; p++) {
 		if (!is_wanted_port(w, s->ports[p]))
 			continue;
@@ -87,7 +103,7 @@ static void add_slice(const struct wanted *w, const K8s__EndpointSlice *s,
 			if (!e->n_addresses || !which(e) || !is_address(s->address_type, e->addresses[0]))
 				continue;
 			list->all[list->n++] =
-				(struct found){ e->addresses[0], (uint32_t)s->ports[p]->port };
+				(struct found){ e->addresses[0], (uint32_t)s->ports[p]->port, health };
 		}
 	}
 }
@@ -97,7 +113,8 @@ static int compare(const void *a, const void *b)
 	const struct found *x = a, *y = b;
 	int d = strcmp(x->address, y->address);
 
-	return d ? d : (x->port > y->port) - (x->port < y->port);
+	d = d ? d : (x->port > y->port) - (x->port < y->port);
+	return d ? d : (x->health > y->health) - (x->health < y->health);
 }
 
 static void sort_unique(struct list *list)
@@ -107,7 +124,8 @@ static void sort_unique(struct list *list)
 	if (list->n)
 		qsort(list->all, list->n, sizeof(*list->all), compare);
 	for (size_t i = 0; i < list->n; i++)
-		if (n == 0 || compare(&list->all[n - 1], &list->all[i]) != 0)
+		if (n == 0 || list->all[n - 1].port != list->all[i].port ||
+		    strcmp(list->all[n - 1].address, list->all[i].address) != 0)
 			list->all[n++] = list->all[i];
 	list->n = n;
 }
@@ -177,6 +195,8 @@ static Envoy__Config__Endpoint__V3__LbEndpoint *endpoint(struct arena *a, const 
 	lb->endpoint = ENVOY_NEW(a, Envoy__Config__Endpoint__V3__Endpoint,
 				 ENVOY__CONFIG__ENDPOINT__V3__ENDPOINT__INIT);
 	lb->endpoint->address = envoy_address(a, f->address, f->port);
+	if (f->health)
+		lb->endpoint->health_check_config = envoy_health_port(a, f->health);
 	return lb;
 }
 
@@ -202,9 +222,13 @@ static const char *one_family(struct reader *r, const char *service)
 }
 
 Envoy__Config__Endpoint__V3__LbEndpoint **endpoints_read(struct reader *r, const char *service,
-							 const char *port_name, size_t *ret_n)
+							 const char *port_name, const char *health_name,
+							 size_t *ret_n)
 {
-	struct wanted w = { .service = service, .port_name = port_name, .family = one_family(r, service) };
+	struct wanted w = { .service = service,
+			    .port_name = port_name,
+			    .health_name = health_name,
+			    .family = one_family(r, service) };
 	struct arena *a = reader_arena(r);
 	Envoy__Config__Endpoint__V3__LbEndpoint **all;
 	struct list list = { 0 };
@@ -225,12 +249,18 @@ void unit_endpoints(struct reader *r, const char *key, size_t key_len _unused_)
 		ENVOY__CONFIG__ENDPOINT__V3__LOCALITY_LB_ENDPOINTS__INIT;
 	Envoy__Config__Endpoint__V3__LocalityLbEndpoints *localities[] = { &locality };
 	struct arena *a = reader_arena(r);
-	const char *name = strchr(strchr(key, '/') + 1, '/');
-	const char *service = name ? arena_strndup(a, key, (size_t)(name - key)) : key;
+	char *service = arena_strdup(a, key), *name = strchr(strchr(service, '/') + 1, '/'), *health = NULL;
 	uint8_t *packed;
 	size_t len;
 
-	locality.lb_endpoints = endpoints_read(r, service, name ? name + 1 : "", &locality.n_lb_endpoints);
+	if (name) {
+		*name++ = '\0';
+		health = strchr(name, '/');
+	}
+	if (health)
+		*health++ = '\0';
+	locality.lb_endpoints =
+		endpoints_read(r, service, name ? name : "", health, &locality.n_lb_endpoints);
 	load.cluster_name = (char *)key;
 	if (locality.n_lb_endpoints) {
 		load.n_endpoints = 1;

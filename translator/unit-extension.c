@@ -199,7 +199,7 @@ static void add_service(struct plan *p, size_t index, uint32_t weight)
 	if (!port || !weight)
 		return;
 	l = locality(p, t, weight);
-	l->lb_endpoints = endpoints_read(p->r, service, port->name, &l->n_lb_endpoints);
+	l->lb_endpoints = endpoints_read(p->r, service, port->name, NULL, &l->n_lb_endpoints);
 	if (l->n_lb_endpoints)
 		p->localities[p->n_localities++] = l;
 }

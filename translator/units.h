@@ -27,9 +27,11 @@ void unit_table(struct reader *r, const char *key, size_t key_len);
 
 /* unit-endpoints.c: EndpointSlices by the Service that they belong to. */
 int endpoints_index(const struct item *object, struct arena *scratch, const char **ret_key);
-/* The endpoints of a Service's ("namespace/service") port; port_name "": the only one, which needs none. */
+/* The endpoints of a Service's ("namespace/service") port; port_name "": the only one, which needs none.
+ * health_name: of the port at which their health is checked, or NULL. */
 Envoy__Config__Endpoint__V3__LbEndpoint **endpoints_read(struct reader *r, const char *service,
-							 const char *port_name, size_t *ret_n);
+							 const char *port_name, const char *health_name,
+							 size_t *ret_n);
 /* unit-cluster.c: a TCP port by name or number, or NULL; *ret_other: there is one, but not for TCP. */
 const K8s__ServicePort *cluster_find_port(const K8s__ServiceSpec *spec, const char *wanted, bool *ret_other);
 /* The certificates of a Secret by which an upstream's own is verified. -EINVAL with a sentence. */

@@ -1,4 +1,4 @@
-/* The addresses that the status of an Ingress shows. Used by the watcher. */
+/* The addresses that the statuses of Ingresses and HTTPProxies show. Used by the watcher. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>

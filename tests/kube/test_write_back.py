@@ -173,6 +173,19 @@ def test_a_proxy_has_a_condition_that_says_what_is_wrong(own_kube, tmp_path):
         assert third["lastTransitionTime"] == second["lastTransitionTime"]
         assert status["description"] == "not part of any root proxy"
         assert watcher.metrics()["portolan_kube_status_writes_total"] == 3
+    # Its addresses follow a Service, too.
+    envoy = kube.client.create(service("envoy", type="LoadBalancer"))
+    with KubeWatcher(kube, tmp_path / "v", "--publish-service", "default/envoy") as watcher, \
+            watcher.translator() as translator:
+        translator.wait_for("HTTPProxy", "default/a")
+        translator.set_status("HTTPProxy", "default/a", generation=2)
+        for address in ({"ip": "192.0.2.1"}, {"hostname": "lb.example"}, None):
+            wanted = [address] if address else []
+            kube.client.patch(envoy, {"status": {"loadBalancer": {"ingress": wanted}}}, sub="status")
+            kube.client.wait_for(
+                "HTTPProxy", "default", "a", api_version=version, wanted=lambda i: (
+                    i["status"]["currentStatus"] == "valid"
+                    and (i["status"]["loadBalancer"].get("ingress") or []) == wanted))
 
 
 def test_the_next_replica_leads_when_the_leader_is_killed(kube, namespace, lease, tmp_path):
