@@ -1,9 +1,5 @@
-# examples/: what scripts/quickstart runs, what a cluster has to allow us, and kinds that it has to know
+# examples/: what scripts/quickstart runs, and what a cluster has to allow us
 EXTRA_DIST += examples/backend.py \
-	examples/crds/contourconfigurations.yaml \
-	examples/crds/extensionservices.yaml \
-	examples/crds/httpproxies.yaml \
-	examples/crds/tlscertificatedelegations.yaml \
 	examples/manifests/backends.yaml \
 	examples/manifests/default.yaml \
 	examples/manifests/hello.yaml \

@@ -85,6 +85,19 @@ Envoy__Config__Core__V3__DataSource *envoy_inline_bytes(struct arena *a, const v
 	return s;
 }
 
+Envoy__Config__Core__V3__GrpcService *envoy_grpc_service(struct arena *a, const char *cluster, const char *authority)
+{
+	Envoy__Config__Core__V3__GrpcService *s = ENVOY_NEW(a, Envoy__Config__Core__V3__GrpcService,
+							    ENVOY__CONFIG__CORE__V3__GRPC_SERVICE__INIT);
+
+	s->target_specifier_case = ENVOY__CONFIG__CORE__V3__GRPC_SERVICE__TARGET_SPECIFIER_ENVOY_GRPC;
+	s->envoy_grpc = ENVOY_NEW(a, Envoy__Config__Core__V3__GrpcService__EnvoyGrpc,
+				  ENVOY__CONFIG__CORE__V3__GRPC_SERVICE__ENVOY_GRPC__INIT);
+	s->envoy_grpc->cluster_name = (char *)cluster;
+	s->envoy_grpc->authority = (char *)(authority ? authority : "");
+	return s;
+}
+
 static size_t put_varint(uint8_t *p, uint64_t v)
 {
 	size_t n = 0;

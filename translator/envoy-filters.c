@@ -35,6 +35,16 @@ static const ProtobufCMessage *addresses(struct arena *a, const struct http_spec
 			->base;
 }
 
+static const ProtobufCMessage *authorization(struct arena *a, const struct http_spec *spec)
+{
+	return spec->asks && spec->asks->authorization ? envoy_authorization(a, spec->asks->authorization) : NULL;
+}
+
+static const ProtobufCMessage *rate_limit(struct arena *a, const struct http_spec *spec)
+{
+	return spec->asks && spec->asks->rate_limits ? envoy_rate_limit(a, spec->asks->rate_limits) : NULL;
+}
+
 static const ProtobufCMessage *router(struct arena *a, const struct http_spec *spec _unused_)
 {
 	return &ENVOY_NEW(a, Envoy__Extensions__Filters__Http__Router__V3__Router,
@@ -55,6 +65,8 @@ static const struct {
 	{ ENVOY_COOKIE_FILTER, HTTP_FILTERS "lua.v3.Lua", envoy_cookie_filter },
 	{ "envoy.filters.http.rbac", HTTP_FILTERS "rbac.v3.RBAC", addresses },
 	{ ENVOY_JWT_FILTER, HTTP_FILTERS "jwt_authn.v3.JwtAuthentication", envoy_jwt_filter },
+	{ ENVOY_AUTHORIZATION, HTTP_FILTERS "ext_authz.v3.ExtAuthz", authorization },
+	{ ENVOY_RATE_LIMIT, HTTP_FILTERS "ratelimit.v3.RateLimit", rate_limit },
 	{ "router", HTTP_FILTERS "router.v3.Router", router },
 };
 

@@ -13,6 +13,7 @@ struct http_spec {
 	const char *routes;			  /* RDS resource */
 	const char *host;			  /* NULL: the plain listener, which all hosts share */
 	const Portolan__Model__HostTls *tls; /* of that host, or NULL */
+	const Portolan__Model__HostAsks *asks; /* or NULL */
 };
 
 void envoy_filters(struct arena *a, const struct http_spec *spec, HttpManager *ret);

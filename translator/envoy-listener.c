@@ -131,11 +131,12 @@ static Listener *listener(struct arena *a, const struct settings *s, const char 
 	return l;
 }
 
-Listener *envoy_http_listener(struct arena *a, const struct settings *s)
+Listener *envoy_http_listener(struct arena *a, const struct settings *s, const Portolan__Model__HostAsks *asks)
 {
 	Listener *l = listener(a, s, "ingress_http", s->http_port);
 	FilterChain *chain = ENVOY_NEW(a, FilterChain, ENVOY__CONFIG__LISTENER__V3__FILTER_CHAIN__INIT);
-	struct http_spec spec = { .settings = s, .stat_prefix = "ingress_http", .routes = "ingress_http" };
+	struct http_spec spec = { .settings = s, .stat_prefix = "ingress_http", .routes = "ingress_http",
+				  .asks = asks };
 	Filter *filter = http(a, &spec);
 
 	chain->n_filters = 1;
@@ -243,7 +244,8 @@ FilterChain *envoy_tls_chain(struct arena *a, const struct settings *s, const ch
 			     const Portolan__Model__HostTls *tls, const char *routes)
 {
 	struct http_spec spec = {
-		.settings = s, .stat_prefix = "ingress_https", .routes = routes, .host = host, .tls = tls
+		.settings = s, .stat_prefix = "ingress_https", .routes = routes, .host = host, .tls = tls,
+		.asks = tls->asks
 	};
 	FilterChain *c = chain(a, host, http(a, &spec));
 

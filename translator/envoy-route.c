@@ -180,7 +180,21 @@ Envoy__Config__Route__V3__RouteConfiguration *envoy_routes(struct arena *a, cons
 	return c;
 }
 
-void envoy_misdirected(struct arena *a, uint8_t **ret, size_t *ret_len)
+void envoy_route_filter(struct arena *a, const char *filter, Google__Protobuf__Any *config, Route *ret)
+{
+	typedef Envoy__Config__Route__V3__Route__TypedPerFilterConfigEntry Entry;
+	Entry **all = arena_new_of(a, Entry *, ret->n_typed_per_filter_config + 1);
+	Entry *e = ENVOY_NEW(a, Entry, ENVOY__CONFIG__ROUTE__V3__ROUTE__TYPED_PER_FILTER_CONFIG_ENTRY__INIT);
+
+	e->key = (char *)filter;
+	e->value = config;
+	for (size_t i = 0; i < ret->n_typed_per_filter_config; i++)
+		all[i] = ret->typed_per_filter_config[i];
+	all[ret->n_typed_per_filter_config++] = e;
+	ret->typed_per_filter_config = all;
+}
+
+void envoy_misdirected(struct arena *a, bool authorized, uint8_t **ret, size_t *ret_len)
 {
 	static const char *const any[] = { "*" };
 	struct route_spec spec = { .host = "*",
@@ -188,9 +202,13 @@ void envoy_misdirected(struct arena *a, uint8_t **ret, size_t *ret_len)
 				   .path = "/",
 				   .status = MISDIRECTED_REQUEST };
 	Route *route = envoy_route(a, &spec);
-	size_t len = protobuf_c_message_get_packed_size(&route->base);
-	uint8_t *packed = arena_alloc(a, len), *element, *host;
+	uint8_t *packed, *element, *host;
+	size_t len;
 
+	if (authorized)
+		envoy_route_filter(a, ENVOY_AUTHORIZATION, envoy_authorization_off(a), route);
+	len = protobuf_c_message_get_packed_size(&route->base);
+	packed = arena_alloc(a, len);
 	(void)protobuf_c_message_pack(&route->base, packed);
 	envoy_element(a, ENVOY_HOST_ROUTES, packed, len, &element, &len);
 	envoy_virtual_host(a, "misdirected", any, 1, element, len, &host, &len);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "envoy/config/cluster/v3/cluster.pb-c.h"
+#include "envoy/config/core/v3/grpc_service.pb-c.h"
 #include "envoy/config/endpoint/v3/endpoint.pb-c.h"
 #include "envoy/config/listener/v3/listener.pb-c.h"
 #include "envoy/config/route/v3/route.pb-c.h"
@@ -31,6 +32,9 @@ Google__Protobuf__Duration *envoy_duration(struct arena *a, int64_t usec);
 Envoy__Config__Core__V3__ConfigSource *envoy_ads(struct arena *a);
 Envoy__Config__Core__V3__Address *envoy_address(struct arena *a, const char *host, uint32_t port);
 Envoy__Config__Core__V3__DataSource *envoy_inline_bytes(struct arena *a, const void *data, size_t len);
+/* One of our clusters as a gRPC service; authority may be NULL. */
+Envoy__Config__Core__V3__GrpcService *envoy_grpc_service(struct arena *a, const char *cluster,
+							 const char *authority);
 /* A message as one element of the repeated field of an outer message: tag, length, bytes. Putting
  * such elements one after another is how big resources are made of parts. */
 void envoy_element(struct arena *a, uint32_t field, const void *bytes, size_t len, uint8_t **ret,
@@ -81,6 +85,24 @@ char *envoy_cluster_name(struct arena *a, const Envoy__Config__Cluster__V3__Clus
 Envoy__Extensions__TransportSockets__Tls__V3__CertificateValidationContext *envoy_verify_upstream(
 	struct arena *a, const void *ca, size_t ca_len, char *const *subjects, size_t n);
 
+/* ---- envoy-authorization.c, envoy-rate-limit.c ---- */
+
+#define ENVOY_AUTHORIZATION "envoy.filters.http.ext_authz"
+#define ENVOY_RATE_LIMIT "envoy.filters.http.ratelimit"
+
+struct envoy_pair {
+	const char *key, *value;
+};
+
+const ProtobufCMessage *envoy_authorization(struct arena *a, const Portolan__Model__Authorization *wish);
+/* For a route: nobody is asked, */
+Google__Protobuf__Any *envoy_authorization_off(struct arena *a);
+/* or the service is told this, too. */
+Google__Protobuf__Any *envoy_authorization_context(struct arena *a, const struct envoy_pair *pairs, size_t n);
+const ProtobufCMessage *envoy_rate_limit(struct arena *a, const Portolan__Model__RateLimits *wish);
+/* For a route: the limits of its virtual host do not count. */
+Google__Protobuf__Any *envoy_rate_limit_off(struct arena *a);
+
 /* ---- envoy-health.c ---- */
 
 Envoy__Config__Core__V3__HealthCheck *envoy_health_check(struct arena *a,
@@ -116,6 +138,9 @@ Envoy__Config__Route__V3__RouteMatch *envoy_route_match(struct arena *a, const c
 							enum path_kind kind, const char *path);
 void envoy_allow_websocket(struct arena *a, Envoy__Config__Route__V3__RouteAction *ret);
 Envoy__Type__Matcher__V3__RegexMatcher *envoy_regex(struct arena *a, const char *pattern);
+/* What one HTTP filter has to do otherwise for this route. */
+void envoy_route_filter(struct arena *a, const char *filter, Google__Protobuf__Any *config,
+			Envoy__Config__Route__V3__Route *ret);
 /* The order in which Envoy must try two routes. */
 int envoy_path_compare(enum path_kind a_kind, const char *a, enum path_kind b_kind, const char *b);
 /* The virtual host for `domains`; its routes are `routes`, already encoded elements of field 3. */
@@ -124,15 +149,17 @@ void envoy_virtual_host(struct arena *a, const char *name, const char *const *do
 /* A RouteConfiguration without virtual hosts; elements of field ENVOY_ROUTES_HOSTS go behind it. */
 Envoy__Config__Route__V3__RouteConfiguration *envoy_routes(struct arena *a, const char *name);
 /* The virtual host that answers 421 to whatever asks for another host than the one of its TLS
- * connection's SNI (RFC 9110, section 15.5.20), as an element of field ENVOY_ROUTES_HOSTS. */
-void envoy_misdirected(struct arena *a, uint8_t **ret, size_t *ret_len);
+ * connection's SNI (RFC 9110, section 15.5.20), as an element of field ENVOY_ROUTES_HOSTS. authorized: there
+ * is a filter for that, which has not to be asked. */
+void envoy_misdirected(struct arena *a, bool authorized, uint8_t **ret, size_t *ret_len);
 #define ENVOY_HOST_ROUTES 3
 #define ENVOY_ROUTES_HOSTS 2
 
 /* ---- envoy-listener.c ---- */
 
 #define ENVOY_LISTENER_CHAINS 3
-Envoy__Config__Listener__V3__Listener *envoy_http_listener(struct arena *a, const struct settings *s);
+Envoy__Config__Listener__V3__Listener *envoy_http_listener(struct arena *a, const struct settings *s,
+							   const Portolan__Model__HostAsks *asks);
 /* Without filter chains: elements of field ENVOY_LISTENER_CHAINS go behind it. */
 Envoy__Config__Listener__V3__Listener *envoy_https_listener(struct arena *a, const struct settings *s);
 /* The chain that serves one TLS host: certificate by SDS, routes by RDS. */

@@ -10,6 +10,10 @@ PRINT_LIBS = libprint.a libenvoy-proto.a
 
 noinst_LIBRARIES += libtranslator.a
 libtranslator_a_SOURCES = \
+	translator/asks.c \
+	translator/asks.h \
+	translator/authorization.c \
+	translator/authorization.h \
 	translator/cell.c \
 	translator/cell.h \
 	translator/certificate.c \
@@ -19,6 +23,7 @@ libtranslator_a_SOURCES = \
 	translator/composed.c \
 	translator/composed.h \
 	translator/configuration.c \
+	translator/envoy-authorization.c \
 	translator/envoy-cluster.c \
 	translator/envoy-common.c \
 	translator/envoy-cookie.c \
@@ -29,12 +34,14 @@ libtranslator_a_SOURCES = \
 	translator/envoy-jwt.c \
 	translator/envoy-jwt.h \
 	translator/envoy-listener.c \
+	translator/envoy-rate-limit.c \
 	translator/envoy-route.c \
 	translator/envoy-struct.c \
 	translator/envoy-struct.h \
 	translator/envoy.h \
 	translator/delegation.c \
 	translator/delegation.h \
+	translator/extension.h \
 	translator/go-duration.c \
 	translator/go-duration.h \
 	translator/graph-internal.h \
@@ -57,6 +64,8 @@ libtranslator_a_SOURCES = \
 	translator/poison.c \
 	translator/poison.h \
 	translator/provenance.c \
+	translator/proxy-authorization.c \
+	translator/proxy-authorization.h \
 	translator/proxy-client.c \
 	translator/proxy-condition.c \
 	translator/proxy-condition.h \
@@ -66,6 +75,7 @@ libtranslator_a_SOURCES = \
 	translator/proxy-filter.h \
 	translator/proxy-headers.c \
 	translator/proxy-jwt.c \
+	translator/proxy-rate-limit.c \
 	translator/proxy-rewrite.c \
 	translator/proxy-route.c \
 	translator/proxy-tcp.c \
@@ -76,6 +86,8 @@ libtranslator_a_SOURCES = \
 	translator/quarantine-subject.h \
 	translator/quarantine.c \
 	translator/quarantine.h \
+	translator/rate-limit.c \
+	translator/rate-limit.h \
 	translator/reader.c \
 	translator/regex.cc \
 	translator/regex.h \

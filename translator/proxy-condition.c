@@ -59,7 +59,7 @@ static const char *lower(struct arena *a, const char *s)
 }
 
 /* RFC 9110, section 5.6.2: token. */
-static bool is_token(const char *s)
+bool proxy_condition_is_token(const char *s)
 {
 	if (!*s)
 		return false;
@@ -97,7 +97,7 @@ int proxy_condition_parse_header(struct arena *a, const K8s__ProxyHeaderMatch *h
 		{ *h->regex != 0, false, false, MATCH_REGEX, h->regex },
 	};
 
-	if (!is_token(h->name)) {
+	if (!proxy_condition_is_token(h->name)) {
 		*ret_why = arena_printf(a, "\"%s\" is not a header's name", h->name);
 		return -EINVAL;
 	}

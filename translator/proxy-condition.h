@@ -48,6 +48,8 @@ int proxy_condition_check_path(const struct proxy_conditions *c, bool include, c
 /* Merges the whole chain. -EINVAL with Contour's reason and a sentence. */
 int proxy_condition_merge(struct arena *a, const struct proxy_conditions *c, struct proxy_match *ret,
 			  const char **ret_reason, const char **ret_why);
+/* A header's name (RFC 9110, section 5.1). */
+bool proxy_condition_is_token(const char *s);
 /* Writes the match into an Envoy route. */
 void proxy_condition_encode(struct arena *a, const struct proxy_match *m,
 			    Envoy__Config__Route__V3__RouteMatch *ret);

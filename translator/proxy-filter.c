@@ -167,9 +167,6 @@ int proxy_filter_limit(struct proxy_node *node, const K8s__ProxyRateLimit *wish,
 	struct header_policy parsed;
 	const char *why;
 
-	if (wish && wish->global && wish->global->n_descriptors)
-		proxy_warning(node, "SpecError/IgnoredField", arena_printf(node->a, "%s.global", field),
-			      "there is no rate limit service");
 	if (!local)
 		return 0;
 	headers.n_set = local->n_response_headers_to_add;
@@ -333,6 +330,10 @@ void proxy_filter_route(struct arena *a, const struct proxy_filters *f, Envoy__C
 {
 	SET(a, f, Envoy__Config__Route__V3__Route__TypedPerFilterConfigEntry,
 	    ENVOY__CONFIG__ROUTE__V3__ROUTE__TYPED_PER_FILTER_CONFIG_ENTRY, ret);
+	if (ret->action_case == ENVOY__CONFIG__ROUTE__V3__ROUTE__ACTION_ROUTE) {
+		ret->route->n_rate_limits = f->n_limits;
+		ret->route->rate_limits = f->limits;
+	}
 }
 
 void proxy_filter_cluster(struct arena *a, const struct proxy_filters *f,
@@ -349,6 +350,8 @@ ProtobufCBinaryData proxy_filter_host(struct reader *r, const struct proxy_filte
 
 	SET(reader_arena(r), f, Envoy__Config__Route__V3__VirtualHost__TypedPerFilterConfigEntry,
 	    ENVOY__CONFIG__ROUTE__V3__VIRTUAL_HOST__TYPED_PER_FILTER_CONFIG_ENTRY, &host);
+	host.n_rate_limits = f->n_limits;
+	host.rate_limits = f->limits;
 	d.data = reader_pack(r, &host.base, &d.len);
 	return d;
 }

@@ -10,6 +10,8 @@ struct proxy_filters {
 	const char *names[PROXY_FILTERS_MAX];
 	Google__Protobuf__Any *configs[PROXY_FILTERS_MAX];
 	size_t n;
+	Envoy__Config__Route__V3__RateLimit **limits; /* global ones; fields of their own, not a filter's */
+	size_t n_limits;
 };
 
 /* Borrowed. */
@@ -20,6 +22,12 @@ int proxy_filter_cors(struct proxy_node *node, const K8s__ProxyCORS *wish, struc
 /* host: in which the tokens are counted. reason: Contour's word for an error. */
 int proxy_filter_limit(struct proxy_node *node, const K8s__ProxyRateLimit *wish, const char *host,
 		       const char *reason, const char *field, struct proxy_filters *ret);
+/* proxy-rate-limit.c: what the configuration's rate limit service counts by: of the host, with the
+ * configuration's default; of a route. */
+int proxy_rate_limit_host(struct proxy_node *node, const K8s__ProxyGlobalRateLimit *wish,
+			  struct proxy_filters *ret);
+int proxy_rate_limit_route(struct proxy_node *node, const K8s__ProxyGlobalRateLimit *wish, const char *field,
+			   bool forwards, struct proxy_filters *ret);
 int proxy_filter_addresses(struct proxy_node *node, K8s__ProxyIPFilter *const *allow, size_t n_allow,
 			   K8s__ProxyIPFilter *const *deny, size_t n_deny, const char *field,
 			   struct proxy_filters *ret);

@@ -8,6 +8,7 @@
 #include "translator/go-duration.h"
 #include "translator/host-name.h"
 #include "translator/proxy-cookie.h"
+#include "translator/proxy-authorization.h"
 #include "translator/proxy-filter.h"
 #include "translator/proxy.h"
 
@@ -278,6 +279,10 @@ static int set_filters(struct proxy_node *node, const K8s__ProxyRoute *route, st
 	const char *field = ret->field;
 	struct proxy_filters f = { 0 };
 
+	if (proxy_rate_limit_route(node, route->rate_limit_policy ? route->rate_limit_policy->global : NULL,
+				   arena_printf(node->a, "%s.rateLimitPolicy.global", field),
+				   ret->route->action_case == ENVOY__CONFIG__ROUTE__V3__ROUTE__ACTION_ROUTE, &f) < 0)
+		return -EINVAL;
 	if (proxy_filter_limit(node, route->rate_limit_policy, node->host, "RouteError/RateLimitPolicyNotValid",
 			       arena_printf(node->a, "%s.rateLimitPolicy", field), &f) < 0 ||
 	    proxy_filter_addresses(node, route->ip_allow_policy, route->n_ip_allow_policy,
@@ -286,7 +291,7 @@ static int set_filters(struct proxy_node *node, const K8s__ProxyRoute *route, st
 		return -EINVAL;
 	proxy_filter_cookies(node->a, &ret->cookies, &f);
 	proxy_filter_route(node->a, &f, ret->route);
-	return 0;
+	return proxy_authorization_route(node, route->auth_policy, ret);
 }
 
 static bool is_redirect(uint32_t status)

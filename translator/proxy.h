@@ -41,6 +41,7 @@ struct proxy_node {
 	const struct proxy_jwt *jwt; /* the root's; NULL: it has none */
 	const struct proxy_node *parent; /* that includes this one; NULL: a root */
 	const struct proxy_conditions *conditions; /* of the includes above */
+	const struct proxy_authorization *authorization; /* the root's, or NULL */
 	bool bad; /* an error in a route: nothing of it is served */
 };
 

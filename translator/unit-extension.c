@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "translator/delegation.h"
+#include "translator/extension.h"
 #include "translator/go-duration.h"
 #include "translator/units.h"
 
@@ -293,4 +294,16 @@ void unit_extension(struct reader *r, const char *key, size_t key_len _unused_)
 		result.message = arena_printf(p.a, "there is no ExtensionService %s", key);
 	}
 	units_result(r, &result.base);
+}
+
+void extension_find(struct reader *r, const char *namespace, const char *name, struct extension *ret)
+{
+	struct arena *a = reader_arena(r);
+	const char *key = arena_printf(a, "%s/%s", namespace, name);
+	const struct item *item = read_unit(r, UNIT_EXTENSION, key, strlen(key));
+
+	ret->result = portolan__model__extension_result__unpack(arena_pb(a), item->value_len, item_value(item));
+	ret->cluster = arena_printf(a, "extension/%s", key);
+	ret->authority = ret->result->authority ? ret->result->authority :
+						  arena_printf(a, "extension.%s.%s", namespace, name);
 }

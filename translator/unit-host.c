@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "translator/asks.h"
 #include "translator/host-merge.h"
 #include "translator/units.h"
 
@@ -125,7 +126,7 @@ static void emit_https(struct reader *r, const char *host, const struct host_mer
 	head = reader_pack(r, &envoy_routes(a, table)->base, &head_len);
 	envoy_virtual_host(a, host, &host, 1, routes, len, &own, &own_len);
 	envoy_element(a, ENVOY_ROUTES_HOSTS, own, own_len, &own, &own_len);
-	envoy_misdirected(a, &rest, &rest_len);
+	envoy_misdirected(a, tls->asks && tls->asks->authorization, &rest, &rest_len);
 	all = arena_alloc(a, head_len + own_len + rest_len);
 	memcpy(all, head, head_len);
 	memcpy(all + head_len, own, own_len);
@@ -174,6 +175,7 @@ void unit_host(struct reader *r, const char *key, size_t key_len _unused_)
 	size_t n, n_any = 0, routes = 0;
 	struct host_merge own, all;
 	const Portolan__Model__HostTls *tls;
+	Portolan__Model__HostTls complete;
 
 	wishes = read_wishes(r, key, &n, &routes);
 	/* A name with more labels than the star stands for belongs to the hosts without a name, but
@@ -193,6 +195,9 @@ void unit_host(struct reader *r, const char *key, size_t key_len _unused_)
 	if (emit_tcp(r, key, wishes, n))
 		return;
 	tls = choose_tls(r, key, wishes, n);
-	if (tls)
-		emit_https(r, key, &own, tls, wishes, n);
+	if (!tls)
+		return;
+	complete = *tls;
+	complete.asks = asks_gather(r, tls);
+	emit_https(r, key, &own, &complete, wishes, n);
 }

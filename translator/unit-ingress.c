@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "translator/asks.h"
 #include "translator/certificate.h"
 #include "translator/delegation.h"
 #include "translator/host-name.h"
@@ -35,6 +36,7 @@ struct plan {
 	bool allow_http;
 	bool redirect; /* plain HTTP to HTTPS */
 	struct ingress_options options;
+	struct asks_policy asks;
 #ifdef FAULT_INJECTION
 	bool fault; /* what Envoy will refuse */
 #endif
@@ -172,6 +174,7 @@ static ProtobufCBinaryData encode(struct plan *p, const struct route_spec *spec,
 	size_t len;
 
 	ingress_options_apply(p->a, &p->options, written, route);
+	asks_policy_apply(p->a, &p->asks, route);
 	packed = reader_pack(p->r, &route->base, &len);
 	envoy_element(p->a, ENVOY_HOST_ROUTES, packed, len, &d.data, &d.len);
 	return d;
@@ -428,6 +431,7 @@ void unit_ingress(struct reader *r, const char *key, size_t key_len _unused_)
 	p.redirect = annotation_is(ingress, "ingress.kubernetes.io/force-ssl-redirect", "true");
 	p.allow_http = !annotation_is(ingress, "kubernetes.io/ingress.allow-http", "false");
 	ingress_options_read(r, key, ingress->metadata, &p.options);
+	asks_policy_read(r, &p.asks);
 	translate(&p);
 	emit_verdict(r, OBJECT_INGRESS, key, verdict_of(&p));
 }

@@ -6,6 +6,7 @@
 #include "translator/certificate.h"
 #include "translator/delegation.h"
 #include "translator/host-name.h"
+#include "translator/proxy-authorization.h"
 #include "translator/proxy-filter.h"
 #include "translator/proxy.h"
 
@@ -24,6 +25,7 @@ struct root {
 	Portolan__Model__HostTcp *tcp;
 	bool secure; /* TLS of either sort: plain HTTP is for redirects */
 	struct proxy_filters filters;
+	struct proxy_authorization authorization;
 	unsigned depth;
 };
 
@@ -77,7 +79,7 @@ static void include_child(struct root *root, struct proxy_node *node, const stru
 			  const char *field, const char *key, struct proxy_routes *ret)
 {
 	struct proxy_node child = { .r = node->r, .a = node->a, .key = key, .parent = node, .conditions = c,
-				   .host = root->host, .jwt = node->jwt };
+				   .host = root->host, .jwt = node->jwt, .authorization = node->authorization };
 	const char *name, *why;
 
 	child.proxy = read_message(node->r, OBJECT_HTTP_PROXY, key);
@@ -299,7 +301,11 @@ static HostRoute *finish(struct root *root, const struct proxy_route *from)
 	out->has_https = root->tls && !root->tcp;
 	if (out->has_https)
 		out->https = encode(root, route);
-	plain = root->secure && !from->insecure ? to_https(a) : route;
+	plain = route;
+	if (root->secure && !from->insecure) {
+		plain = to_https(a);
+		proxy_authorization_exempt(&root->node, plain);
+	}
 	plain->match = route->match;
 	out->has_http = 1;
 	out->http = encode(root, plain);
@@ -338,7 +344,7 @@ static void emit_host(struct root *root, const struct proxy_routes *l)
 	routes.object_kind = OBJECT_HTTP_PROXY;
 	routes.object_key = (char *)root->node.key;
 	routes.tcp = root->tcp;
-	if (root->filters.n) {
+	if (root->filters.n || root->filters.n_limits) {
 		routes.has_options = 1;
 		routes.options = proxy_filter_host(root->node.r, &root->filters);
 	}
@@ -354,6 +360,10 @@ static void emit_host(struct root *root, const struct proxy_routes *l)
 	if (root->tls && cookies)
 		root->tls->has_cookies = root->tls->cookies = 1;
 	routes.tls = root->tls;
+	if (root->tls && root->authorization.own) {
+		root->tls->asks = ENVOY_NEW(a, Portolan__Model__HostAsks, PORTOLAN__MODEL__HOST_ASKS__INIT);
+		root->tls->asks->authorization = root->authorization.own;
+	}
 	packed = reader_pack(root->node.r, &routes.base, &len);
 	emit_fact(root->node.r, FACT_HOST, root->host, strlen(root->host), sort, strlen(sort), packed, len);
 }
@@ -393,19 +403,6 @@ static int check_root(struct root *root, const K8s__HTTPProxySpec *spec)
 	return 0;
 }
 
-/* What it cannot hold to is refused: a host that should ask who comes must not serve everybody. */
-static int check_access(struct root *root, const K8s__ProxyVirtualHost *v)
-{
-	if (v->authorization && v->authorization->extension_ref) {
-		proxy_error(&root->node, v->tls ? "AuthError/NotSupported" : "AuthError/AuthNotPermitted",
-			    "spec.virtualhost.authorization",
-			    v->tls ? "external authorization is not supported, so the host is not served" :
-				     "external authorization needs tls");
-		return -EINVAL;
-	}
-	return 0;
-}
-
 static int plan_tcp(struct root *root, const K8s__HTTPProxySpec *spec)
 {
 	if (!spec->tcpproxy)
@@ -423,6 +420,9 @@ static int plan_filters(struct root *root, const K8s__ProxyVirtualHost *v)
 {
 	struct proxy_node *node = &root->node;
 
+	if (proxy_rate_limit_host(node, v->rate_limit_policy ? v->rate_limit_policy->global : NULL,
+				  &root->filters) < 0)
+		return -EINVAL;
 	if (proxy_filter_cors(node, v->cors_policy, &root->filters) < 0 ||
 	    proxy_filter_limit(node, v->rate_limit_policy, root->host,
 			       "VirtualHostError/RateLimitPolicyNotValid", "spec.virtualhost.rateLimitPolicy",
@@ -438,7 +438,7 @@ static void translate(struct root *root)
 	struct proxy_routes routes = { 0 };
 
 	if (check_root(root, spec) < 0 || proxy_jwt_check(&root->node, spec) < 0 ||
-	    check_access(root, spec->virtualhost) < 0 ||
+	    proxy_authorization_plan(&root->node, spec, &root->authorization) < 0 ||
 	    plan_tls(root, spec->virtualhost->tls) < 0 ||
 	    proxy_jwt_plan(&root->node, spec->virtualhost, root->tls) < 0 || plan_tcp(root, spec) < 0 ||
 	    plan_filters(root, spec->virtualhost) < 0) {
@@ -468,5 +468,6 @@ void unit_proxy(struct reader *r, const char *key, size_t key_len _unused_)
 		return;
 	}
 	units_split_key(r, key, &root.node.namespace, &name);
+	root.node.authorization = &root.authorization;
 	translate(&root);
 }

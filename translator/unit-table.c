@@ -2,6 +2,7 @@
  * two listeners. Runs in the translator. */
 #include <string.h>
 
+#include "translator/asks.h"
 #include "translator/units.h"
 
 /* Its key is the version of the routes; the hosts are all that have exactly these. They share a virtual
@@ -40,9 +41,10 @@ static void http(struct reader *r)
 {
 	size_t len;
 	uint8_t *packed = reader_pack(
-		r, &envoy_http_listener(reader_arena(r), reader_settings(r))->base, &len);
+		r, &envoy_http_listener(reader_arena(r), reader_settings(r), asks_gather(r, NULL))->base, &len);
 
 	emit_resource(r, RESOURCE_LISTENER, "ingress_http", packed, len);
+	asks_report(r);
 }
 
 static void https(struct reader *r)

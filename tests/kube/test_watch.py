@@ -5,8 +5,7 @@ import signal
 import pytest
 import yaml
 
-from crds import shipped
-from kube_watcher import KINDS, KubeWatcher, stopped
+from kube_watcher import HTTP_PROXY_DEFINITION, KINDS, KubeWatcher, stopped
 from objects import ingress, path, rule, service
 
 def secret(name, namespace, type, **data):
@@ -207,12 +206,12 @@ def test_a_kind_whose_definition_comes_late_is_picked_up(own_kube, tmp_path):
         assert not [r for r in watcher.reasons() if "HTTPProxy" in r]
         assert "HTTPProxy" not in "".join(
             line for line in watcher.logged().splitlines() if " debug " not in line)
-        kube.install(shipped()["HTTPProxy"])
+        kube.install(HTTP_PROXY_DEFINITION)
         item = kube.client.create(proxy("a", "default"))
         assert b"proxy.example" in seen.wait_for("HTTPProxy", "default/a").value
         kube.client.patch(item, {"spec": {"virtualhost": {"fqdn": "other.example"}}})
         seen.wait_for("HTTPProxy", "default/a", lambda now: b"other.example" in now.value)
-        kube.client.delete(shipped()["HTTPProxy"])
+        kube.client.delete(HTTP_PROXY_DEFINITION)
         seen.wait_gone("HTTPProxy", "default/a")
         watcher.wait_logged("HTTPProxy: the API server does not have this kind: waiting", timeout=60)
 

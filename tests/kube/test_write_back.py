@@ -5,8 +5,7 @@ import signal
 import pytest
 import yaml
 
-from crds import shipped
-from kube_watcher import KubeWatcher, status_addresses
+from kube_watcher import HTTP_PROXY_DEFINITION, KubeWatcher, status_addresses
 from objects import ingress, path, rule, service
 from programs import TOP
 
@@ -134,7 +133,7 @@ def proxy(name, namespace):
 
 def test_a_proxy_has_a_condition_that_says_what_is_wrong(own_kube, tmp_path):
     kube = own_kube
-    kube.install(shipped()["HTTPProxy"])
+    kube.install(HTTP_PROXY_DEFINITION)
     item = kube.client.create(proxy("a", "default"))
     version = item["apiVersion"]
 

@@ -1,0 +1,257 @@
+/* Who is asked whether a request may pass. Runs in the translator. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "translator/authorization.h"
+#include "translator/extension.h"
+#include "translator/go-duration.h"
+#include "translator/proxy-condition.h"
+
+#define API_VERSION "projectcontour.io/v1alpha1"
+#define BODY_DEFAULT 1024
+
+typedef Portolan__Model__Authorization Authorization;
+typedef Portolan__Model__Authorization__Pattern Pattern;
+
+/* Header names are compared in lower case, which is how Envoy has them. */
+static int read_pattern(struct arena *a, const K8s__ProxyAuthHeader *wish, Pattern **ret)
+{
+	const struct {
+		const char *text;
+		enum match_operator operator;
+	} rows[] = {
+		{ wish->exact, MATCH_EXACT },
+		{ wish->prefix, MATCH_PREFIX },
+		{ wish->suffix, MATCH_SUFFIX },
+		{ wish->contains, MATCH_CONTAINS },
+	};
+	Pattern *p = ENVOY_NEW(a, Pattern, PORTOLAN__MODEL__AUTHORIZATION__PATTERN__INIT);
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (!*rows[i].text)
+			continue;
+		p->operator_ = rows[i].operator;
+		p->text = arena_strdup(a, rows[i].text);
+		n++;
+	}
+	if (n != 1)
+		return -EINVAL;
+	for (char *c = p->text; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	*ret = p;
+	return 0;
+}
+
+static int read_patterns(struct arena *a, K8s__ProxyAuthHeader *const *wish, size_t n, const char *field,
+			 Pattern ***ret, size_t *ret_n, struct authorization_problem *problem)
+{
+	*ret = arena_new_of(a, Pattern *, n + 1);
+	for (size_t i = 0; i < n; i++)
+		if (read_pattern(a, wish[i], &(*ret)[i]) < 0) {
+			problem->reason = "AuthError/AuthBadAllowedHeader";
+			problem->field = arena_printf(a, "httpSettings.%s[%zu]", field, i);
+			problem->why = "it needs exactly one of exact, prefix, suffix and contains";
+			return -EINVAL;
+		}
+	*ret_n = n;
+	return 0;
+}
+
+static int read_http(struct arena *a, const K8s__ProxyAuthHTTP *wish, Authorization *ret,
+		     struct authorization_problem *problem)
+{
+	if (!wish)
+		return 0;
+	if (*wish->path_prefix && (*wish->path_prefix != '/' || strpbrk(wish->path_prefix, " \t\r\n?#"))) {
+		problem->reason = "AuthError/AuthBadPathPrefix";
+		problem->field = "httpSettings.pathPrefix";
+		problem->why = "it begins with a slash, and is a path alone";
+		return -EINVAL;
+	}
+	ret->path_prefix = wish->path_prefix;
+	if (read_patterns(a, wish->allowed_authorization_headers, wish->n_allowed_authorization_headers,
+			  "allowedAuthorizationHeaders", &ret->told_headers, &ret->n_told_headers, problem) < 0)
+		return -EINVAL;
+	return read_patterns(a, wish->allowed_upstream_headers, wish->n_allowed_upstream_headers,
+			     "allowedUpstreamHeaders", &ret->upstream_headers, &ret->n_upstream_headers, problem);
+}
+
+static int read_kind(struct arena *a, const K8s__ProxyAuthorization *wish, Authorization *ret,
+		     struct authorization_problem *problem)
+{
+	ret->has_use_http = 1;
+	ret->use_http = strcmp(wish->service_type, "http") == 0;
+	if (!ret->use_http && *wish->service_type && strcmp(wish->service_type, "grpc") != 0) {
+		problem->reason = "AuthError/AuthBadServiceType";
+		problem->field = "serviceType";
+		problem->why = arena_printf(a, "\"%s\" is neither grpc nor http", wish->service_type);
+		return -EINVAL;
+	}
+	if (ret->use_http && wish->auth_policy && wish->auth_policy->n_context) {
+		problem->reason = "AuthError/AuthContextForHTTP";
+		problem->field = "authPolicy.context";
+		problem->why = "a service of type http cannot be told of a context";
+		return -EINVAL;
+	}
+	return ret->use_http ? read_http(a, wish->http_settings, ret, problem) : 0;
+}
+
+static int read_body(struct arena *a, const K8s__ProxyAuthBody *wish, Authorization *ret,
+		     struct authorization_problem *problem)
+{
+	Portolan__Model__Authorization__Body *b;
+
+	if (!wish)
+		return 0;
+	if (wish->has_max_request_bytes && !wish->max_request_bytes) {
+		problem->reason = "AuthError/AuthBadRequestBody";
+		problem->field = "withRequestBody.maxRequestBytes";
+		problem->why = "it is at least 1";
+		return -EINVAL;
+	}
+	b = ENVOY_NEW(a, Portolan__Model__Authorization__Body, PORTOLAN__MODEL__AUTHORIZATION__BODY__INIT);
+	b->max_bytes = wish->has_max_request_bytes ? wish->max_request_bytes : BODY_DEFAULT;
+	b->partial = wish->allow_partial_message;
+	b->raw = wish->pack_as_bytes;
+	ret->body = b;
+	return 0;
+}
+
+static int read_timeout(const K8s__ProxyAuthorization *wish, Authorization *ret, struct authorization_problem *problem)
+{
+	struct go_duration d;
+
+	if (go_duration_parse(wish->response_timeout, &d) < 0) {
+		problem->reason = "AuthError/AuthResponseTimeoutInvalid";
+		problem->field = "responseTimeout";
+		problem->why = "a time is written as 300ms, 5s, 1h30m or infinity";
+		return -EINVAL;
+	}
+	ret->has_timeout_usec = d.set;
+	ret->timeout_usec = d.usec;
+	return 0;
+}
+
+static int find_service(struct reader *r, const K8s__ProxyAuthorization *wish, const char *namespace,
+			Authorization *ret, struct authorization_problem *problem)
+{
+	const K8s__ExtensionReference *ref = wish->extension_ref;
+	struct extension e;
+
+	if (*ref->api_version && strcmp(ref->api_version, API_VERSION) != 0) {
+		problem->reason = "AuthError/AuthBadResourceVersion";
+		problem->field = "extensionRef.apiVersion";
+		problem->why = arena_printf(reader_arena(r), "\"%s\" is not " API_VERSION, ref->api_version);
+		return -EINVAL;
+	}
+	extension_find(r, *ref->namespace_ ? ref->namespace_ : namespace, ref->name, &e);
+	ret->cluster = (char *)e.cluster;
+	ret->authority = (char *)e.authority;
+	ret->has_fail_open = 1;
+	/* A service that is only out of reach may be passed by where that is wished for; one that was never
+	 * set up may not. */
+	ret->fail_open = wish->fail_open && e.result->cluster;
+	if (!ret->has_timeout_usec && e.result->has_timeout_usec) {
+		ret->has_timeout_usec = 1;
+		ret->timeout_usec = e.result->timeout_usec;
+	}
+	problem->field = "extensionRef";
+	problem->reason = "AuthError/ExtensionServiceNotFound";
+	if (!e.result->cluster) {
+		problem->why = e.result->message;
+		return -ENOENT;
+	}
+	if (e.result->http1 && !ret->use_http) {
+		problem->why = arena_printf(reader_arena(r),
+					    "ExtensionService %s speaks http/1.1, which cannot carry gRPC: it needs "
+					    "protocol h2 or h2c, or serviceType http here",
+					    ref->name);
+		ret->fail_open = false;
+		return -ENOENT;
+	}
+	problem->reason = NULL;
+	return 0;
+}
+
+int authorization_read(struct reader *r, const K8s__ProxyAuthorization *wish, const char *namespace,
+		       Authorization **ret, struct authorization_problem *ret_problem)
+{
+	struct arena *a = reader_arena(r);
+	Authorization *m = ENVOY_NEW(a, Authorization, PORTOLAN__MODEL__AUTHORIZATION__INIT);
+	int e;
+
+	*ret_problem = (struct authorization_problem){ 0 };
+	if (read_kind(a, wish, m, ret_problem) < 0 || read_timeout(wish, m, ret_problem) < 0 ||
+	    read_body(a, wish->with_request_body, m, ret_problem) < 0)
+		return -EINVAL;
+	e = find_service(r, wish, namespace, m, ret_problem);
+	if (e != -EINVAL)
+		*ret = m;
+	return e;
+}
+
+void authorization_global(struct reader *r, struct authorization_global *ret)
+{
+	const K8s__ProxyAuthorization *wish = units_config(r)->global_ext_auth;
+	struct arena *a = reader_arena(r);
+	int e = -EINVAL;
+
+	*ret = (struct authorization_global){ 0 };
+	if (!wish)
+		return;
+	ret->policy = wish->auth_policy;
+	if (wish->extension_ref && *wish->extension_ref->name && *wish->extension_ref->namespace_) {
+		e = authorization_read(r, wish, "", &ret->filter, &ret->problem);
+	} else {
+		ret->problem.reason = "AuthError/ExtensionServiceNotFound";
+		ret->problem.field = "extensionRef";
+		ret->problem.why = "it needs a namespace and a name";
+	}
+	if (e != -EINVAL)
+		return;
+	/* Better nobody gets in than everybody: there is no such cluster. */
+	ret->filter = ENVOY_NEW(a, Authorization, PORTOLAN__MODEL__AUTHORIZATION__INIT);
+	ret->filter->cluster = (char *)"extension/none";
+}
+
+/* ---- policies ---- */
+
+static int compare_pairs(const void *x, const void *y)
+{
+	return strcmp(((const struct envoy_pair *)x)->key, ((const struct envoy_pair *)y)->key);
+}
+
+void authorization_overlay(struct arena *a, const K8s__ProxyAuthPolicy *with, struct authorization_policy *ret)
+{
+	struct envoy_pair *all, *more;
+	size_t n = 0, i = 0, k = 0;
+
+	if (!with)
+		return;
+	ret->disabled = with->disabled;
+	if (!with->n_context)
+		return;
+	more = arena_new_of(a, struct envoy_pair, with->n_context);
+	for (; i < with->n_context; i++)
+		more[i] = (struct envoy_pair){ with->context[i]->key, with->context[i]->value };
+	qsort(more, with->n_context, sizeof(*more), compare_pairs);
+	all = arena_new_of(a, struct envoy_pair, ret->n + with->n_context);
+	for (i = 0; i < ret->n || k < with->n_context;) {
+		int d = i == ret->n ? 1 : k == with->n_context ? -1 : compare_pairs(&ret->context[i], &more[k]);
+
+		i += d == 0; /* what comes later counts */
+		all[n++] = d < 0 ? ret->context[i++] : more[k++];
+	}
+	ret->context = all;
+	ret->n = n;
+}
+
+Google__Protobuf__Any *authorization_route(struct arena *a, const struct authorization_policy *policy)
+{
+	if (policy->disabled)
+		return envoy_authorization_off(a);
+	return policy->n ? envoy_authorization_context(a, policy->context, policy->n) : NULL;
+}
