@@ -2,11 +2,11 @@
 #include <assert.h>
 #include <ctype.h>
 #include <string.h>
-#include <strings.h>
 
 #include "common/alloc.h"
 #include "common/decode-rules.h"
 #include "common/decode-schema.h"
+#include "common/spelling.h"
 #include "k8s/meta.pb-c.h"
 
 /* ---- how a field is read ---- */
@@ -182,8 +182,17 @@ const struct schema_field *schema_find(const struct schema *s, const char *json,
 
 const struct schema_field *schema_find_similar(const struct schema *s, const char *json, size_t len)
 {
-	for (size_t i = 0; i < s->n_fields; i++)
-		if (s->fields[i].json_len == len && strncasecmp(s->fields[i].json, json, len) == 0)
-			return &s->fields[i];
-	return NULL;
+	unsigned limit = spelling_limit(len), best_distance = limit + 1;
+	const struct schema_field *best = NULL;
+
+	for (size_t i = 0; i < s->n_fields; i++) {
+		const struct schema_field *f = &s->fields[i];
+		unsigned distance = spelling_distance(json, len, f->json, f->json_len, limit);
+
+		if (distance < best_distance) {
+			best_distance = distance;
+			best = f;
+		}
+	}
+	return best;
 }

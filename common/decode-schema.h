@@ -50,5 +50,5 @@ void schemas_done(struct schemas *s);
 /* Made at first use, kept. */
 const struct schema *schemas_get(struct schemas *s, const ProtobufCMessageDescriptor *type);
 const struct schema_field *schema_find(const struct schema *s, const char *json, size_t len);
-/* Differs in case only. */
+/* The field that is most likely meant, or NULL. */
 const struct schema_field *schema_find_similar(const struct schema *s, const char *json, size_t len);

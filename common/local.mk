@@ -75,8 +75,14 @@ COMMON_LIBS = libcommon.a libipc-proto.a \
 # The Kubernetes kinds and their schemas.
 noinst_LIBRARIES += libk8s.a
 libk8s_a_SOURCES = \
+	common/access-log-format.c \
+	common/access-log-format.h \
 	common/configuration.c \
 	common/configuration.h \
+	common/configuration-check.c \
+	common/configuration-check.h \
+	common/go-duration.c \
+	common/go-duration.h \
 	common/object-kind.c \
 	common/status-document.c \
 	common/status-document.h
@@ -85,6 +91,8 @@ K8S_LIBS = libk8s.a libk8s-proto.a
 # JSON, YAML and Kubernetes' protobuf to the messages of proto/k8s.
 noinst_LIBRARIES += libdecode.a
 libdecode_a_SOURCES = \
+	common/configuration-file.c \
+	common/configuration-file.h \
 	common/decode-json.c \
 	common/decode-message.c \
 	common/decode-message.h \
@@ -98,7 +106,9 @@ libdecode_a_SOURCES = \
 	common/decode-schema.h \
 	common/decode-yaml.c \
 	common/decode.c \
-	common/decode.h
+	common/decode.h \
+	common/spelling.c \
+	common/spelling.h
 libdecode_a_CFLAGS = $(AM_CFLAGS) $(JSON_C_CFLAGS) $(YAML_CFLAGS)
 DECODE_LIBS = libdecode.a $(K8S_LIBS) $(JSON_C_LIBS) $(YAML_LIBS)
 

@@ -23,10 +23,11 @@ extern char **environ;
 
 #define STATUSES_FD 3 /* in the translator */
 
-static const char *arg_print = "yaml", *arg_log_level = "warning";
+static const char *arg_print = "yaml", *arg_log_level = "warning", *arg_config;
 static bool arg_quiet;
 
 static const struct option_row own_options[] = {
+	{ "config", 0, OPTION_STRING, &arg_config, "FILE", "Portolan's configuration" },
 	{ "print", 0, OPTION_STRING, &arg_print, "FORMAT", "yaml or json (default: yaml)" },
 	{ "quiet", 'q', OPTION_FLAG, &arg_quiet, NULL,
 	  "do not write on standard error what became of the objects" },
@@ -68,6 +69,8 @@ static int start_watcher(char **files, int out, pid_t *ret)
 	words_add(&w, "--once");
 	words_add(&w, "--write-stream=-");
 	words_take(&w, xasprintf("--log-level=%s", arg_log_level));
+	if (arg_config)
+		words_take(&w, xasprintf("--config=%s", arg_config));
 	for (char **f = files; *f; f++)
 		words_take(&w, xasprintf("--manifests=%s", *f));
 	return start(&w, -1, out, -1, ret);

@@ -7,6 +7,7 @@ portolan_portolan_SOURCES = \
 	portolan/bootstrap.h \
 	portolan/cmd-at.c \
 	portolan/cmd-bootstrap.c \
+	portolan/cmd-config.c \
 	portolan/cmd-health.c \
 	portolan/cmd-inspect.c \
 	portolan/cmd-record.c \
@@ -33,4 +34,4 @@ portolan_portolan_SOURCES = \
 	portolan/text-table.c \
 	portolan/text-table.h
 portolan_portolan_CFLAGS = $(AM_CFLAGS) $(JSON_C_CFLAGS)
-portolan_portolan_LDADD = $(RECORDING_LIBS) $(K8S_LIBS) $(COMMON_LIBS) $(RECORDING_SYSTEM_LIBS) $(JSON_C_LIBS)
+portolan_portolan_LDADD = $(RECORDING_LIBS) $(DECODE_LIBS) $(COMMON_LIBS) $(RECORDING_SYSTEM_LIBS) $(JSON_C_LIBS)

@@ -18,6 +18,7 @@ const struct command commands[] = {
 	  "show what the stages do, or what became of an object", cmd_status },
 	{ "translate", "[OPTION…] FILE…", "translate objects in files, without running anything",
 	  cmd_translate },
+	{ "config", "check FILE", "say what is wrong with a configuration file", cmd_config },
 	{ "bootstrap", "[OPTION…] [FILE]", "write Envoy's bootstrap", cmd_bootstrap },
 	{ "health", "[OPTION…] STAGE", "ask one stage whether it is well, for probes", cmd_health },
 	{ "record", "[OPTION…] FILE", "record what the watcher sees, beside what runs", cmd_record },

@@ -15,6 +15,7 @@ struct stage_option {
 };
 
 static const struct stage_option table[] = {
+	{ "config", "FILE", FOR_WATCHER, "Portolan's configuration, with Contour's keys" },
 	{ "manifests", "PATH", FOR_WATCHER,
 	  "file or directory with objects in YAML or JSON, watched for changes; may be repeated" },
 	{ "kubeconfig", "FILE", FOR_WATCHER,

@@ -146,3 +146,8 @@ check_PROGRAMS += tests/unit/test-sandbox
 TESTS += tests/unit/test-sandbox
 tests_unit_test_sandbox_SOURCES = tests/unit/test-sandbox.c
 tests_unit_test_sandbox_LDADD = $(COMMON_LIBS)
+
+check_PROGRAMS += tests/unit/test-configuration
+TESTS += tests/unit/test-configuration
+tests_unit_test_configuration_SOURCES = tests/unit/test-configuration.c tests/lib/dump.c
+tests_unit_test_configuration_LDADD = $(DECODE_LIBS) $(COMMON_LIBS)

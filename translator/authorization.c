@@ -6,7 +6,7 @@
 
 #include "translator/authorization.h"
 #include "translator/extension.h"
-#include "translator/go-duration.h"
+#include "common/go-duration.h"
 #include "translator/proxy-condition.h"
 
 #define API_VERSION "projectcontour.io/v1alpha1"

@@ -42,6 +42,7 @@ enum unit_kind {
 	UNIT_ORPHAN,
 	UNIT_HOST,
 	UNIT_VIRTUAL_HOST,
+	UNIT_CONFIGURATION,
 	UNIT_TABLE, /* route tables and listeners, made of parts */
 	UNIT_KIND_MAX_,
 };

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "translator/go-duration.h"
+#include "common/go-duration.h"
 #include "translator/ingress-options.h"
 
 #define PREFIX "projectcontour.io/"

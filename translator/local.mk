@@ -22,7 +22,6 @@ libtranslator_a_SOURCES = \
 	translator/changes.h \
 	translator/composed.c \
 	translator/composed.h \
-	translator/configuration.c \
 	translator/envoy-authorization.c \
 	translator/envoy-cluster.c \
 	translator/envoy-common.c \
@@ -42,7 +41,6 @@ libtranslator_a_SOURCES = \
 	translator/delegation.c \
 	translator/delegation.h \
 	translator/extension.h \
-	translator/go-duration.c \
 	translator/go-duration.h \
 	translator/graph-internal.h \
 	translator/graph-status.c \
@@ -98,6 +96,7 @@ libtranslator_a_SOURCES = \
 	translator/translator.h \
 	translator/unit-claim.c \
 	translator/unit-cluster.c \
+	translator/unit-configuration.c \
 	translator/unit-endpoints.c \
 	translator/unit-extension.c \
 	translator/unit-host.c \

@@ -12,7 +12,7 @@
 #include "envoy/extensions/filters/http/cors/v3/cors.pb-c.h"
 #include "envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.pb-c.h"
 #include "envoy/extensions/filters/http/rbac/v3/rbac.pb-c.h"
-#include "translator/go-duration.h"
+#include "common/go-duration.h"
 #include "translator/proxy-filter.h"
 #include "translator/regex.h"
 

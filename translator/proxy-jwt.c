@@ -11,7 +11,7 @@
 #include "translator/certificate.h"
 #include "translator/delegation.h"
 #include "translator/envoy-jwt.h"
-#include "translator/go-duration.h"
+#include "common/go-duration.h"
 #include "translator/host-name.h"
 #include "translator/jwks.h"
 #include "translator/proxy-filter.h"

@@ -5,7 +5,7 @@
 
 #include "common/strbuf.h"
 #include "envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config.pb-c.h"
-#include "translator/go-duration.h"
+#include "common/go-duration.h"
 #include "translator/host-name.h"
 #include "translator/proxy-cookie.h"
 #include "translator/proxy-authorization.h"

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/go-duration.h"
 #include "translator/delegation.h"
-#include "translator/go-duration.h"
 #include "translator/proxy-cookie.h"
 #include "translator/proxy-filter.h"
 

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "translator/delegation.h"
+#include "common/go-duration.h"
 #include "translator/extension.h"
-#include "translator/go-duration.h"
 #include "translator/units.h"
 
 #define SERVICES_MAX 64

@@ -21,6 +21,9 @@ const struct unit_row units[UNIT_KIND_MAX_] = {
 	[UNIT_VIRTUAL_HOST] = { .name = "virtual-host",
 				.run = unit_virtual_host,
 				.fact = FACT_SAME_ROUTES },
+	[UNIT_CONFIGURATION] = { .name = "configuration",
+				 .run = unit_configuration,
+				 .object = OBJECT_CONTOUR_CONFIGURATION },
 	[UNIT_TABLE] = { .name = "table", .run = unit_table, .always = tables },
 };
 

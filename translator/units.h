@@ -23,6 +23,7 @@ void unit_proxy(struct reader *r, const char *key, size_t key_len);
 void unit_orphan(struct reader *r, const char *key, size_t key_len);
 void unit_host(struct reader *r, const char *key, size_t key_len);
 void unit_virtual_host(struct reader *r, const char *key, size_t key_len);
+void unit_configuration(struct reader *r, const char *key, size_t key_len);
 void unit_table(struct reader *r, const char *key, size_t key_len);
 
 /* unit-endpoints.c: EndpointSlices by the Service that they belong to. */
@@ -44,7 +45,7 @@ int ingress_class_index(const struct item *object, struct arena *scratch, const 
 bool units_class_is_ours(struct reader *r, const K8s__ObjectMeta *meta, const char *class_name,
 			 const char **ret_why);
 
-/* configuration.c: the configuration that is in force, never NULL; its sections are there
+/* unit-configuration.c: the configuration that is in force, never NULL; its sections are there
  * (configuration_fill()). Unpacked once for all units: may be called from anywhere. */
 const K8s__ContourConfigurationSpec *units_config(struct reader *r);
 

@@ -127,6 +127,10 @@ static void on_decoded(void *ctx, const struct decoded *o)
 			kube_objects_remove(s->objects, known);
 		return;
 	}
+	if (o->key && store_is_pinned(s->store, c->kind, o->key, o->key_len)) {
+		d->result = 0;
+		return;
+	}
 	arena_reset(s->arena);
 	if (!known && !d->deleted &&
 	    state_count_kind(store_objects(s->store), c->kind) >= OBJECTS_MAX) {

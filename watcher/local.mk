@@ -8,6 +8,8 @@ libwatcher_a_SOURCES = \
 	watcher/certificate-error.h \
 	watcher/claim.c \
 	watcher/claim.h \
+	watcher/configuration.c \
+	watcher/configuration.h \
 	watcher/credentials.c \
 	watcher/credentials.h \
 	watcher/debug-page.c \

@@ -5,6 +5,8 @@
 #include "watcher/watcher.h"
 
 static const struct option_row options[] = {
+	{ "config", 0, OPTION_STRING, &watcher_options.config, "FILE",
+	  "Portolan's configuration, with Contour's keys; read again at SIGHUP" },
 	{ "manifests", 0, OPTION_LIST, &watcher_options.manifests, "PATH",
 	  "file or directory with objects in YAML or JSON, watched for changes; may be repeated" },
 	{ "kubeconfig", 0, OPTION_STRING, &watcher_options.kube.kubeconfig, "FILE",

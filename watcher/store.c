@@ -1,5 +1,6 @@
 /* The watcher's objects and notes, and the rule when they are committed. */
 #include <assert.h>
+#include <string.h>
 
 #include "common/alloc.h"
 #include "common/clock.h"
@@ -12,6 +13,7 @@ struct store {
 	size_t n_sources;
 	uint64_t world;
 	uint64_t commits;
+	struct item *pinned;
 	bool objects_changed;
 	bool notes_changed;
 };
@@ -29,6 +31,7 @@ void store_free(struct store *s)
 {
 	if (!s)
 		return;
+	item_unref(s->pinned);
 	state_free(s->objects);
 	state_free(s->notes);
 	free(s);
@@ -50,14 +53,33 @@ struct state *store_notes(const struct store *s)
 	return s->notes;
 }
 
+void store_pin(struct store *s, struct item *object)
+{
+	item_unref(s->pinned);
+	s->pinned = item_ref(object);
+	s->objects_changed |= state_put(s->objects, object);
+}
+
+bool store_is_pinned(const struct store *s, unsigned kind, const char *key, size_t key_len)
+{
+	const struct item *p = s->pinned;
+
+	return p && p->kind == kind && p->key_len == key_len && memcmp(item_key(p), key, key_len) == 0;
+}
+
 void store_put(struct store *s, struct item *object)
 {
+	if (store_is_pinned(s, object->kind, item_key(object), object->key_len)) {
+		item_unref(object);
+		return;
+	}
 	s->objects_changed |= state_put(s->objects, object);
 }
 
 void store_remove(struct store *s, unsigned kind, const char *key, size_t key_len)
 {
-	s->objects_changed |= state_remove(s->objects, kind, key, key_len);
+	if (!store_is_pinned(s, kind, key, key_len))
+		s->objects_changed |= state_remove(s->objects, kind, key, key_len);
 }
 
 void store_note(struct store *s, unsigned kind, const char *key, size_t key_len,

@@ -28,6 +28,10 @@ struct state *store_notes(const struct store *s);
 /* Takes the reference. */
 void store_put(struct store *s, struct item *object);
 void store_remove(struct store *s, unsigned kind, const char *key, size_t key_len);
+/* The object stays as it is given here, whatever a source has under its key; another one may be given
+ * later. Takes the reference. */
+void store_pin(struct store *s, struct item *object);
+bool store_is_pinned(const struct store *s, unsigned kind, const char *key, size_t key_len);
 /* NULL, or a note without problems, takes the note back. */
 void store_note(struct store *s, unsigned kind, const char *key, size_t key_len,
 		const Portolan__Ipc__ObjectStatus *note);

@@ -8,6 +8,7 @@
 #include "common/frame-stream.h"
 #include "common/log.h"
 #include "ipc.pb-c.h"
+#include "watcher/configuration.h"
 #include "watcher/manifests.h"
 #include "watcher/watcher.h"
 
@@ -74,6 +75,8 @@ static int run(void)
 	struct source *source;
 	int r;
 
+	if (watcher_options.config && configuration_load(store, watcher_options.config) < 0)
+		return EXIT_SOME_UNREADABLE;
 	r = manifests_new(NULL, store, &config, &source);
 	if (r < 0)
 		return EXIT_SOME_UNREADABLE;

@@ -8,6 +8,7 @@
 #include "common/link.h"
 #include "common/log.h"
 #include "common/object-kind.h"
+#include "watcher/configuration.h"
 #include "watcher/debug-page.h"
 #include "watcher/manifests.h"
 #include "watcher/status-log.h"
@@ -33,6 +34,18 @@ struct watcher_options watcher_options;
 static void add_source(struct watcher *w, struct source *s)
 {
 	w->sources[w->n_sources++] = s;
+}
+
+static int open_configuration(struct watcher *w)
+{
+	struct source *s;
+	int r = 0;
+
+	if (watcher_options.config)
+		r = configuration_new(w->store, watcher_options.config, &s);
+	if (watcher_options.config && r >= 0)
+		add_source(w, s);
+	return r;
 }
 
 static int open_manifests(struct watcher *w)
@@ -94,8 +107,10 @@ static bool wants_kube(void)
 static int open_sources(struct watcher *w)
 {
 	bool kube;
-	int r = 0;
+	int r = open_configuration(w);
 
+	if (r < 0)
+		return r;
 	if (watcher_options.replay.files.n)
 		return open_replay(w);
 	kube = wants_kube();

@@ -7,6 +7,7 @@
 #include "watcher/replay.h"
 
 struct watcher_options {
+	const char *config;
 	struct option_list manifests;
 	struct kube_source_config kube;
 	struct replay_config replay;

@@ -1,7 +1,8 @@
 """Objects as YAML in, resources and statuses as YAML out, a pair of files a case.
 
 UPDATE_GOLDEN=1 writes what comes out now, and removes outputs that have no input any more: read the
-difference before you commit it. A line "# translator: OPTIONS" in the input gives options.
+difference before you commit it. A line "# translator: OPTIONS" in the input gives options. NAME.config.yaml beside it is the configuration
+file; a ContourConfiguration portolan/portolan in the input is one, too.
 """
 
 import os
@@ -38,7 +39,11 @@ def translate(case, folder, *more):
     source = HERE / f"{case}.in.yaml"
     place = pathlib.Path(tempfile.mkdtemp(dir=folder))
     shutil.copy(source, place / "in.yaml")
-    return place, offline.translate(place, place / "in.yaml",
+    config = HERE / f"{case}.config.yaml"
+    if config.exists():
+        shutil.copy(config, place / "config.yaml")
+        config = place / "config.yaml"
+    return place, offline.translate(place, place / "in.yaml", config=config if config.exists() else None,
                                     options=[*options(source.read_text()), *more])
 
 

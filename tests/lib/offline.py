@@ -41,11 +41,13 @@ def read_state(data):
     return mirror.state
 
 
-def translate(folder, *files, options=()):
+def translate(folder, *files, options=(), config=None):
     """portolan-watcher --once | portolan-translator --once"""
     watcher = [program("portolan-watcher"), "--once", "--write-stream", "-"]
     for file in files:
         watcher += ["--manifests", file]
+    if config:
+        watcher += ["--config", config]
     read = subprocess.run(watcher, stdin=subprocess.DEVNULL, capture_output=True)
     out = folder / "statuses"
     translator = [program("portolan-translator"), "--once", "--read-stream", "-", "--write-stream", "-",

@@ -142,7 +142,7 @@ static const struct row both[] = {
 	  "{a_string: \"x\"}\nf, line 1: other: unknown field, not read" },
 	{ "{\"inner\": {\"Name\": \"x\"}}",
 	  "{inner: {}}\nf, line 1: inner.Name: unknown field, did you mean \"name\"?" },
-	{ "{\"a_string\": \"x\"}", "{}\nf, line 1: a_string: unknown field, not read" },
+	{ "{\"a_string\": \"x\"}", "{}\nf, line 1: a_string: unknown field, did you mean \"aString\"?" },
 	/* Every error is reported, not the first alone. */
 	{ "{\"anInt32\": \"x\",\n \"list\": [{\"name\": 1}]}",
 	  "f, line 1: anInt32: must be a number, not a string\n"

@@ -1,11 +1,11 @@
-/* Durations in Go's notation. Runs in the translator. */
+/* Durations in Go's notation. Used by the translator and the check of the configuration. */
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
 #include "common/cleanup.h"
 #include "common/clock.h"
-#include "translator/go-duration.h"
+#include "common/go-duration.h"
 
 #define DURATION_MAX (100LL * 365 * 24 * 3600 * USEC_PER_SEC)
 

@@ -1,0 +1,554 @@
+/* Whether a configuration can be used. Used by the watcher, the translator and the portolan command. */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/access-log-format.h"
+#include "common/configuration-check.h"
+#include "common/go-duration.h"
+
+struct check {
+	struct arena *arena;
+	K8s__ContourConfigurationSpec *spec;
+	configuration_problem_fn fn;
+	void *ctx;
+};
+
+struct rule {
+	const char *path;
+	/* NULL, or what is wrong, in the arena. text: of a string, or of one in a list. */
+	const char *(*text)(struct check *c, const struct rule *rule, const char *text);
+	const char *const *words;
+	int64_t min, max; /* of a number */
+	bool keep;	  /* it protects something, so who uses it has to refuse and not to go on without */
+};
+
+static void wrong(struct check *c, const char *path, const char *message)
+{
+	c->fn(c->ctx, CONFIGURATION_WRONG, path, message);
+}
+
+/* ---- strings ---- */
+
+static const char *word(struct check *c, const struct rule *rule, const char *text)
+{
+	char list[256] = "";
+	size_t len = 0;
+
+	for (const char *const *w = rule->words; *w; w++)
+		if (strcmp(*w, text) == 0)
+			return NULL;
+	for (const char *const *w = rule->words; *w && len < sizeof(list); w++)
+		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", len ? ", " : "", *w);
+	return arena_printf(c->arena, "\"%.64s\" is none of %s", text, list);
+}
+
+static const char *duration(struct check *c, const struct rule *rule, const char *text)
+{
+	struct go_duration d;
+	int r = go_duration_parse(text, &d);
+
+	if (r == -ERANGE)
+		return arena_printf(c->arena, "\"%.64s\" is longer than a hundred years", text);
+	if (r < 0)
+		return arena_printf(c->arena, "\"%.64s\" is not a duration like 30s, 1m30s or infinity",
+				    text);
+	return d.infinite && rule->max ? "must be a duration, not infinity" : NULL;
+}
+
+static bool is_cipher(const char *text, size_t n)
+{
+	static const char *const ciphers[] = {
+		"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256",
+		"ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384",
+		"ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305",
+		"ECDHE-ECDSA-AES128-SHA",	 "ECDHE-RSA-AES128-SHA",
+		"ECDHE-ECDSA-AES256-SHA",	 "ECDHE-RSA-AES256-SHA",
+		"AES128-GCM-SHA256",		 "AES256-GCM-SHA384",
+		"AES128-SHA",			 "AES256-SHA",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ciphers); i++)
+		if (strlen(ciphers[i]) == n && memcmp(ciphers[i], text, n) == 0)
+			return true;
+	return false;
+}
+
+/* One, or a group of equal preference: "[A|B]". */
+static const char *cipher(struct check *c, const struct rule *rule _unused_, const char *text)
+{
+	size_t len = strlen(text);
+	const char *p = text, *end = text + len;
+
+	if (len > 2 && text[0] == '[' && end[-1] == ']') {
+		p++;
+		end--;
+	}
+	for (;;) {
+		const char *bar = memchr(p, '|', (size_t)(end - p));
+		const char *stop = bar && p != text ? bar : end;
+
+		if (!is_cipher(p, (size_t)(stop - p)))
+			return arena_printf(c->arena, "\"%.*s\" is no TLS 1.2 cipher that Envoy has by default",
+					    (int)MIN(stop - p, 64), p);
+		if (stop == end)
+			return NULL;
+		p = stop + 1;
+	}
+}
+
+static const char *address(struct check *c, const struct rule *rule _unused_, const char *text)
+{
+	unsigned char bytes[sizeof(struct in6_addr)];
+
+	return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1 ?
+		       NULL :
+		       arena_printf(c->arena, "\"%.64s\" is no IP address", text);
+}
+
+/* RFC 1123, of one label or of several. */
+static bool is_name(const char *s, bool dots)
+{
+	char before = '.';
+
+	if (!*s || strlen(s) > (dots ? 253u : 63u))
+		return false;
+	for (; *s; before = *s++) {
+		bool alnum = (*s >= 'a' && *s <= 'z') || (*s >= '0' && *s <= '9');
+
+		if (!alnum && (before == '.' || !(*s == '-' || (dots && *s == '.'))))
+			return false;
+		if (*s == '.' && before == '-')
+			return false;
+	}
+	return before != '-' && before != '.';
+}
+
+static const char *namespace(struct check *c, const struct rule *rule _unused_, const char *text)
+{
+	return is_name(text, false) ? NULL : arena_printf(c->arena, "\"%.64s\" is no namespace", text);
+}
+
+/* RFC 9110, section 5.6.2 */
+static bool is_token(const char *s)
+{
+	const char *p = s;
+
+	while (isalnum((unsigned char)*p) || (*p && strchr("!#$%&'*+-.^_`|~", *p)))
+		p++;
+	return p > s && !*p;
+}
+
+static const char *header_name(struct check *c, const struct rule *rule _unused_, const char *text)
+{
+	return is_token(text) ? NULL : arena_printf(c->arena, "\"%.64s\" is no header's name", text);
+}
+
+static const char *log_format(struct check *c, const struct rule *rule _unused_, const char *text)
+{
+	size_t n = strlen(text);
+
+	if (text[n - 1] != '\n')
+		return "must end in a newline";
+	return access_log_format_problem(c->arena, text);
+}
+
+static const char *log_field(struct check *c, const struct rule *rule _unused_, const char *text)
+{
+	const char *name, *problem;
+
+	return access_log_field(c->arena, text, &name, &problem) ?
+		       NULL :
+		       arena_printf(c->arena, "\"%.64s\": %s", text, problem);
+}
+
+static const char *log_place(struct check *c, const struct rule *rule _unused_, const char *text)
+{
+	return *text == '/' || strcmp(text, "off") == 0 || strcmp(text, "stdout") == 0 ?
+		       NULL :
+		       arena_printf(c->arena, "\"%.64s\" is none of off, stdout, and a path that begins with /",
+				    text);
+}
+
+static const char *percent(struct check *c, const struct rule *rule _unused_, const char *text)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	return end != text && !*end && value >= 0 && value <= 100 && isdigit((unsigned char)*text) ?
+		       NULL :
+		       arena_printf(c->arena, "\"%.64s\" is no percentage between 0 and 100", text);
+}
+
+/* IP addresses and host names, with commas between them. */
+static const char *addresses(struct check *c, const struct rule *rule, const char *text)
+{
+	char *rest = arena_strdup(c->arena, text), *one;
+
+	while ((one = strsep(&rest, ",")))
+		if (address(c, rule, one) && !is_name(one, true))
+			return arena_printf(c->arena, "\"%.64s\" is neither an IP address nor a host name",
+					    one);
+	return NULL;
+}
+
+#define WORDS(...) .words = (const char *const[]){ __VA_ARGS__, NULL }
+#define COUNT .min = 1, .max = UINT32_MAX
+#define PORT .min = 1, .max = 65535
+
+static const struct rule rules[] = {
+	{ "ingress.statusAddress", addresses },
+	{ "httpproxy.rootNamespaces", namespace },
+	{ "envoy.http.address", address },
+	{ "envoy.http.port", PORT },
+	{ "envoy.http.accessLog", log_place },
+	{ "envoy.https.address", address },
+	{ "envoy.https.port", PORT },
+	{ "envoy.https.accessLog", log_place },
+	{ "envoy.health.address", address },
+	{ "envoy.health.port", PORT },
+	{ "envoy.metrics.address", address },
+	{ "envoy.metrics.port", PORT },
+	{ "envoy.omEnforcedHealth.address", address },
+	{ "envoy.omEnforcedHealth.port", PORT },
+	{ "health.address", address },
+	{ "health.port", PORT },
+	{ "debug.address", address },
+	{ "debug.port", PORT },
+	{ "metrics.address", address },
+	{ "metrics.port", PORT },
+	{ "xdsServer.address", address },
+	{ "xdsServer.port", PORT },
+	{ "envoy.defaultHTTPVersions", word, WORDS("HTTP/1.1", "HTTP/2") },
+	{ "envoy.listener.compression.algorithm", word, WORDS("gzip", "brotli", "zstd", "disabled") },
+	{ "envoy.listener.serverHeaderTransformation", word,
+	  WORDS("overwrite", "append_if_absent", "pass_through") },
+	{ "envoy.listener.connectionBalancer", word, WORDS("exact") },
+	{ "envoy.listener.maxRequestsPerConnection", COUNT },
+	{ "envoy.listener.per-connection-buffer-limit-bytes", COUNT },
+	{ "envoy.listener.maxRequestsPerIOCycle", COUNT },
+	{ "envoy.listener.httpMaxConcurrentStreams", .min = 1, .max = INT32_MAX },
+	{ "envoy.listener.maxConnectionsPerListener", COUNT },
+	{ "envoy.listener.maxConnectionsToAcceptPerSocketEvent", COUNT },
+	{ "envoy.listener.socketOptions.tos", .min = 0, .max = 255 },
+	{ "envoy.listener.socketOptions.trafficClass", .min = 0, .max = 255 },
+	{ "envoy.listener.tls.minimumProtocolVersion", word, WORDS("1.2", "1.3") },
+	{ "envoy.listener.tls.maximumProtocolVersion", word, WORDS("1.2", "1.3") },
+	{ "envoy.listener.tls.cipherSuites", cipher },
+	{ "envoy.listener.tls.ecdhCurves", word,
+	  WORDS("X25519", "P-256", "P-384", "P-521", "X25519MLKEM768", "MLKEM1024") },
+	{ "envoy.logging.accessLogFormat", word, WORDS("envoy", "json") },
+	{ "envoy.logging.accessLogFormatString", log_format },
+	{ "envoy.logging.accessLogJSONFields", log_field },
+	{ "envoy.logging.accessLogLevel", word, WORDS("info", "error", "critical", "disabled") },
+	{ "envoy.timeouts.requestTimeout", duration },
+	{ "envoy.timeouts.connectionIdleTimeout", duration },
+	{ "envoy.timeouts.streamIdleTimeout", duration },
+	{ "envoy.timeouts.maxConnectionDuration", duration },
+	{ "envoy.timeouts.delayedCloseTimeout", duration },
+	{ "envoy.timeouts.connectionShutdownGracePeriod", duration },
+	{ "envoy.timeouts.connectTimeout", duration, .max = 1 },
+	{ "envoy.cluster.dnsLookupFamily", word, WORDS("auto", "v4", "v6", "all") },
+	{ "envoy.cluster.maxRequestsPerConnection", COUNT },
+	{ "envoy.cluster.per-connection-buffer-limit-bytes", COUNT },
+	{ "envoy.cluster.upstreamTLS.minimumProtocolVersion", word, WORDS("1.2", "1.3") },
+	{ "envoy.cluster.upstreamTLS.maximumProtocolVersion", word, WORDS("1.2", "1.3") },
+	{ "envoy.cluster.upstreamTLS.cipherSuites", cipher },
+	{ "envoy.cluster.upstreamTLS.ecdhCurves", word,
+	  WORDS("X25519", "P-256", "P-384", "P-521", "X25519MLKEM768", "MLKEM1024") },
+	{ "envoy.network.adminPort", .min = 0, .max = 65535 },
+	{ "policy.requestHeaders.remove", header_name },
+	{ "policy.responseHeaders.remove", header_name },
+	{ "globalExtAuth.serviceType", word, WORDS("grpc", "http"), .keep = true },
+	{ "globalExtAuth.responseTimeout", duration, .keep = true },
+	{ "tracing.overallSampling", percent },
+	{ "tracing.clientSampling", percent },
+	{ "tracing.randomSampling", percent },
+	{ "portolan.tls.hosts", word, WORDS("chains", "shared") },
+};
+
+static void check_texts(struct check *c, const struct rule *rule, const struct configuration_setting *s)
+{
+	const size_t *count = (const size_t *)((const char *)s->in + s->field->quantifier_offset);
+	const char *problem;
+
+	if (s->field->label != PROTOBUF_C_LABEL_REPEATED) {
+		problem = rule->text(c, rule, *(char *const *)s->at);
+		if (!problem)
+			return;
+		wrong(c, rule->path, problem);
+		if (!rule->keep)
+			configuration_unset(s);
+		return;
+	}
+	for (size_t i = 0, n = *count; i < n; i++) {
+		problem = rule->text(c, rule, (*(char **const *)s->at)[i]);
+		if (!problem)
+			continue;
+		wrong(c, arena_printf(c->arena, "%s[%zu]", rule->path, i), problem);
+		configuration_unset(s);
+	}
+}
+
+static void check_number(struct check *c, const struct rule *rule, const struct configuration_setting *s)
+{
+	int64_t value = s->field->type == PROTOBUF_C_TYPE_UINT32 ? (int64_t) * (uint32_t *)s->at :
+								   (int64_t) * (int32_t *)s->at;
+
+	if (value >= rule->min && value <= rule->max)
+		return;
+	wrong(c, rule->path,
+	      arena_printf(c->arena, "%lld is not between %lld and %lld", (long long)value,
+			   (long long)rule->min, (long long)rule->max));
+	configuration_unset(s);
+}
+
+static void check_rules(struct check *c)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+		struct configuration_setting s;
+
+		if (!configuration_find(c->spec, rules[i].path, &s) || !configuration_is_set(&s))
+			continue;
+		if (rules[i].text)
+			check_texts(c, &rules[i], &s);
+		else
+			check_number(c, &rules[i], &s);
+	}
+}
+
+/* ---- references to objects ---- */
+
+static const char *const references[] = {
+	"gateway.gatewayRef",	   "httpproxy.fallbackCertificate",
+	"envoy.clientCertificate", "rateLimitService.extensionService",
+	"tracing.extensionService",
+};
+
+static const char *reference_problem(const char *namespace, const char *name)
+{
+	if (!is_name(namespace, false))
+		return *namespace ? "the namespace is not one of Kubernetes" : "the namespace is missing";
+	if (!is_name(name, true))
+		return *name ? "the name is not one of Kubernetes" : "the name is missing";
+	return NULL;
+}
+
+static void check_references(struct check *c)
+{
+	const K8s__ProxyAuthorization *auth = c->spec->global_ext_auth;
+	const char *problem;
+
+	for (size_t i = 0; i < ARRAY_SIZE(references); i++) {
+		struct configuration_setting s;
+		const K8s__ConfigReference *r;
+
+		if (!configuration_find(c->spec, references[i], &s) || !configuration_is_set(&s))
+			continue;
+		r = *(K8s__ConfigReference **)s.at;
+		problem = reference_problem(r->namespace_, r->name);
+		if (!problem)
+			continue;
+		/* Contour's file has them empty where there is none. */
+		if (*r->namespace_ || *r->name)
+			wrong(c, references[i], problem);
+		configuration_unset(&s);
+	}
+	if (!auth)
+		return;
+	problem = auth->extension_ref ?
+			  reference_problem(auth->extension_ref->namespace_, auth->extension_ref->name) :
+			  "must be there";
+	if (problem)
+		wrong(c, "globalExtAuth.extensionRef", problem);
+}
+
+/* ---- what goes with what ---- */
+
+static void check_versions(struct check *c, const char *path, K8s__ConfigTLS *tls)
+{
+	const char *min = *tls->minimum_protocol_version ? tls->minimum_protocol_version : "1.2";
+	const char *max = *tls->maximum_protocol_version ? tls->maximum_protocol_version : "1.3";
+
+	if (strcmp(min, max) <= 0)
+		return;
+	wrong(c, arena_printf(c->arena, "%s.minimumProtocolVersion", path),
+	      arena_printf(c->arena, "the minimum, TLS %s, is above the maximum, TLS %s", min, max));
+	tls->maximum_protocol_version = tls->minimum_protocol_version;
+}
+
+static void check_headers(struct check *c, const char *path, K8s__ConfigHeaders *h)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < h->n_set; i++) {
+		const K8s__ConfigHeaders__SetEntry *e = h->set[i];
+		const char *problem = header_name(c, NULL, e->key);
+
+		if (!problem && e->value && strpbrk(e->value, "\r\n"))
+			problem = arena_printf(c->arena, "the value of %.64s has a line's end in it", e->key);
+		if (problem)
+			wrong(c, arena_printf(c->arena, "%s.set[%.64s]", path, e->key), problem);
+		else
+			h->set[n++] = h->set[i];
+	}
+	h->n_set = n;
+}
+
+/* cert and key go together, and the CA needs them. */
+static void check_metrics(struct check *c, const char *path, const K8s__ConfigMetrics *m)
+{
+	const K8s__ConfigMetricsTLS *tls = m ? m->tls : NULL;
+
+	if (!tls)
+		return;
+	if (!*tls->cert_file != !*tls->key_file)
+		wrong(c, arena_printf(c->arena, "%s.tls.%s", path, *tls->cert_file ? "keyFile" : "certFile"),
+		      "must be there: certificate and key go together");
+	else if (*tls->ca_file && !*tls->cert_file)
+		wrong(c, arena_printf(c->arena, "%s.tls.caFile", path),
+		      "needs a certificate and a key of the server");
+}
+
+static bool same_place(const char *a, int32_t a_port, const char *b, int32_t b_port)
+{
+	return a_port && a_port == b_port && strcmp(a, b) == 0;
+}
+
+static void check_places(struct check *c)
+{
+	const K8s__ConfigEnvoy *e = c->spec->envoy;
+	const K8s__ConfigMetrics *m = e->metrics;
+	const K8s__ConfigAddress *h = e->health, *om = e->om_enforced_health;
+
+	if (h && m && m->tls && same_place(h->address, h->port, m->address, m->port))
+		wrong(c, "envoy.health.port", "health without TLS and metrics with TLS cannot share a port");
+	if (om && h && same_place(om->address, om->port, h->address, h->port))
+		wrong(c, "envoy.omEnforcedHealth.port", "is the port of envoy.health, too");
+	if (om && m && same_place(om->address, om->port, m->address, m->port))
+		wrong(c, "envoy.omEnforcedHealth.port", "is the port of envoy.metrics, too");
+	if (e->http->port && same_place(e->http->address, e->http->port, e->https->address, e->https->port))
+		wrong(c, "envoy.https.port", "is the port of envoy.http, too");
+}
+
+static void check_rate_limit(struct check *c)
+{
+	if (c->spec->rate_limit_service && !c->spec->rate_limit_service->extension_service)
+		wrong(c, "rateLimitService.extensionService", "must be there");
+}
+
+static void check_tracing(struct check *c)
+{
+	const K8s__ConfigTracing *t = c->spec->tracing;
+
+	if (!t)
+		return;
+	if (!t->extension_service)
+		wrong(c, "tracing.extensionService", "must be there");
+	for (size_t i = 0; i < t->n_custom_tags; i++) {
+		const K8s__ConfigCustomTag *tag = t->custom_tags[i];
+		const char *path = arena_printf(c->arena, "tracing.customTags[%zu]", i);
+
+		if (!*tag->tag_name)
+			wrong(c, path, "tagName must be there");
+		else if (!*tag->literal == !*tag->request_header_name)
+			wrong(c, path, "must have one of literal and requestHeaderName");
+		else if (*tag->request_header_name && !is_token(tag->request_header_name))
+			wrong(c, path, "requestHeaderName is no header's name");
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(t->custom_tags[k]->tag_name, tag->tag_name) == 0)
+				wrong(c, path, arena_printf(c->arena, "tag \"%.64s\" is there twice",
+							    tag->tag_name));
+	}
+}
+
+/* Either may be left to its default. */
+static void check_service(struct check *c)
+{
+	K8s__ConfigReference *r = c->spec->envoy->service;
+
+	if (!r)
+		return;
+	if (*r->namespace_ && !is_name(r->namespace_, false))
+		wrong(c, "envoy.service.namespace", "is no namespace");
+	if (*r->name && !is_name(r->name, true))
+		wrong(c, "envoy.service.name", "is no name of a Service");
+}
+
+static void check_xds_server(struct check *c)
+{
+	const K8s__ConfigXDSServerTLS *tls = c->spec->xds_server ? c->spec->xds_server->tls : NULL;
+	bool all, any;
+
+	if (!tls)
+		return;
+	all = *tls->ca_file && *tls->cert_file && *tls->key_file;
+	any = *tls->ca_file || *tls->cert_file || *tls->key_file;
+	if (tls->insecure ? any : !all)
+		wrong(c, "xdsServer.tls", "must have caFile, certFile and keyFile, or insecure: true");
+}
+
+/* ---- what nothing is done with ---- */
+
+static const struct {
+	const char *path, *instead;
+} without_effect[] = {
+	{ "xdsServer", "say it to portolan-xds-server, by its options" },
+	{ "debug", "say it to portolan-admin, by its options" },
+	{ "health", "say it to portolan-admin, by its options" },
+	{ "metrics", "say it to portolan-admin, by its options" },
+	{ "featureFlags", "there are none" },
+	{ "gateway", "Gateways are not served yet" },
+	{ "httpproxy.fallbackCertificate", NULL },
+	{ "envoy.clientCertificate", NULL },
+	{ "tracing", NULL },
+	{ "envoy.health", NULL },
+	{ "envoy.metrics", NULL },
+	{ "envoy.omEnforcedHealth", NULL },
+	{ "envoy.runtimeSettings", NULL },
+	{ "envoy.logging.accessLogFormat", NULL },
+	{ "envoy.logging.accessLogFormatString", NULL },
+	{ "envoy.logging.accessLogJSONFields", NULL },
+	{ "envoy.logging.accessLogLevel", NULL },
+	{ "envoy.network.adminPort", NULL },
+	{ "envoy.listener.maxRequestsPerIOCycle", NULL },
+	{ "envoy.listener.maxConnectionsPerListener", NULL },
+};
+
+static void say_without_effect(struct check *c)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(without_effect); i++) {
+		struct configuration_setting s;
+		const char *instead = without_effect[i].instead;
+
+		if (configuration_find(c->spec, without_effect[i].path, &s) && configuration_is_set(&s))
+			c->fn(c->ctx, CONFIGURATION_NO_EFFECT, without_effect[i].path,
+			      instead ? arena_printf(c->arena, "has no effect: %s", instead) :
+					"has no effect yet");
+	}
+}
+
+void configuration_check(struct arena *arena, K8s__ContourConfigurationSpec *spec,
+			 configuration_problem_fn fn, void *ctx)
+{
+	struct check c = { arena, spec, fn, ctx };
+
+	configuration_fill(arena, spec);
+	check_rules(&c);
+	check_references(&c);
+	check_versions(&c, "envoy.listener.tls", spec->envoy->listener->tls);
+	check_versions(&c, "envoy.cluster.upstreamTLS", spec->envoy->cluster->upstream_tls);
+	check_headers(&c, "policy.requestHeaders", spec->policy->request_headers);
+	check_headers(&c, "policy.responseHeaders", spec->policy->response_headers);
+	check_metrics(&c, "metrics", spec->metrics);
+	check_metrics(&c, "envoy.metrics", spec->envoy->metrics);
+	check_places(&c);
+	check_rate_limit(&c);
+	check_tracing(&c);
+	check_service(&c);
+	check_xds_server(&c);
+	say_without_effect(&c);
+}

@@ -1,0 +1,40 @@
+/* Words that are near each other. Used by the decoder. */
+#include <ctype.h>
+#include <stdbool.h>
+
+#include "common/cleanup.h"
+#include "common/spelling.h"
+
+#define WORD_MAX 64
+
+unsigned spelling_distance(const char *a, size_t a_len, const char *b, size_t b_len, unsigned limit)
+{
+	unsigned row[WORD_MAX + 1], best;
+
+	if (a_len > WORD_MAX || b_len > WORD_MAX)
+		return limit + 1;
+	for (unsigned k = 0; k <= b_len; k++)
+		row[k] = k;
+	for (unsigned i = 1; i <= a_len; i++) {
+		unsigned diagonal = row[0];
+
+		best = row[0] = i;
+		for (unsigned k = 1; k <= b_len; k++) {
+			unsigned up = row[k];
+			bool same = tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[k - 1]);
+
+			row[k] = MIN(up, row[k - 1]);
+			row[k] = MIN(row[k] + 1, diagonal + !same);
+			best = MIN(best, row[k]);
+			diagonal = up;
+		}
+		if (best > limit)
+			return limit + 1;
+	}
+	return row[b_len];
+}
+
+unsigned spelling_limit(size_t len)
+{
+	return (unsigned)(len < 4 ? 1 : len / 3);
+}

@@ -1,0 +1,126 @@
+"""The configuration file: checked, taken at the start, read again at SIGHUP, kept when it is bad."""
+
+import json
+import signal
+import subprocess
+
+import pytest
+
+from events import Growing
+from objects import app
+from programs import program
+from stage import Pipeline
+
+KEY = "ContourConfiguration portolan/portolan"
+
+
+def check(path):
+    return subprocess.run([program("portolan"), "config", "check", path], capture_output=True, text=True,
+                          timeout=20)
+
+
+def objects_of(pipeline):
+    """The configuration as the watcher has it."""
+    return json.loads(pipeline.watcher.get("/debug/objects?kind=ContourConfiguration"))
+
+
+@pytest.fixture
+def file(folder):
+    return folder / "config.yaml"
+
+
+@pytest.fixture
+def configured(folder, file):
+    """A pipeline with a configuration file, which says nothing at first."""
+    file.write_text("")
+    (folder / "p").mkdir()
+    with Pipeline(folder / "p", watcher=["--config", file]) as running:
+        yield running.start()
+
+
+def reload(pipeline, file, text, said):
+    with Growing(pipeline.watcher.log) as log:
+        file.write_text(text)
+        pipeline.watcher.process.send_signal(signal.SIGHUP)
+        log.wait_for(said)
+    return pipeline.settle()
+
+
+def test_check_names_line_and_key(file):
+    file.write_text("tls:\n  minimum-protocol-version: '1.3'\n  cipher-suits: []\n")
+    done = check(file)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr == (f'{file}, line 3: tls.cipher-suits: unknown key, did you mean "tls.cipher-suites"?\n')
+    file.write_text("tls: {minimum-protocol-version: '1.3'}\nincluster: true\n")
+    done = check(file)
+    assert done.returncode == 0 and f"{file} can be used" in done.stdout
+    assert done.stderr.startswith(f"warning: {file}, line 2: incluster: has no effect")
+
+
+def test_check_of_no_file_says_so(folder):
+    done = check(folder / "none.yaml")
+    assert done.returncode == 1 and "No such file" in done.stderr
+
+
+@pytest.mark.parametrize("text, said", [
+    ("timeouts: {request-timeout: soon}\n", "line 1: timeouts.request-timeout"),
+    (None, "No such file"),
+])
+def test_a_bad_file_at_the_start_is_refused(folder, file, text, said):
+    if text:
+        file.write_text(text)
+    (folder / "run").mkdir(mode=0o700)
+    for how in (["--once"], ["--runtime-dir", folder / "run"]):
+        done = subprocess.run([program("portolan-watcher"), *how, "--manifests", folder, "--config", file],
+                              capture_output=True, text=True, timeout=20)
+        assert done.returncode == 1 and said in done.stderr
+
+
+def test_a_bad_file_keeps_what_was_and_says_why(configured, file):
+    pipeline = configured
+    good = "tls: {minimum-protocol-version: '1.3'}\n"
+    reload(pipeline, file, good, "was read again")
+    before = objects_of(pipeline)
+    assert pipeline.statuses()[KEY]["verdict"] == "accepted"
+    assert pipeline.watcher.get("/readyz").strip() == "ok"
+
+    reload(pipeline, file, "tls: {minimum-protocol-version: '1.4'}\n", "stays as it was")
+    assert objects_of(pipeline) == before
+    problem, = pipeline.statuses()[KEY]["problems"]
+    assert problem["severity"] == "error" and problem["field"] == "tls.minimum-protocol-version"
+    assert "not in force" in problem["message"] and f"{file}, line 1" in problem["message"]
+    assert "the configuration stays as it was" in pipeline.watcher.get("/readyz")
+    assert pipeline.watcher.metrics()["portolan_watcher_config_refused"] == 1
+    assert json.loads(pipeline.watcher.get("/debug/status"))["state"] == "degraded"
+
+    file.unlink()
+    pipeline.watcher.process.send_signal(signal.SIGHUP)
+    reload(pipeline, file, good, "was read again")
+    assert pipeline.watcher.get("/readyz").strip() == "ok"
+    assert pipeline.watcher.metrics()["portolan_watcher_config_refused"] == 0
+    assert pipeline.statuses()[KEY]["problems"] == []
+
+
+def test_the_file_wins_over_an_object_of_that_name(configured, file):
+    """And the object takes no effect when it goes, either."""
+    pipeline = configured
+    reload(pipeline, file, "disablePermitInsecure: true\n", "was read again")
+    before = objects_of(pipeline)
+    pipeline.write("config.yaml", {
+        "apiVersion": "projectcontour.io/v1alpha1", "kind": "ContourConfiguration",
+        "metadata": {"name": "portolan", "namespace": "portolan"}, "spec": {}}, *app("a", "10.0.0.1", 80))
+    assert objects_of(pipeline) == before
+    pipeline.remove("config.yaml")
+    assert objects_of(pipeline) == before
+
+
+def test_an_object_is_the_configuration_where_there_is_no_file(pipeline):
+    def config(name, **spec):
+        return {"apiVersion": "projectcontour.io/v1alpha1", "kind": "ContourConfiguration",
+                "metadata": {"name": name, "namespace": "portolan"}, "spec": spec}
+
+    pipeline.write("c.yaml", config("portolan", envoy={"timeouts": {"requestTimeout": "soon"}}),
+                   config("other"))
+    ours, other = pipeline.statuses()[KEY], pipeline.statuses()["ContourConfiguration portolan/other"]
+    assert ours["verdict"] == "partial" and ours["problems"][0]["field"] == "spec.envoy.timeouts.requestTimeout"
+    assert other["verdict"] == "ignored" and other["problems"][0]["reason"] == "NotInForce"
