@@ -150,8 +150,10 @@ void envoy_virtual_host(struct arena *a, const char *name, const char *const *do
 Envoy__Config__Route__V3__RouteConfiguration *envoy_routes(struct arena *a, const char *name);
 /* The virtual host that answers 421 to whatever asks for another host than the one of its TLS
  * connection's SNI (RFC 9110, section 15.5.20), as an element of field ENVOY_ROUTES_HOSTS. authorized: there
- * is a filter for that, which has not to be asked. */
-void envoy_misdirected(struct arena *a, bool authorized, uint8_t **ret, size_t *ret_len);
+ * is a filter for that, which has not to be asked. others: hosts that are no others for Envoy, as a wildcard
+ * covers them. */
+void envoy_misdirected(struct arena *a, bool authorized, const char *const *others, size_t n, uint8_t **ret,
+		       size_t *ret_len);
 #define ENVOY_HOST_ROUTES 3
 #define ENVOY_ROUTES_HOSTS 2
 

@@ -52,6 +52,7 @@ enum fact_kind {
 	FACT_SAME_ROUTES,  /* key: version of routes; the hosts served by exactly these: injected */
 	FACT_CLAIM,	   /* key: host; the root HTTPProxies that have it as their fqdn */
 	FACT_INCLUDED,	   /* key: "namespace/name" of an HTTPProxy; the roots that reach it */
+	FACT_BELOW,	   /* key: "*." and the domain above; hosts right below it that are served by TLS */
 	FACT_PART,	   /* key: "<resource kind digit>/<resource name>"; its parts */
 	FACT_KIND_MAX_,
 };

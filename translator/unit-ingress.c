@@ -317,25 +317,21 @@ static int compare(const void *a, const void *b)
 }
 
 /* Older objects go first where several want the same; those without an age by name. */
-static const char *sort_key(const struct plan *p, size_t *ret_len)
+static const char *sort_key(const struct plan *p)
 {
 	const K8s__Time *t = p->ingress->metadata->creation_timestamp;
-	char *key = arena_printf(p->a, "%020lld/%s", t ? (long long)t->seconds : 0LL, p->key);
 
-	*ret_len = strlen(key);
-	return key;
+	return arena_printf(p->a, "%020lld/%s", t ? (long long)t->seconds : 0LL, p->key);
 }
 
 static void emit_hosts(struct plan *p)
 {
-	size_t sort_len, len;
-	const char *sort = sort_key(p, &sort_len);
+	const char *sort = sort_key(p);
 
 	qsort(p->wishes, p->n_wishes, sizeof(*p->wishes), compare);
 	for (size_t i = 0, end; i < p->n_wishes; i = end) {
 		HostRoutes routes = PORTOLAN__MODEL__HOST_ROUTES__INIT;
 		const char *host = p->wishes[i].host;
-		uint8_t *packed;
 
 		for (end = i; end < p->n_wishes && strcmp(p->wishes[end].host, host) == 0; end++)
 			;
@@ -347,8 +343,7 @@ static void emit_hosts(struct plan *p)
 		routes.routes = arena_new_of(p->a, HostRoute *, end - i);
 		for (size_t k = i; k < end; k++)
 			routes.routes[k - i] = p->wishes[k].route;
-		packed = reader_pack(p->r, &routes.base, &len);
-		emit_fact(p->r, FACT_HOST, host, strlen(host), sort, sort_len, packed, len);
+		units_want_host(p->r, host, sort, &routes);
 	}
 }
 

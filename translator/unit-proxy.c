@@ -336,8 +336,7 @@ static void emit_host(struct root *root, const struct proxy_routes *l)
 	const struct proxy_route **kept = arena_new_of(a, const struct proxy_route *, l->n + 1);
 	HostRoutes routes = PORTOLAN__MODEL__HOST_ROUTES__INIT;
 	const char *sort = arena_printf(a, "!%s", root->node.key); /* before all Ingresses */
-	uint8_t *packed;
-	size_t n = without_repeats(l, kept), len;
+	size_t n = without_repeats(l, kept);
 	bool cookies = false;
 
 	routes.has_object_kind = 1;
@@ -364,8 +363,7 @@ static void emit_host(struct root *root, const struct proxy_routes *l)
 		root->tls->asks = ENVOY_NEW(a, Portolan__Model__HostAsks, PORTOLAN__MODEL__HOST_ASKS__INIT);
 		root->tls->asks->authorization = root->authorization.own;
 	}
-	packed = reader_pack(root->node.r, &routes.base, &len);
-	emit_fact(root->node.r, FACT_HOST, root->host, strlen(root->host), sort, strlen(sort), packed, len);
+	units_want_host(root->node.r, root->host, sort, &routes);
 }
 
 /* ---- the root ---- */

@@ -57,3 +57,21 @@ void units_result(struct reader *r, const ProtobufCMessage *m)
 
 	emit_result(r, packed, len);
 }
+
+void units_want_host(struct reader *r, const char *host, const char *sort,
+		     const Portolan__Model__HostRoutes *routes)
+{
+	const char *domain = strchr(host, '.'), *above;
+	size_t len, host_len = strlen(host) + 1;
+	uint8_t *packed = reader_pack(r, &routes->base, &len);
+	char *key;
+
+	emit_fact(r, FACT_HOST, host, strlen(host), sort, strlen(sort), packed, len);
+	if (!domain || *host == '*' || !(routes->tls || routes->tcp))
+		return;
+	above = arena_printf(reader_arena(r), "*%s", domain);
+	key = arena_alloc(reader_arena(r), host_len + strlen(sort));
+	memcpy(key, host, host_len);
+	memcpy(key + host_len, sort, strlen(sort));
+	emit_fact(r, FACT_BELOW, above, strlen(above), key, host_len + strlen(sort), NULL, 0);
+}

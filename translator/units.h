@@ -55,6 +55,9 @@ void units_split_key(struct reader *r, const char *key, const char **ret_namespa
 const char *units_annotation(const K8s__ObjectMeta *meta, const char *name);
 /* Packs a message as the unit's result. */
 void units_result(struct reader *r, const ProtobufCMessage *m);
+/* What an object wants of a host, as facts; sort: of the object, among those that want the same host. */
+void units_want_host(struct reader *r, const char *host, const char *sort,
+		     const Portolan__Model__HostRoutes *routes);
 /* Shorthand for problems of one object. */
 #define units_error(r, kind, key, reason, field, ...)                                              \
 	emit_problem((r), (kind), (key), PORTOLAN__IPC__SEVERITY__SEVERITY_ERROR, (reason),        \

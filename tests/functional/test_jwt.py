@@ -125,7 +125,7 @@ def test_a_host_whose_keys_are_taken_away_is_not_served_unprotected(secure):
 def test_keys_are_fetched_over_http_by_name_and_stay_in_use_while_their_server_fails(secure):
     site = secure
     old, new = Signer("old"), Signer("new", "RS256")
-    with KeyServer(site.folder, "127.0.0.1", old) as keys:
+    with KeyServer("127.0.0.1", old) as keys:
         site.write("proxy.yaml", proxy(to(), jwtProviders=[remote(
             f"http://localhost:{keys.port}/set?of=keys", default=True,
             times={"cacheDuration": "100ms", "timeout": "5s", "dnsLookupFamily": "v4"})]))
@@ -148,7 +148,7 @@ def test_keys_are_fetched_over_http_by_name_and_stay_in_use_while_their_server_f
 def test_keys_are_fetched_over_https_only_from_who_has_the_right_certificate(secure):
     site = secure
     authority, stranger, signer = Authority(), Authority(), Signer()
-    with KeyServer(site.folder, site.address, signer,
+    with KeyServer(site.address, signer,
                    certificate=authority.issue("keys.example.com")) as keys:
         def answer(trusted, subject):
             site.write("proxy.yaml", secret("ca", ca_crt=trusted.text), proxy(to(), jwtProviders=[remote(
@@ -165,7 +165,7 @@ def test_keys_are_fetched_over_https_only_from_who_has_the_right_certificate(sec
 def test_two_ports_of_one_host_are_two_servers_of_keys(secure):
     site = secure
     one, two = Signer("1"), Signer("2")
-    with KeyServer(site.folder, site.address, one) as a, KeyServer(site.folder, site.address, two) as b:
+    with KeyServer(site.address, one) as a, KeyServer(site.address, two) as b:
         site.write("proxy.yaml", proxy(
             to(jwtVerificationPolicy={"require": "a"}), to(at="/b", jwtVerificationPolicy={"require": "b"}),
             jwtProviders=[remote(f"http://{site.address}:{s.port}/", name) for name, s in (("a", a), ("b", b))]))

@@ -5,6 +5,7 @@ import http.client
 import http.server
 import socket
 import ssl
+import tempfile
 import threading
 import time
 from typing import NamedTuple
@@ -14,20 +15,40 @@ class Asked(NamedTuple):
     """A request as a backend got it."""
     path: str
     headers: http.client.HTTPMessage
+    certificate: bytes | None  # of the client, over TLS
+
+
+def loaded(context, certificate):
+    """The context, with the certificate: Python reads it from files only."""
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(certificate.chain + certificate.key)
+        file.flush()
+        context.load_cert_chain(file.name)
+    return context
+
+
+def server_context(certificate, clients=None):
+    context = loaded(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), certificate)
+    if clients:
+        context.load_verify_locations(cadata=clients)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
 
 
 class Backend:
     """An HTTP server in threads that answers with its name and what it was asked, or as `reply` says:
-    (status, [(header, value), …]) for an Asked."""
+    (status, [(header, value), …]) for an Asked. certificate: it speaks TLS. clients: PEM of the authority by
+    which it verifies the certificate that it then demands."""
 
-    def __init__(self, name, address="127.0.0.1", reply=None):
+    def __init__(self, name, address="127.0.0.1", reply=None, certificate=None, clients=None):
         backend = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self):
-                asked = Asked(self.path, self.headers)
+                peer = self.connection.getpeercert(True) if certificate else None
+                asked = Asked(self.path, self.headers, peer)
                 with backend.heard:
                     backend.asked.append(asked)
                     backend.heard.notify_all()
@@ -52,12 +73,21 @@ class Backend:
             daemon_threads = True
             request_queue_size = 128
 
+            def handle_error(self, *_):
+                pass  # a client that does not like the certificate, or is not liked
+
         self.name = name
         self.reply = reply
         self.requests = 0
         self.asked = collections.deque(maxlen=1000)
         self.heard = threading.Condition()
+        self.names = []  # in the handshakes of clients
         self.server = Server((address, 0), Handler)
+        if certificate:
+            context = server_context(certificate, clients)
+            context.sni_callback = lambda _, name, __: self.names.append(name)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True,
+                                                     do_handshake_on_connect=False)
         self.address, self.port = self.server.server_address
         self.thread = threading.Thread(
             target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -109,12 +139,14 @@ class Client:
             self.context.check_hostname = True
 
     def connect(self, host, tls=False, sni=None, timeout=10):
+        """sni: "" for none."""
         port = self.https if tls else self.http
         connection = http.client.HTTPConnection(self.address, port, timeout=timeout)
         connection.connect()
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:
-            connection.sock = self.context.wrap_socket(connection.sock, server_hostname=sni or host)
+            name = host if sni is None else sni or None
+            connection.sock = self.context.wrap_socket(connection.sock, server_hostname=name)
         return connection
 
     def get(self, host, path="/", tls=False, sni=None, headers=None, timeout=10):

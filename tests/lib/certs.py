@@ -74,6 +74,17 @@ class Authority:
         signed = self._sign(subject, key.public_key(), names, begins=begins, ends=ends)
         return Certificate(signed.public_bytes(serialization.Encoding.PEM).decode(), _key_text(key))
 
+    def revoke(self, *certificates):
+        """A list of revoked certificates, as PEM."""
+        now = datetime.datetime.now(datetime.timezone.utc)
+        builder = (x509.CertificateRevocationListBuilder().issuer_name(self.name)
+                   .last_update(now - DAY).next_update(now + 365 * DAY))
+        for certificate in certificates:
+            serial = x509.load_pem_x509_certificate(certificate.chain.encode()).serial_number
+            builder = builder.add_revoked_certificate(
+                x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now - DAY).build())
+        return builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
     def write(self, folder, *names):
         """ca.crt, tls.crt and tls.key in a folder, each renamed into place; the paths."""
         folder.mkdir(exist_ok=True)

@@ -46,8 +46,8 @@ class Site:
         self.backends = {}
         self.envoy = None
 
-    def backend(self, name, reply=None):
-        self.backends[name] = Backend(name, self.address, reply)
+    def backend(self, name, reply=None, **tls):
+        self.backends[name] = Backend(name, self.address, reply, **tls)
         return self.backends[name]
 
     def start(self, which="newest"):

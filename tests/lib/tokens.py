@@ -3,12 +3,13 @@
 import base64
 import http.server
 import json
-import ssl
 import threading
 import time
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+
+from backends import server_context
 
 
 def _text(data):
@@ -58,7 +59,7 @@ def key_set(*signers):
 class KeyServer:
     """Serves a key set over HTTP, or with a certificate over HTTPS; None makes it answer 500."""
 
-    def __init__(self, folder, address, *signers, certificate=None):
+    def __init__(self, address, *signers, certificate=None):
         keys = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -89,11 +90,8 @@ class KeyServer:
         self.text = key_set(*signers)
         self.server = Server((address, 0), Handler)
         if certificate:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            (folder / "keys.pem").write_text(certificate.chain + certificate.key)
-            context.load_cert_chain(folder / "keys.pem")
-            self.server.socket = context.wrap_socket(self.server.socket, server_side=True,
-                                                     do_handshake_on_connect=False)
+            self.server.socket = server_context(certificate).wrap_socket(
+                self.server.socket, server_side=True, do_handshake_on_connect=False)
         self.port = self.server.server_address[1]
         self.thread = threading.Thread(target=self.server.serve_forever,
                                        kwargs={"poll_interval": 0.05}, daemon=True)

@@ -1,0 +1,218 @@
+"""Certificates of both sides, as clients and backends see them: requests through a real Envoy."""
+
+import ssl
+import urllib.parse
+
+import pytest
+
+from backends import loaded
+from certs import Authority
+from objects import ingress, path, port, rule, service, slice_of, tls_secret
+
+HOST = "web.example.com"
+
+
+def backend_objects(backend, **meta):
+    return [service(backend.name, port(80, target=backend.port), **meta),
+            slice_of(backend.name, backend.port, backend.address)]
+
+
+def to(name="web", **more):
+    return {"name": name, "port": 80, **more}
+
+
+def proxy(*services, name="web", fqdn=HOST, tls=None, spec=None, **route):
+    return {"apiVersion": "projectcontour.io/v1", "kind": "HTTPProxy",
+            "metadata": {"name": name, "namespace": "default"},
+            "spec": {"virtualhost": {"fqdn": fqdn, **({"tls": tls} if tls else {})},
+                     **({"routes": [{"services": list(services), **route}]} if services else {}),
+                     **(spec or {})}}
+
+
+def secret(name, **data):
+    return {"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+            "metadata": {"name": name, "namespace": "default"},
+            "stringData": {k.replace("_", "."): v for k, v in data.items()}}
+
+
+def delegation(namespace, name, *targets):
+    return {"apiVersion": "projectcontour.io/v1", "kind": "TLSCertificateDelegation",
+            "metadata": {"name": "lend", "namespace": namespace},
+            "spec": {"delegations": [{"secretName": name, "targetNamespaces": list(targets)}]}}
+
+
+@pytest.fixture
+def authority():
+    return Authority()
+
+
+@pytest.fixture
+def running(site, authority):
+    site.start()
+    site.client.__init__(site.address, ca=authority.text)
+    return site
+
+
+def refused(site, host=HOST):
+    """Whether the handshake fails."""
+    try:
+        site.get(host, tls=True)
+    except (ssl.SSLError, OSError):
+        return True
+    return False
+
+
+# ---- clients ----
+
+def test_a_wildcard_host_serves_each_name_one_label_below_it_over_https(running, authority):
+    site = running
+    web, own = site.backend("web"), site.backend("own")
+    site.write("all.yaml", *backend_objects(web), *backend_objects(own),
+               tls_secret("cert", authority.issue("*.example.com")),
+               proxy(to(), name="wild", fqdn="*.example.com", tls={"secretName": "cert"}))
+    site.write("own.yaml", proxy(to("own"), name="own", fqdn="own.example.com", tls={"secretName": "cert"}))
+    assert site.get("any.example.com", tls=True).backend == "web"
+    assert site.get("own.example.com", tls=True).backend == "own"
+    # What was asked for in the handshake is not what is asked for now.
+    assert site.get("own.example.com", tls=True, sni="any.example.com").status == 421
+    assert site.get("example.com", tls=True, sni="any.example.com").status == 421
+    assert site.get("more.example.com", tls=True, sni="any.example.com").backend == "web"
+    # Once it is served like the others it is theirs.
+    site.remove("own.yaml")
+    assert site.get("own.example.com", tls=True, sni="any.example.com").backend == "web"
+
+
+def test_versions_of_tls_are_held_to_for_each_host(running, authority):
+    site = running
+    web = site.backend("web")
+    site.write("all.yaml", *backend_objects(web),
+               tls_secret("cert", authority.issue("new.example.com", "old.example.com", HOST)),
+               *(proxy(to(), name=name, fqdn=f"{name}.example.com", tls={"secretName": "cert", **versions})
+                 for name, versions in (("new", {"minimumProtocolVersion": "1.3"}),
+                                        ("old", {"maximumProtocolVersion": "1.2"}), ("web", {}))))
+
+    def takes(version):
+        site.client.context.minimum_version = site.client.context.maximum_version = version
+        return [name for name in ("new", "old", "web") if not refused(site, f"{name}.example.com")]
+
+    assert takes(ssl.TLSVersion.TLSv1_2) == ["old", "web"]
+    assert takes(ssl.TLSVersion.TLSv1_3) == ["new", "web"]
+
+
+def test_what_is_passed_through_is_terminated_by_the_backend(running, authority):
+    site = running
+    web = site.backend("web", certificate=authority.issue(HOST))
+    site.write("all.yaml", *backend_objects(web), proxy(
+        tls={"passthrough": True}, spec={"tcpproxy": {"services": [to()]},
+                                         "routes": [{"services": [to()]}]}))
+    answer = site.get(HOST, tls=True)
+    assert answer.backend == "web" and "x-request-id" not in web.asked[-1].headers
+    assert web.names == [HOST]
+    moved = site.get(HOST, "/x")
+    assert (moved.status, moved.headers["location"]) == (301, f"https://{HOST}/x")
+
+
+def test_backends_are_told_of_the_clients_certificate_and_only_by_envoy(running, authority):
+    site = running
+    web, clients = site.backend("web"), Authority("clients")
+    told = {"subject": True, "cert": True, "dns": True}
+    site.write("all.yaml", *backend_objects(web), tls_secret("cert", authority.issue(HOST)),
+               secret("clients", ca_crt=clients.text), proxy(to(), tls={
+                   "secretName": "cert", "clientValidation": {
+                       "caSecret": "clients", "forwardClientCertificate": told}}))
+    someone = clients.issue("someone.example.com")
+    loaded(site.client.context, someone)
+    lie = {"x-forwarded-client-cert": "Subject=\"CN=root\""}
+    assert site.get(HOST, tls=True, headers=lie).status == 200
+    details = dict(part.split("=", 1) for part in web.asked[-1].headers["x-forwarded-client-cert"].split(";"))
+    assert details["Subject"] == '"CN=someone.example.com"'
+    assert details["DNS"] == "someone.example.com"
+    assert urllib.parse.unquote(details["Cert"].strip('"')) == someone.chain
+
+
+def test_revoked_certificates_of_clients_are_refused(running, authority):
+    site = running
+    web, clients = site.backend("web"), Authority("clients")
+    good, bad = clients.issue("good"), clients.issue("bad")
+
+    def served(certificate):
+        site.client.__init__(site.address, ca=authority.text)
+        loaded(site.client.context, certificate)
+        return not refused(site)
+
+    def revoke(*certificates):
+        site.write("all.yaml", *backend_objects(web), tls_secret("cert", authority.issue(HOST)),
+                   secret("clients", ca_crt=clients.text),
+                   secret("revoked", crl_pem=clients.revoke(*certificates)),
+                   proxy(to(), tls={"secretName": "cert", "clientValidation": {
+                       "caSecret": "clients", "crlSecret": "revoked"}}))
+        return served(good), served(bad)
+
+    assert revoke() == (True, True)
+    assert revoke(bad) == (True, False)
+
+
+# ---- backends ----
+
+def test_a_backend_is_served_only_with_the_certificate_that_it_should_have(running, authority):
+    site = running
+    web = site.backend("web", certificate=authority.issue("inside.example.com"))
+    stranger = Authority()
+
+    def status(trusted, *subjects, **route):
+        site.write("all.yaml", *backend_objects(web), secret("ca", ca_crt=trusted.text),
+                   proxy(to(protocol="tls", validation={
+                       "caSecret": "ca", "subjectName": subjects[0], "subjectNames": list(subjects)}), **route))
+        return site.get(HOST).status
+
+    assert status(authority, "inside.example.com") == 200
+    assert web.names[-1] is None
+    assert status(authority, "other.example.com", "inside.example.com") == 200
+    assert status(authority, "other.example.com") == 503
+    assert status(stranger, "inside.example.com") == 503
+    # The name in the handshake is the one that the host is rewritten to.
+    rewritten = {"set": [{"name": "Host", "value": "inside.example.com"}]}
+    assert status(authority, "inside.example.com", requestHeadersPolicy=rewritten) == 200
+    assert web.names[-1] == web.asked[-1].headers["host"] == "inside.example.com"
+
+
+def test_the_annotation_makes_a_backend_speak_tls(running, authority):
+    site = running
+    web = site.backend("web", certificate=authority.issue("web"))
+    site.write("all.yaml", *backend_objects(
+        web, annotations={"projectcontour.io/upstream-protocol.tls": "80"}), ingress("web", rule(HOST, path("web"))))
+    assert site.get(HOST).backend == "web"
+
+
+# ---- Secrets of other namespaces ----
+
+def test_a_certificate_is_lent_taken_back_and_lent_again(running, authority):
+    site = running
+    web = site.backend("web")
+    site.write("app.yaml", *backend_objects(web),
+               tls_secret("cert", authority.issue(HOST), namespace="vault"),
+               proxy(to(), tls={"secretName": "vault/cert"}))
+    for _ in range(2):
+        assert refused(site)
+        found = site.pipeline.statuses()["HTTPProxy default/web"]
+        assert found["verdict"] == "rejected"
+        assert "TLSError/DelegationNotPermitted" in [p["reason"] for p in found["problems"]]
+        assert site.get(HOST).status == 404
+        site.write("lent.yaml", delegation("vault", "cert", "default"))
+        assert site.get(HOST, tls=True).backend == "web"
+        assert site.pipeline.statuses()["HTTPProxy default/web"]["verdict"] == "accepted"
+        site.write("lent.yaml", delegation("vault", "cert", "elsewhere"))
+
+
+def test_an_ingress_uses_a_certificate_of_the_namespace_that_its_annotation_names(running, authority):
+    site = running
+    web = site.backend("web")
+    site.write("app.yaml", *backend_objects(web),
+               tls_secret("cert", authority.issue(HOST), namespace="vault"),
+               ingress("web", rule(HOST, path("web")), tls=[("cert", HOST)],
+                       annotations={"projectcontour.io/tls-cert-namespace": "vault"}))
+    assert refused(site)
+    site.write("lent.yaml", delegation("vault", "cert", "*"))
+    assert site.get(HOST, tls=True).backend == "web"
+    site.remove("lent.yaml")
+    assert refused(site)
