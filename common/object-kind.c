@@ -43,7 +43,9 @@ static const struct {
 	{ "ns", OBJECT_NAMESPACE },
 	{ "cm", OBJECT_CONFIG_MAP },
 	{ "proxy", OBJECT_HTTP_PROXY },
+	{ "proxies", OBJECT_HTTP_PROXY },
 	{ "tlscerts", OBJECT_TLS_CERTIFICATE_DELEGATION },
+	{ "contourconfig", OBJECT_CONTOUR_CONFIGURATION },
 	{ "contourconfig", OBJECT_CONTOUR_CONFIGURATION },
 };
 

@@ -1,5 +1,9 @@
-# examples/: what scripts/quickstart runs, and what a cluster has to allow us
+# examples/: what scripts/quickstart runs, what a cluster has to allow us, and kinds that it has to know
 EXTRA_DIST += examples/backend.py \
+	examples/crds/contourconfigurations.yaml \
+	examples/crds/extensionservices.yaml \
+	examples/crds/httpproxies.yaml \
+	examples/crds/tlscertificatedelegations.yaml \
 	examples/manifests/backends.yaml \
 	examples/manifests/default.yaml \
 	examples/manifests/hello.yaml \

@@ -5,7 +5,8 @@ import signal
 import pytest
 import yaml
 
-from kube_watcher import HTTP_PROXY_DEFINITION, KINDS, KubeWatcher, stopped
+from crds import shipped
+from kube_watcher import KINDS, KubeWatcher, stopped
 from objects import ingress, path, rule, service
 
 def secret(name, namespace, type, **data):
@@ -206,12 +207,12 @@ def test_a_kind_whose_definition_comes_late_is_picked_up(own_kube, tmp_path):
         assert not [r for r in watcher.reasons() if "HTTPProxy" in r]
         assert "HTTPProxy" not in "".join(
             line for line in watcher.logged().splitlines() if " debug " not in line)
-        kube.install(HTTP_PROXY_DEFINITION)
+        kube.install(shipped()["HTTPProxy"])
         item = kube.client.create(proxy("a", "default"))
         assert b"proxy.example" in seen.wait_for("HTTPProxy", "default/a").value
         kube.client.patch(item, {"spec": {"virtualhost": {"fqdn": "other.example"}}})
         seen.wait_for("HTTPProxy", "default/a", lambda now: b"other.example" in now.value)
-        kube.client.delete(HTTP_PROXY_DEFINITION)
+        kube.client.delete(shipped()["HTTPProxy"])
         seen.wait_gone("HTTPProxy", "default/a")
         watcher.wait_logged("HTTPProxy: the API server does not have this kind: waiting", timeout=60)
 

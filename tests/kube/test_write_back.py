@@ -5,7 +5,8 @@ import signal
 import pytest
 import yaml
 
-from kube_watcher import HTTP_PROXY_DEFINITION, KubeWatcher, status_addresses
+from crds import shipped
+from kube_watcher import KubeWatcher, status_addresses
 from objects import ingress, path, rule, service
 from programs import TOP
 
@@ -133,7 +134,7 @@ def proxy(name, namespace):
 
 def test_a_proxy_has_a_condition_that_says_what_is_wrong(own_kube, tmp_path):
     kube = own_kube
-    kube.install(HTTP_PROXY_DEFINITION)
+    kube.install(shipped()["HTTPProxy"])
     item = kube.client.create(proxy("a", "default"))
     version = item["apiVersion"]
 
@@ -172,7 +173,14 @@ def test_a_proxy_has_a_condition_that_says_what_is_wrong(own_kube, tmp_path):
                              problems=[("Orphaned/Orphaned", "not part of any root proxy")])
         assert third["lastTransitionTime"] == second["lastTransitionTime"]
         assert status["description"] == "not part of any root proxy"
-        assert watcher.metrics()["portolan_kube_status_writes_total"] == 3
+        # Whatever is in a message, and however long it is, the definition takes it.
+        _, fourth = wait(translator, "invalid", {"status": "False"}, verdict=REJECTED, generation=2,
+                         problems=[("TLSError/SecretNotValid", "ä\x01" * 20000), ("Word", "")])
+        assert [error["message"][:3] for error in fourth["errors"]] == ["ä\x01ä", ""]
+        assert 10000 < len(fourth["errors"][0]["message"]) <= 32768
+        metrics = watcher.metrics()
+        assert metrics["portolan_kube_status_writes_total"] == 4
+        assert metrics["portolan_kube_status_failures_total"] == 0
     # Its addresses follow a Service, too.
     envoy = kube.client.create(service("envoy", type="LoadBalancer"))
     with KubeWatcher(kube, tmp_path / "v", "--publish-service", "default/envoy") as watcher, \

@@ -422,14 +422,15 @@ class KubeCluster:
                     yield f"{root}/namespaces/{{namespace}}/{resource['name']}"
 
     def install(self, definition):
-        """Apply a CustomResourceDefinition and wait until its objects are served.
+        """Apply a CustomResourceDefinition and wait until its objects are served, and it is listed.
 
         Its condition Established comes a little before that.
         """
         self.client.apply(definition)
         spec = definition["spec"]
         served = [version["name"] for version in spec["versions"] if version["served"]]
-        paths = [f"/apis/{spec['group']}/{name}/{spec['names']['plural']}" for name in served]
+        roots = [f"/apis/{spec['group']}/{name}" for name in served]
+        paths = [*roots, *(f"{root}/{spec['names']['plural']}" for root in roots)]
         poll(lambda: all(self.client.request("GET", p).status == 200 for p in paths), 30)
 
     def service_account(self, namespace, name):

@@ -17,22 +17,6 @@ KINDS = {
     "Ingress": 1, "IngressClass": 2, "Service": 3, "EndpointSlice": 4, "Secret": 5, "Namespace": 6,
     "ConfigMap": 7, "HTTPProxy": 8,
 }  # common/object-kind.h
-# As little as a server takes: what is in an object is not its concern here.
-HTTP_PROXY_DEFINITION = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "httpproxies.projectcontour.io"},
-    "spec": {
-        "group": "projectcontour.io",
-        "names": {"kind": "HTTPProxy", "plural": "httpproxies"},
-        "scope": "Namespaced",
-        "versions": [{
-            "name": "v1", "served": True, "storage": True, "subresources": {"status": {}},
-            "schema": {"openAPIV3Schema": {
-                "type": "object", "x-kubernetes-preserve-unknown-fields": True}},
-        }],
-    },
-}
 _libc = ctypes.CDLL(None, use_errno=True)
 _IN_MODIFY = 0x2
 _EVENT = struct.Struct("iIII")
