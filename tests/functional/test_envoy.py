@@ -6,14 +6,8 @@ import ssl
 import pytest
 
 from certs import Authority
-from objects import app, ingress, path, port, rule, service, slice_of, tls_secret
+from objects import app, backend_objects, ingress, path, port, rule, service, slice_of, tls_secret
 from backends import Load
-
-
-def backend_objects(backend, name=None):
-    name = name or backend.name
-    return [service(name, port(80, target=backend.port)),
-            slice_of(name, backend.port, backend.address)]
 
 
 @pytest.fixture(params=["newest", "oldest"])

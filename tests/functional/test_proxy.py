@@ -6,26 +6,7 @@ import ssl
 import pytest
 
 from certs import Authority
-from objects import port, service, slice_of, tls_secret
-
-
-def backend_objects(backend, namespace="default"):
-    return [service(backend.name, port(80, target=backend.port), namespace=namespace),
-            slice_of(backend.name, backend.port, backend.address, namespace=namespace)]
-
-
-def to(name, **more):
-    return {"services": [{"name": name, "port": 80}], **more}
-
-
-def proxy(name, *routes, namespace="default", includes=(), tcp=None, **virtualhost):
-    spec = {"routes": list(routes), "includes": list(includes)}
-    if virtualhost:
-        spec["virtualhost"] = virtualhost
-    if tcp:
-        spec["tcpproxy"] = tcp
-    return {"apiVersion": "projectcontour.io/v1", "kind": "HTTPProxy",
-            "metadata": {"name": name, "namespace": namespace}, "spec": spec}
+from objects import backend_objects, proxy, tls_secret, to
 
 
 def secret(name, **data):
@@ -41,7 +22,7 @@ def running(site):
 def test_a_tree_of_includes_routes_rewrites_and_fails_in_its_own_part_only(running):
     site = running
     root, leaf = site.backend("root"), site.backend("leaf")
-    site.write("all.yaml", *backend_objects(root), *backend_objects(leaf, "team"),
+    site.write("all.yaml", *backend_objects(root), *backend_objects(leaf, namespace="team"),
                proxy("root", to("root"), fqdn="web.example.com", includes=[
                    {"name": "leaf", "namespace": "team", "conditions": [{"prefix": "/team"}]},
                    {"name": "gone", "conditions": [{"prefix": "/gone"}]}]),

@@ -5,6 +5,7 @@ import http.client
 import http.server
 import socket
 import ssl
+import sys
 import tempfile
 import threading
 import time
@@ -45,8 +46,11 @@ class Backend:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def do_GET(self):
+                if self.headers.get("Upgrade") == "websocket":
+                    return self.echo()
                 peer = self.connection.getpeercert(True) if certificate else None
                 asked = Asked(self.path, self.headers, peer)
                 with backend.heard:
@@ -66,6 +70,21 @@ class Backend:
 
             do_POST = do_GET
 
+            def finish(self):
+                super().finish()
+                with backend.heard:
+                    backend.closed += 1
+                    backend.heard.notify_all()
+
+            def echo(self):
+                self.send_response(101)
+                self.send_header("Upgrade", "websocket")
+                self.send_header("Connection", "Upgrade")
+                self.end_headers()
+                while data := self.connection.recv(4096):
+                    self.connection.sendall(data)
+                self.close_connection = True
+
             def log_message(self, *_):
                 pass
 
@@ -73,13 +92,16 @@ class Backend:
             daemon_threads = True
             request_queue_size = 128
 
-            def handle_error(self, *_):
-                pass  # a client that does not like the certificate, or is not liked
+            def handle_error(self, *who):
+                # A client that did not wait, does not like the certificate, or is not liked.
+                if not isinstance(sys.exc_info()[1], OSError):
+                    super().handle_error(*who)
 
         self.name = name
         self.reply = reply
         self.requests = 0
         self.asked = collections.deque(maxlen=1000)
+        self.closed = 0  # connections
         self.heard = threading.Condition()
         self.names = []  # in the handshakes of clients
         self.server = Server((address, 0), Handler)
@@ -92,6 +114,11 @@ class Backend:
         self.thread = threading.Thread(
             target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self.thread.start()
+
+    def wait_closed(self, n, timeout=10):
+        """Until so many of its connections have ended."""
+        with self.heard:
+            assert self.heard.wait_for(lambda: self.closed >= n, timeout), f"{self.closed} of {n}"
 
     def wait_asked(self, n, timeout=10):
         """Until it has got so many requests since `asked` was cleared."""
@@ -153,6 +180,26 @@ class Client:
         connection = self.connect(host, tls, sni, timeout)
         try:
             return self.on(connection, host, path, headers)
+        finally:
+            connection.close()
+
+    def echo(self, host, path, data):
+        """The status of a request for a WebSocket, and what comes back of what is sent on it."""
+        connection = self.connect(host)
+        try:
+            connection.request("GET", path, headers={
+                "Host": host, "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+                "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="})
+            sock = connection.sock
+            answer = connection.response_class(sock, method="GET")
+            answer.begin()
+            if answer.status != 101:
+                return answer.status, None
+            sock.sendall(data)
+            back = b""
+            while len(back) < len(data) and (more := answer.fp.read1(len(data) - len(back))):
+                back += more
+            return 101, back
         finally:
             connection.close()
 

@@ -75,6 +75,28 @@ def slice_of(service, port, *endpoints, name=None, namespace="default", suffix="
             "addressType": address_type, "endpoints": endpoints, "ports": ports}
 
 
+def backend_objects(backend, name=None, namespace="default", **more):
+    """The Service of a backends.Backend, and its endpoint."""
+    name = name or backend.name
+    return [service(name, port(80, target=backend.port), namespace=namespace, **more),
+            slice_of(name, backend.port, backend.address, namespace=namespace)]
+
+
+def to(*names, **more):
+    """A route to Services; a name may be a whole service of the route."""
+    return {"services": [{"port": 80, **(n if isinstance(n, dict) else {"name": n})} for n in names], **more}
+
+
+def proxy(name, *routes, namespace="default", includes=(), tcp=None, **virtualhost):
+    spec = {"routes": list(routes), "includes": list(includes)}
+    if virtualhost:
+        spec["virtualhost"] = virtualhost
+    if tcp:
+        spec["tcpproxy"] = tcp
+    return {"apiVersion": "projectcontour.io/v1", "kind": "HTTPProxy",
+            "metadata": {"name": name, "namespace": namespace}, "spec": spec}
+
+
 def tls_secret(name, certificate, namespace="default"):
     """certificate: certs.Certificate, or a (certificate text, key text) pair."""
     chain, key = certificate

@@ -74,8 +74,7 @@ class Site:
         return self.client.get(*args, **kwargs)
 
 
-@pytest.fixture
-def site(folder, request):
+def _site(folder):
     (folder / "portolan").mkdir()
     site = Site(folder)
     with site.pipeline:
@@ -86,12 +85,26 @@ def site(folder, request):
         backend.close()
 
 
+@pytest.fixture
+def site(folder):
+    yield from _site(folder)
+
+
+@pytest.fixture(scope="module")
+def shared_site():
+    """One that runs, for all tests of a file: each has hosts, backends and a file of manifests of its own."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="portolan-test-"))
+    for site in _site(path):
+        yield site.start()
+    shutil.rmtree(path, ignore_errors=True)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """When a test fails, its logs are part of what is shown."""
     report = (yield).get_result()
     if report.when == "call" and report.failed:
-        for fixture in ("pipeline", "site", "server"):
+        for fixture in ("pipeline", "site", "shared_site", "server"):
             found = item.funcargs.get(fixture) if hasattr(item, "funcargs") else None
             if found is None:
                 continue
