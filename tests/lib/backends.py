@@ -51,6 +51,7 @@ class Backend:
             def do_GET(self):
                 if self.headers.get("Upgrade") == "websocket":
                     return self.echo()
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 peer = self.connection.getpeercert(True) if certificate else None
                 asked = Asked(self.path, self.headers, peer)
                 with backend.heard:
