@@ -1,7 +1,7 @@
 # Unit tests: one program a module, run by `make check`. The rest of the tests are in Python.
 AM_TESTS_ENVIRONMENT = \
 	top_srcdir=$(top_srcdir) top_builddir=$(top_builddir); export top_srcdir top_builddir;
-EXTRA_DIST += tests/bench tests/lib tests/print tests/proto tests/source tests/pytest.ini tests/requirements.txt
+EXTRA_DIST += tests/bench tests/docs tests/lib tests/print tests/proto tests/source tests/pytest.ini tests/requirements.txt
 
 check_PROGRAMS += tests/unit/test-state
 TESTS += tests/unit/test-state
