@@ -32,9 +32,9 @@ def configuration(**spec):
 
 
 @pytest.fixture
-def secure(site):
-    """A site with an application, and a certificate that the client trusts."""
-    site.start()
+def secure(site, request):
+    """A site with an application, and a certificate that the client trusts. Its parameter: which Envoy."""
+    site.start(getattr(request, "param", "newest"))
     site.authority = Authority()
     site.client.__init__(site.address, ca=site.authority.text)
     site.web = site.backend("web")
@@ -63,6 +63,7 @@ def problems(site, key):
     return [p["reason"] for p in site.pipeline.statuses()[key]["problems"] if p["severity"] == "error"]
 
 
+@pytest.mark.parametrize("secure", ["newest", "oldest"], indirect=True)
 def test_a_service_over_grpc_lets_through_denies_and_sets_headers(secure, auth):
     site = secure
     site.write("all.yaml", *auth.objects(), proxy(to(), authorization=ask()))
@@ -84,6 +85,9 @@ def test_routes_have_contexts_and_may_be_open(secure, auth):
     site = secure
     site.write("all.yaml", *auth.objects(),
                proxy(to(), to(at="/context", authPolicy={"context": {"b": "route", "c": "route"}}),
+                     {"conditions": [{"prefix": "/moved"}], "requestRedirectPolicy": {"path": "/new"}},
+                     {"conditions": [{"prefix": "/said"}], "directResponsePolicy": {"statusCode": 200}},
+                     to(at="/gone") | {"services": [{"name": "gone", "port": 80}]},
                      to(at="/open", authPolicy={"disabled": True}, permitInsecure=True),
                      to(at="/insecure", permitInsecure=True),
                      authorization=ask(authPolicy={"context": {"a": "host", "b": "host"}})),
@@ -93,6 +97,9 @@ def test_routes_have_contexts_and_may_be_open(secure, auth):
     assert auth.last()[0] == {"a": "host", "b": "host"}
     assert status(site, "/context", **FRIEND) == 200
     assert auth.last()[0] == {"a": "host", "b": "route", "c": "route"}
+    # What Envoy answers itself is not for everybody, either.
+    for at, answer in (("/moved", 302), ("/said", 200), ("/gone", 503)):
+        assert (status(site, at), status(site, at, **FRIEND)) == (401, answer), at
     assert status(site, "/open") == 200
     assert status(site, host="other.example.com") == 200
     assert status(site, "/asked", host="other.example.com") == 401
@@ -148,13 +155,13 @@ def test_a_slow_service_is_waited_for_as_long_as_is_said(secure, auth):
     auth.close()
     auth.Check = check
     auth.start()
-    site.write("all.yaml", *auth.objects(spec={"timeoutPolicy": {"response": "300ms"}}),
+    site.write("all.yaml", *auth.objects(spec={"timeoutPolicy": {"response": "1s"}}),
                proxy(to(), authorization=ask()),
                proxy(to(), name="open", host="open.example.com",
-                     authorization=ask(failOpen=True, responseTimeout="100ms")))
+                     authorization=ask(failOpen=True, responseTimeout="500ms")))
     assert status(site, **FRIEND) == 403
     assert status(site, host="open.example.com") == 200
-    assert len(asked) == 2
+    assert asked
     with go_on:
         go_on.notify_all()
 
@@ -212,11 +219,12 @@ def test_weights_decide_between_the_services_of_an_extension(secure):
     with AuthorizationServer("a", site.address) as a, AuthorizationServer("b", site.address) as b:
         weighted = [{"name": "a", "port": 80, "weight": 0}, {"name": "b", "port": 80, "weight": 5}]
         site.write("services.yaml", *a.objects(created=False), *b.objects(created=False))
-        site.write("all.yaml", extension("auth", *weighted), proxy(to(), authorization=ask()))
+        patient = {"timeoutPolicy": {"response": "20s"}}
+        site.write("all.yaml", extension("auth", *weighted, **patient), proxy(to(), authorization=ask()))
         assert [status(site, **FRIEND) for _ in range(6)] == [200] * 6
         assert (len(a.asked), len(b.asked)) == (0, 6)
         weighted[0]["weight"], weighted[1]["weight"] = 9, 1
-        site.write("all.yaml", extension("auth", *weighted), proxy(to(), authorization=ask()))
+        site.write("all.yaml", extension("auth", *weighted, **patient), proxy(to(), authorization=ask()))
         assert [status(site, **FRIEND) for _ in range(40)] == [200] * 40
         assert len(a.asked) > len(b.asked) - 6
 

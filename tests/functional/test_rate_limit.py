@@ -24,9 +24,9 @@ def limits(**more):
 
 
 @pytest.fixture
-def shop(site):
-    """A site with an application, and a certificate that the client trusts."""
-    site.start()
+def shop(site, request):
+    """A site with an application, and a certificate that the client trusts. Its parameter: which Envoy."""
+    site.start(getattr(request, "param", "newest"))
     authority = Authority()
     site.client.__init__(site.address, ca=authority.text)
     web = site.backend("web")
@@ -42,6 +42,7 @@ def counter(shop):
         yield server
 
 
+@pytest.mark.parametrize("shop", ["newest", "oldest"], indirect=True)
 def test_hosts_and_routes_are_counted_by_what_they_say(shop, counter):
     site = shop
     many = {"descriptors": [
@@ -53,7 +54,9 @@ def test_hosts_and_routes_are_counted_by_what_they_say(shop, counter):
         {"entries": [{"remoteAddress": {}}]}]}
     site.write("all.yaml", limits(), *counter.objects(),
                proxy(to(), to(at="/route", **key("route")),
-                     to(at="/off", rateLimitPolicy={"global": {"disabled": True}}), **key("host")),
+                     to(at="/off", rateLimitPolicy={"global": {"disabled": True}}),
+                     {"conditions": [{"prefix": "/moved"}], "requestRedirectPolicy": {"path": "/new"},
+                      **key("route")}, **key("host")),
                proxy(to(), name="plain", host="plain.example.com", tls=False, rateLimitPolicy={"global": many}))
     assert [status(site) for _ in range(3)] == [200, 429, 429]
     assert counter.last() == ("shop", [(("generic_key", "host"),)])
@@ -61,6 +64,10 @@ def test_hosts_and_routes_are_counted_by_what_they_say(shop, counter):
     assert [status(site, "/route") for _ in range(2)] == [200, 429]
     before = len(counter.asked)
     assert [status(site, "/off") for _ in range(2)] == [200, 200]
+    # Envoy forwards nothing here, so it asks nobody; the status says so.
+    assert status(site, "/moved") == 302
+    assert [p["field"] for p in site.pipeline.statuses()["HTTPProxy default/web"]["problems"]] == [
+        "spec.routes[3].rateLimitPolicy.global"]
     assert len(counter.asked) == before
 
     def plain(**headers):

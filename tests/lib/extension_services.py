@@ -61,10 +61,11 @@ class _Server:
             self.lock.notify_all()
 
     def objects(self, name=None, spec=(), created=True):
-        """Service, EndpointSlice and ExtensionService."""
+        """Service, EndpointSlice and ExtensionService, which gets as long as a busy machine may take."""
         name = name or self.name
+        spec = {"timeoutPolicy": {"response": "20s"}, **dict(spec)}
         found = [service(self.name, port(80, target=self.port)), slice_of(self.name, self.port, self.address)]
-        return [*found, extension(name, self.name, **dict(spec))] if created else found
+        return [*found, extension(name, self.name, **spec)] if created else found
 
 
 def extension(name, *services, protocol="h2c", namespace="default", **spec):
