@@ -16,6 +16,7 @@ envoy_protos = \
 	proto/envoy/config/cluster/v3/circuit_breaker.proto \
 	proto/envoy/config/cluster/v3/cluster.proto \
 	proto/envoy/config/cluster/v3/outlier_detection.proto \
+	proto/envoy/config/common/mutation_rules/v3/mutation_rules.proto \
 	proto/envoy/config/core/v3/address.proto \
 	proto/envoy/config/core/v3/base.proto \
 	proto/envoy/config/core/v3/config_source.proto \
@@ -62,8 +63,10 @@ envoy_protos = \
 	proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto \
 	proto/envoy/extensions/formatter/metadata/v3/metadata.proto \
 	proto/envoy/extensions/formatter/req_without_query/v3/req_without_query.proto \
+	proto/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.proto \
 	proto/envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config.proto \
 	proto/envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config.proto \
+	proto/envoy/extensions/matching/common_inputs/network/v3/network_inputs.proto \
 	proto/envoy/extensions/transport_sockets/tls/cert_mappers/sni/v3/config.proto \
 	proto/envoy/extensions/transport_sockets/tls/cert_selectors/on_demand_secret/v3/config.proto \
 	proto/envoy/extensions/transport_sockets/tls/v3/common.proto \
@@ -84,7 +87,11 @@ envoy_protos = \
 	proto/google/protobuf/any.proto \
 	proto/google/protobuf/duration.proto \
 	proto/google/protobuf/struct.proto \
-	proto/google/protobuf/wrappers.proto
+	proto/google/protobuf/wrappers.proto \
+	proto/xds/core/v3/extension.proto \
+	proto/xds/type/matcher/v3/matcher.proto \
+	proto/xds/type/matcher/v3/regex.proto \
+	proto/xds/type/matcher/v3/string.proto
 
 # what the translator's units tell each other, and what it reads from inside a Secret
 model_protos = \

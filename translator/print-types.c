@@ -34,8 +34,10 @@
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb-c.h"
 #include "envoy/extensions/formatter/metadata/v3/metadata.pb-c.h"
 #include "envoy/extensions/formatter/req_without_query/v3/req_without_query.pb-c.h"
+#include "envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.pb-c.h"
 #include "envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config.pb-c.h"
 #include "envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config.pb-c.h"
+#include "envoy/extensions/matching/common_inputs/network/v3/network_inputs.pb-c.h"
 #include "envoy/extensions/transport_sockets/tls/cert_mappers/sni/v3/config.pb-c.h"
 #include "envoy/extensions/transport_sockets/tls/cert_selectors/on_demand_secret/v3/config.pb-c.h"
 #include "envoy/extensions/transport_sockets/tls/v3/common.pb-c.h"
@@ -109,8 +111,10 @@ static const ProtobufCMessageDescriptor *const types[] = {
 	&envoy__extensions__filters__network__tcp_proxy__v3__tcp_proxy__descriptor,
 	&envoy__extensions__formatter__metadata__v3__metadata__descriptor,
 	&envoy__extensions__formatter__req_without_query__v3__req_without_query__descriptor,
+	&envoy__extensions__http__early_header_mutation__header_mutation__v3__header_mutation__descriptor,
 	&envoy__extensions__internal_redirect__previous_routes__v3__previous_routes_config__descriptor,
 	&envoy__extensions__internal_redirect__safe_cross_scheme__v3__safe_cross_scheme_config__descriptor,
+	&envoy__extensions__matching__common_inputs__network__v3__server_name_input__descriptor,
 	&envoy__extensions__transport_sockets__tls__cert_mappers__sni__v3__sni__descriptor,
 	&envoy__extensions__transport_sockets__tls__cert_selectors__on_demand_secret__v3__config__descriptor,
 	&envoy__extensions__transport_sockets__tls__v3__tls_parameters__descriptor,
@@ -134,6 +138,7 @@ static const ProtobufCMessageDescriptor *const types[] = {
 	&google__protobuf__uint64_value__descriptor,
 	&google__protobuf__uint32_value__descriptor,
 	&google__protobuf__bool_value__descriptor,
+	&google__protobuf__string_value__descriptor,
 };
 
 const ProtobufCMessageDescriptor *print_type(const char *type_url, size_t n)

@@ -22,7 +22,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 PROTO = TOP / "proto"
 XDS = "xds.proto"
 FILES = sorted(
-    str(p.relative_to(PROTO)) for d in ("envoy", "google") for p in (PROTO / d).rglob("*.proto")
+    str(p.relative_to(PROTO)) for d in ("envoy", "google", "xds") for p in (PROTO / d).rglob("*.proto")
 )
 
 # xds.proto stands alone; these are the messages that its own stand for.
