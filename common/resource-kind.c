@@ -4,7 +4,7 @@
 #include "common/cleanup.h"
 #include "common/resource-kind.h"
 
-static const struct resource_kind_row rows[RESOURCE_KIND_MAX_] = {
+static const struct resource_kind_row rows[RESOURCE_NEWER_LISTENER + 1] = {
 	[RESOURCE_CLUSTER] = { "cluster", "CDS", "type.googleapis.com/envoy.config.cluster.v3.Cluster" },
 	[RESOURCE_ENDPOINT] = { "endpoint", "EDS",
 				"type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment" },
@@ -19,11 +19,14 @@ static const struct resource_kind_row rows[RESOURCE_KIND_MAX_] = {
 	[RESOURCE_RUNTIME] = { "runtime", "RTDS", "type.googleapis.com/envoy.service.runtime.v3.Runtime" },
 	[RESOURCE_EXTENSION_CONFIG] = { "extension-config", "ECDS",
 					"type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig" },
+	[RESOURCE_NEWER_LISTENER] = { "newer-listener", "LDS",
+				      "type.googleapis.com/envoy.config.listener.v3.Listener",
+				      RESOURCE_LISTENER, 1, 37 },
 };
 
 const struct resource_kind_row *resource_kind(unsigned kind)
 {
-	return kind < RESOURCE_KIND_MAX_ && rows[kind].name ? &rows[kind] : NULL;
+	return kind < ARRAY_SIZE(rows) && rows[kind].name ? &rows[kind] : NULL;
 }
 
 enum resource_kind resource_kind_of_url(const char *type_url)
@@ -32,4 +35,11 @@ enum resource_kind resource_kind_of_url(const char *type_url)
 		if (strcmp(rows[k].type_url, type_url) == 0)
 			return (enum resource_kind)k;
 	return 0;
+}
+
+bool resource_kind_is_for(enum resource_kind kind, unsigned major, unsigned minor)
+{
+	const struct resource_kind_row *r = &rows[kind];
+
+	return major != r->since_major ? major > r->since_major : minor >= r->since_minor;
 }

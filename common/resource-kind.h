@@ -1,6 +1,7 @@
 /* The kinds of items on the resources link: xDS types, and parts of one. Never renumber. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* In the order in which changes are sent: make before break. */
@@ -23,6 +24,10 @@ enum resource_kind {
 	 * them, so it changes with any part. Parts without their resource are not served. */
 	RESOURCE_PART = 32,
 
+	/* What newer Envoys get in place of the listener of that name, which must exist: not a type of its
+	 * own, but of items only. */
+	RESOURCE_NEWER_LISTENER = 16,
+
 	/* What is held back, for xds-server to keep and to send back as REPORT_QUARANTINE: see Quarantine
 	 * in ipc.proto. Never sent to an Envoy. */
 	RESOURCE_QUARANTINE = 31,
@@ -32,8 +37,12 @@ struct resource_kind_row {
 	const char *name; /* "cluster" */
 	const char *xds;  /* "CDS" */
 	const char *type_url;
+	enum resource_kind in_place_of; /* 0, or whose names these are … */
+	unsigned since_major, since_minor; /* … for Envoys of this version or a later one */
 };
 
+/* Whether an Envoy of this version gets it. */
+bool resource_kind_is_for(enum resource_kind kind, unsigned major, unsigned minor);
 /* NULL where there is none. */
 const struct resource_kind_row *resource_kind(unsigned kind);
 /* 0 if unknown. */

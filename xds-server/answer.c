@@ -141,7 +141,7 @@ static struct entry *wanted(struct stream *s, struct subscription *sub, const st
 	struct entry *e = subscription_find(sub, el->id);
 
 	if (e && (e->flags & ENTRY_QUEUED)) {
-		*ret_r = resource_store_by_id(s->c.store, sub->kind, el->id);
+		*ret_r = stream_serves(s, resource_store_by_id(s->c.store, sub->kind, el->id));
 		*ret_need = stream_need(sub, e, *ret_r);
 		if (*ret_need != NEED_NOTHING)
 			return e;
@@ -394,7 +394,7 @@ static struct resource **everything(struct stream *s, struct subscription *sub, 
 
 	for (size_t i = 0; i < *ret_n; i++)
 		if (all[i]->item)
-			all[n++] = all[i];
+			all[n++] = stream_serves(s, all[i]);
 	*ret_n = n;
 	return all;
 }

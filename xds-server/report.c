@@ -88,9 +88,9 @@ static void tell_soon(struct report *r)
 		event_loop_arm(r->timer, CLIENTS_USEC);
 }
 
-static bool all_accept(const struct report *r, const struct resource *x)
+static bool all_accept(const struct report *r, struct resource *x)
 {
-	bool any = false;
+	bool any = false; /* has it, or can never have it */
 
 	for (struct client *c = *r->clients; c; c = c->next) {
 		int accepts = stream_accepts(c->stream, x);
@@ -111,7 +111,7 @@ static void report_acceptance(struct report *r)
 	for (size_t i = 0; i < r->n_composed; i++) {
 		struct composed *one = &r->composed[i];
 		Portolan__Ipc__AcceptReport m = PORTOLAN__IPC__ACCEPT_REPORT__INIT;
-		const struct resource *x = one->resource;
+		struct resource *x = one->resource;
 		_cleanup_free_ char *key = NULL;
 		size_t n;
 
@@ -121,7 +121,7 @@ static void report_acceptance(struct report *r)
 		m.has_version = 1;
 		m.version.data = (uint8_t *)(uintptr_t)item_meta(x->item);
 		m.version.len = x->item->meta_len;
-		n = resource_key(&key, x->kind, x->name, x->name_len);
+		n = resource_key(&key, x->item_kind, x->name, x->name_len);
 		put(r, REPORT_ACCEPT, key, n, &m.base);
 		changed = true;
 	}
@@ -219,7 +219,7 @@ static void forget_composed(struct report *r, const struct resource *x)
 	for (size_t i = 0; i < r->n_composed; i++)
 		if (r->composed[i].resource == x) {
 			_cleanup_free_ char *key = NULL;
-			size_t n = resource_key(&key, x->kind, x->name, x->name_len);
+			size_t n = resource_key(&key, x->item_kind, x->name, x->name_len);
 
 			(void)state_remove(r->state, REPORT_ACCEPT, key, n);
 			resource_store_unref(r->store, r->composed[i].resource);
@@ -243,28 +243,31 @@ static void on_resource(void *ctx, struct item *before, struct item *after)
 		(void)state_remove(r->state, REPORT_QUARANTINE, i->data, i->key_len);
 }
 
+static void note_change(struct report *r, struct resource *x)
+{
+	_cleanup_free_ char *key = NULL;
+	size_t n;
+
+	if (x->item) {
+		note_composed(r, x);
+		return;
+	}
+	forget_composed(r, x);
+	n = resource_key(&key, x->item_kind, x->name, x->name_len);
+	(void)state_remove(r->state, REPORT_REJECT, key, n);
+}
+
 void report_world(struct report *r)
 {
 	const struct resource_store *s = r->store;
 	bool changed = state_dirty(r->state);
 
 	for (size_t i = 0; i < s->n_changed; i++) {
-		if (s->changed[i]->item)
-			note_composed(r, s->changed[i]);
-		else
-			forget_composed(r, s->changed[i]);
+		note_change(r, s->changed[i]);
+		if (s->changed[i]->newer)
+			note_change(r, s->changed[i]->newer);
 	}
 	changed |= state_dirty(r->state);
-	for (size_t i = 0; i < s->n_changed; i++) {
-		const struct resource *x = s->changed[i];
-		_cleanup_free_ char *key = NULL;
-		size_t n;
-
-		if (x->item)
-			continue;
-		n = resource_key(&key, x->kind, x->name, x->name_len);
-		changed |= state_remove(r->state, REPORT_REJECT, key, n);
-	}
 	if (changed)
 		commit(r);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/resource-kind.h"
 #include "common/wire.h"
 #include "proto/xds.pb-c.h"
 #include "xds-server/request.h"
@@ -27,6 +28,7 @@ static const struct request_node *node_of(struct arena *a, const Envoy__Service_
 {
 	struct request_node *n;
 	const char *version = "";
+	bool newer = false;
 
 	if (!pb)
 		return NULL;
@@ -38,11 +40,14 @@ static const struct request_node *node_of(struct arena *a, const Envoy__Service_
 			pb->user_agent_build_version->version;
 
 		version = arena_printf(a, "/%u.%u.%u", v->major_number, v->minor_number, v->patch);
+		newer = strcmp(pb->user_agent_name, "envoy") == 0 &&
+			resource_kind_is_for(RESOURCE_NEWER_LISTENER, v->major_number, v->minor_number);
 	}
 	*n = (struct request_node){
 		.id = pb->id,
 		.cluster = pb->cluster,
 		.agent = arena_printf(a, "%.*s%s", AGENT_MAX, pb->user_agent_name, version),
+		.newer = newer,
 	};
 	return n;
 }

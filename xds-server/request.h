@@ -14,6 +14,7 @@
 struct request_node {
 	const char *id, *cluster;
 	const char *agent; /* "envoy/1.40.0", or "" */
+	bool newer;	   /* an Envoy that can take what replaces resources for newer ones */
 };
 
 struct request {

@@ -152,8 +152,14 @@ struct resource *resource_store_by_id(const struct resource_store *s, unsigned k
 
 struct resource *resource_ref(struct resource *r)
 {
-	r->refs++;
+	(r->of ? r->of : r)->refs++;
 	return r;
+}
+
+struct resource *resource_for(struct resource *r, bool newer)
+{
+	r = r->of ? r->of : r;
+	return newer && r->newer && r->newer->item ? r->newer : r;
 }
 
 struct resource *resource_store_intern(struct resource_store *s, unsigned kind, const char *name,
@@ -167,7 +173,7 @@ struct resource *resource_store_intern(struct resource_store *s, unsigned kind, 
 		return resource_ref(r);
 	r = xcalloc(1, sizeof(*r) + len + 1);
 	r->refs = 1;
-	r->kind = (uint8_t)kind;
+	r->kind = r->item_kind = (uint8_t)kind;
 	r->name_len = (uint16_t)len;
 	memcpy(r->name, name, len);
 	if (t->n_free) {
@@ -189,12 +195,20 @@ static void drop_encoded(struct resource_store *s, struct resource *r)
 	buffer_unref(TAKE_PTR(r->encoded));
 }
 
+static void content_free(struct resource_store *s, struct resource *r)
+{
+	drop_encoded(s, r);
+	parts_free(r->parts);
+	item_unref(r->item);
+}
+
 void resource_store_unref(struct resource_store *s, struct resource *r)
 {
 	struct resource_table *t;
 
 	if (!r)
 		return;
+	r = r->of ? r->of : r;
 	assert(r->refs > 0);
 	if (--r->refs)
 		return;
@@ -204,9 +218,10 @@ void resource_store_unref(struct resource_store *s, struct resource *r)
 	GROW(t->free_ids, t->n_free, t->cap_free);
 	t->free_ids[t->n_free++] = r->id;
 	resource_store_unref(s, r->endpoints);
-	drop_encoded(s, r);
-	parts_free(r->parts);
-	item_unref(r->item);
+	content_free(s, r);
+	if (r->newer)
+		content_free(s, r->newer);
+	free(r->newer);
 	free(r);
 }
 
@@ -230,9 +245,31 @@ struct resource **resource_store_sorted(struct resource_store *s, unsigned kind,
 
 /* ---- changes ---- */
 
+/* The resource that an item or part of this kind belongs to; the caller gets a reference. */
+static struct resource *place_of(struct resource_store *s, unsigned kind, const char *name, size_t len)
+{
+	unsigned of = resource_kind(kind)->in_place_of;
+	struct resource *r = resource_store_intern(s, of ? of : kind, name, len), *n;
+
+	if (!of)
+		return r;
+	if (!r->newer) {
+		n = xcalloc(1, sizeof(*n) + len + 1);
+		n->of = r;
+		n->id = r->id;
+		n->kind = r->kind;
+		n->item_kind = (uint8_t)kind;
+		n->name_len = r->name_len;
+		memcpy(n->name, name, len);
+		r->newer = n;
+	}
+	return r->newer;
+}
+
 /* Stands in changed[] with a reference until the commit is over. */
 static void mark(struct resource_store *s, struct resource *r)
 {
+	r = r->of ? r->of : r;
 	if (r->changed)
 		return;
 	r->changed = true;
@@ -248,7 +285,7 @@ static void change_part(struct resource_store *s, unsigned kind, struct item *be
 
 	if (len > RESOURCE_NAME_MAX)
 		return;
-	r = resource_store_intern(s, kind, item_key(i), len);
+	r = place_of(s, kind, item_key(i), len);
 	/* The first part, and so the list of parts, holds a reference. */
 	if (!r->parts) {
 		r->parts = xnew(struct resource_parts, 1);
@@ -276,7 +313,7 @@ static void on_change(void *ctx, struct item *before, struct item *after)
 	}
 	if (!resource_kind(i->kind) || i->key_len > RESOURCE_NAME_MAX)
 		return;
-	r = resource_store_intern(s, i->kind, item_key(i), i->key_len);
+	r = place_of(s, i->kind, item_key(i), i->key_len);
 	item_unref(r->item);
 	r->item = after ? item_ref(after) : NULL;
 	mark(s, r);
@@ -336,6 +373,8 @@ static void settle(struct resource_store *s, struct resource *r)
 	struct resource_table *t = &s->tables[r->kind];
 	bool exists = r->item != NULL;
 
+	if (r->newer)
+		settle(s, r->newer);
 	r->turn = s->turn;
 	r->version = exists ? resource_version_hash(item_meta(r->item), r->item->meta_len) : 0;
 	drop_encoded(s, r);
@@ -344,14 +383,14 @@ static void settle(struct resource_store *s, struct resource *r)
 	if (exists == r->exists)
 		return;
 	r->exists = exists;
-	t->sorted_valid = false;
-	if (exists) {
-		t->count++;
-		(void)resource_ref(r);
-	} else {
-		t->count--;
-		resource_store_unref(s, r);
+	if (!r->of) {
+		t->sorted_valid = false;
+		t->count += exists ? 1 : (size_t)-1;
 	}
+	if (exists)
+		(void)resource_ref(r);
+	else
+		resource_store_unref(s, r);
 }
 
 static void on_commit(void *ctx)
@@ -404,6 +443,17 @@ void resource_store_begin(struct resource_store *s)
 		on_commit(s);
 }
 
+/* What the store itself refers to. */
+static void let_go(struct resource_store *s, struct resource *r)
+{
+	if (r && r->parts) {
+		parts_free(TAKE_PTR(r->parts));
+		resource_store_unref(s, r);
+	}
+	if (r && r->exists)
+		resource_store_unref(s, r);
+}
+
 void resource_store_free(struct resource_store *s)
 {
 	if (!s)
@@ -416,16 +466,16 @@ void resource_store_free(struct resource_store *s)
 	for (unsigned k = 0; k < RESOURCE_KIND_MAX_; k++) {
 		struct resource_table *t = &s->tables[k];
 
-		/* What the store itself refers to; streams have gone before. */
+		/* Streams have gone before. */
 		for (uint32_t i = 0; i < t->n_ids; i++) {
 			struct resource *r = t->by_id[i];
 
-			if (r && r->parts) {
-				parts_free(TAKE_PTR(r->parts));
-				resource_store_unref(s, r);
-			}
-			if (t->by_id[i] && r->exists)
-				resource_store_unref(s, r);
+			if (!r)
+				continue;
+			(void)resource_ref(r);
+			let_go(s, r->newer);
+			let_go(s, r);
+			resource_store_unref(s, r);
 		}
 	}
 	for (unsigned k = 0; k < RESOURCE_KIND_MAX_; k++) {

@@ -23,9 +23,12 @@ struct resource {
 	uint64_t version;       /* hash of the item's meta; 0: there is no such resource */
 	uint64_t turn;          /* when it last changed, came or went */
 	struct resource *endpoints; /* of a cluster that has its endpoints from EDS */
+	struct resource *newer; /* what newer Envoys get in its place, if that has an item; lives as long as this */
+	struct resource *of;	/* and back */
 	uint32_t refs;
 	uint32_t id;
 	uint8_t kind;
+	uint8_t item_kind; /* on the link: another than kind where `of` is set */
 	bool changed;   /* stands in store->changed */
 	bool encoded_used;
 	bool exists;    /* item is not NULL, and the store holds a reference for that */
@@ -97,6 +100,8 @@ struct resource *resource_ref(struct resource *r);
 void resource_store_unref(struct resource_store *s, struct resource *r);
 /* NULL if the number is not in use. */
 struct resource *resource_store_by_id(const struct resource_store *s, unsigned kind, uint32_t id);
+/* What is served under this name to Envoys of newer versions, or to others. */
+struct resource *resource_for(struct resource *r, bool newer);
 /* All that exist, by name (bytes, shorter first). Valid until the next change. */
 struct resource **resource_store_sorted(struct resource_store *s, unsigned kind, size_t *ret_n);
 int resource_compare_names(const void *a, const void *b);

@@ -82,10 +82,11 @@ static bool is_unsayable(const struct stream *s, const struct subscription *sub,
 
 /* The entry may be gone afterwards. */
 void stream_consider(struct stream *s, struct subscription *sub, struct entry *e,
-		     const struct resource *r, uint64_t floor)
+		     struct resource *r, uint64_t floor)
 {
 	enum stream_need need;
 
+	r = stream_serves(s, r);
 	if (e->flags & (ENTRY_IN_FLIGHT | ENTRY_QUEUED))
 		return;
 	need = stream_need(sub, e, r);
@@ -147,7 +148,7 @@ static void consider_all(struct stream *s, struct subscription *sub)
 
 		if (claimed && all[i]->item) {
 			e->flags |= ENTRY_HELD;
-			e->have = all[i]->version;
+			e->have = stream_serves(s, all[i])->version;
 		}
 		stream_consider(s, sub, e, all[i], 0);
 	}
@@ -211,11 +212,13 @@ static uint64_t acked_source(const struct stream *s)
 	return resource_store_source_before(s->c.store, floor);
 }
 
-int stream_accepts(const struct stream *s, const struct resource *r)
+int stream_accepts(const struct stream *s, struct resource *r)
 {
 	const struct subscription *sub = s->subs[r->kind];
 	const struct entry *e = sub ? subscription_find(sub, r->id) : NULL;
 
+	if (sub && stream_serves(s, r) != r)
+		return 2;
 	if (!e)
 		return sub && sub->wildcard ? -1 : 0;
 	if (e->flags & (ENTRY_REJECTED | ENTRY_IN_FLIGHT | ENTRY_QUEUED))
@@ -330,9 +333,10 @@ static void land(struct stream *s, struct subscription *sub, struct flight *flyi
 
 /* ---- requests ---- */
 
-static bool is_star(const char *name)
+/* "Everything". Not of secrets: with on-demand certificates Envoy asks for what a client of its own sent. */
+static bool is_star(const struct subscription *sub, const char *name)
 {
-	return name[0] == '*' && name[1] == '\0';
+	return name[0] == '*' && name[1] == '\0' && sub->kind != RESOURCE_SECRET;
 }
 
 /* An empty subscription means everything for these; scoped routes are asked for in the same way. */
@@ -396,14 +400,14 @@ static bool take_wildcard(struct stream *s, struct subscription *sub, const stru
 	bool before = sub->wildcard;
 
 	for (size_t i = 0; i < q->n_unsubscribe; i++)
-		if (is_star(q->unsubscribe[i]))
+		if (is_star(sub, q->unsubscribe[i]))
 			sub->wildcard = false;
 	if (before && !sub->wildcard)
 		drop_unsubscribed(s, sub);
 	if (first && !q->n_names && has_wildcard(sub->kind))
 		sub->wildcard = true;
 	for (size_t i = 0; i < q->n_names; i++)
-		if (is_star(q->names[i]))
+		if (is_star(sub, q->names[i]))
 			sub->wildcard = true;
 	/* Envoy waits for a first answer; one that comes back with resources does not. */
 	if (sub->wildcard && !before)
@@ -424,7 +428,7 @@ static int request_delta(struct stream *s, struct subscription *sub, const struc
 	for (size_t i = 0; i < q->n_names; i++) {
 		struct entry *e;
 
-		if (is_star(q->names[i]))
+		if (is_star(sub, q->names[i]))
 			continue;
 		e = add_name(s, sub, q->names[i], &r);
 		if (!e)
@@ -457,7 +461,7 @@ static int take_list(struct stream *s, struct subscription *sub, const struct re
 		struct entry *e;
 		bool new_name;
 
-		if (is_star(q->names[i]))
+		if (is_star(sub, q->names[i]))
 			continue;
 		e = add_name(s, sub, q->names[i], &r);
 		if (!e)
@@ -495,7 +499,7 @@ static int request_sotw(struct stream *s, struct subscription *sub, const struct
 	if (first)
 		(void)snprintf(sub->claimed, sizeof(sub->claimed), "%s", q->version);
 	for (size_t i = 0; i < q->n_names; i++)
-		star |= is_star(q->names[i]);
+		star |= is_star(sub, q->names[i]);
 	sub->named_once |= q->n_names > 0;
 	sub->wildcard = star || (!sub->named_once && has_wildcard(sub->kind));
 	if (take_list(s, sub, q) < 0)
@@ -527,6 +531,7 @@ static void take_node(struct stream *s, const struct request_node *n)
 	(void)snprintf(s->info.node_id, STREAM_TEXT_MAX, "%s", n->id);
 	(void)snprintf(s->info.node_cluster, STREAM_TEXT_MAX, "%s", n->cluster);
 	(void)snprintf(s->info.agent, STREAM_TEXT_MAX, "%s", n->agent);
+	s->info.newer = n->newer;
 	s->c.ops->updated(s->c.ctx);
 }
 

@@ -71,6 +71,7 @@ struct stream_config {
 struct stream_info {
 	char node_id[STREAM_TEXT_MAX], node_cluster[STREAM_TEXT_MAX], agent[STREAM_TEXT_MAX];
 	bool named; /* the node is known */
+	bool newer; /* its Envoy can take what replaces resources for newer ones */
 	uint64_t sent, acks, nacks, bytes;
 	uint64_t acked_source; /* all of this world, and of those before, is accepted */
 	int64_t acked_usec;    /* realtime of the last ACK, 0 if none */
@@ -108,8 +109,8 @@ void stream_world(struct stream *s, bool first);
 void stream_pump(struct stream *s);
 
 /* What the client makes of the resource as it is now: 1 accepted, 0 it did not ask for it, -1 refused, or
- * not said yet. */
-int stream_accepts(const struct stream *s, const struct resource *r);
+ * not said yet; 2: it gets another in its place. */
+int stream_accepts(const struct stream *s, struct resource *r);
 /* Resources whose latest sent version was refused. */
 uint32_t stream_rejected(const struct stream *s);
 /* Names subscribed or held; things not acknowledged yet. */
@@ -127,6 +128,11 @@ enum stream_need {
 
 enum stream_need stream_need(const struct subscription *sub, const struct entry *e,
 			     const struct resource *r);
+/* What this client is served under the resource's name. */
+static inline struct resource *stream_serves(const struct stream *s, struct resource *r)
+{
+	return resource_for(r, s->info.newer);
+}
 /* Queues what the entry needs. */
 void stream_consider(struct stream *s, struct subscription *sub, struct entry *e,
-		     const struct resource *r, uint64_t floor);
+		     struct resource *r, uint64_t floor);

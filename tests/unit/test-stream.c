@@ -1223,6 +1223,104 @@ TEST(other_streams_do_not_wait_for_a_slow_one)
 	world_free();
 }
 
+/* ---- what stands in place of a listener ---- */
+
+static struct client *client_of(bool newer)
+{
+	struct client *c = client_new(true, 0);
+
+	c->stream->info.newer = newer;
+	subscribe(c, LDS, "");
+	return c;
+}
+
+TEST(newer_envoys_get_what_stands_in_place_of_a_listener_and_others_the_listener)
+{
+	struct client *old, *new;
+	struct resource *l;
+
+	world_new();
+	put(LDS, "l", "1");
+	put(LDS, "m", "1");
+	put(RESOURCE_NEWER_LISTENER, "l", "9");
+	commit();
+	old = client_of(false);
+	new = client_of(true);
+	EXPECT(old, "LDS +l=1 +m=1");
+	EXPECT(new, "LDS +l=9 +m=1");
+	l = resource_store_find(w.store, LDS, "l", 1);
+	CHECK_EQ(stream_accepts(old->stream, l), 1);
+	CHECK_EQ(stream_accepts(new->stream, l), 2);
+	CHECK_EQ(stream_accepts(new->stream, l->newer), 1);
+	CHECK_EQ(stream_accepts(old->stream, l->newer), 2);
+	/* A change of one is not the other's. */
+	put(LDS, "l", "2");
+	commit();
+	EXPECT(old, "LDS +l=2");
+	EXPECT_NOTHING(new);
+	put(RESOURCE_NEWER_LISTENER, "l", "10");
+	commit();
+	EXPECT(new, "LDS +l=10");
+	EXPECT_NOTHING(old);
+	/* Without it both get the same, and so when it comes. */
+	drop(RESOURCE_NEWER_LISTENER, "l");
+	commit();
+	EXPECT(new, "LDS +l=2");
+	put(RESOURCE_NEWER_LISTENER, "l", "11");
+	commit();
+	EXPECT(new, "LDS +l=11");
+	EXPECT_NOTHING(old);
+	/* It stands in place of something. */
+	drop(LDS, "l");
+	drop(RESOURCE_NEWER_LISTENER, "l");
+	commit();
+	EXPECT(old, "LDS -l");
+	EXPECT(new, "LDS -l");
+	world_free();
+}
+
+TEST(what_stands_in_place_is_blamed_and_kept_under_its_own_kind)
+{
+	struct client *c;
+
+	world_new();
+	put(LDS, "l", "1");
+	put(RESOURCE_NEWER_LISTENER, "l", "9");
+	commit();
+	c = client_of(true);
+	EXPECT_REFUSE(c, "LDS +l=9");
+	CHECK_STR(c->rejected, "l=9;");
+	/* One that comes back with it is sent nothing. */
+	c = client_new(true, 0);
+	c->stream->info.newer = true;
+	subscribe(c, LDS, "l=9");
+	EXPECT_NOTHING(c);
+	/* With the other form it is sent this one. */
+	c = client_new(true, 0);
+	c->stream->info.newer = true;
+	subscribe(c, LDS, "l=1");
+	EXPECT(c, "LDS +l=9");
+	world_free();
+}
+
+TEST(the_star_is_no_name_of_all_secrets)
+{
+	struct client *c;
+
+	world_new();
+	put(SDS, "s", "1");
+	commit();
+	c = client_new(true, 0);
+	subscribe(c, SDS, "+*");
+	EXPECT(c, "SDS -*");
+	subscribe(c, SDS, "+s");
+	EXPECT(c, "SDS +s=1");
+	put(SDS, "t", "1");
+	commit();
+	EXPECT_NOTHING(c);
+	world_free();
+}
+
 /* ---- requests ---- */
 
 TEST(the_node_is_taken_from_the_first_request_that_has_one)
