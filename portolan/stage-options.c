@@ -52,6 +52,8 @@ static const struct stage_option table[] = {
 	  "let Services of type ExternalName be backends" },
 	{ "access-log", "WHERE", FOR_TRANSLATOR,
 	  "Envoy's log of requests: off, stdout, or a path on Envoy's host (default: off)" },
+	{ "tls-hosts", "FORM", FOR_TRANSLATOR,
+	  "chains or shared: how TLS hosts reach Envoy (default: the configuration's, or chains)" },
 	{ "xds-address", "ADDRESS:PORT", FOR_XDS_SERVER,
 	  "where Envoys connect (default: 127.0.0.1:8001)" },
 	{ "tls-cert", "FILE", FOR_XDS_SERVER, "certificate of the xDS port" },

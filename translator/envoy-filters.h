@@ -10,7 +10,7 @@ typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpConn
 struct http_spec {
 	const struct settings *settings;
 	const char *stat_prefix;
-	const char *routes;			  /* RDS resource */
+	const char *routes;			  /* RDS resource; NULL: that of the connection's server name */
 	const char *host;			  /* NULL: the plain listener, which all hosts share */
 	const Portolan__Model__HostTls *tls; /* of that host, or NULL */
 	const Portolan__Model__HostAsks *asks; /* or NULL */

@@ -8,6 +8,7 @@
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb-c.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb-c.h"
 #include "translator/envoy-filters.h"
+#include "translator/envoy-server-name.h"
 
 #define HCM "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 #define TCP_IDLE (9001 * USEC_PER_SEC) /* of a connection that is passed on */
@@ -91,19 +92,26 @@ static void tell_of_client(struct arena *a, const Portolan__Model__HostClient__F
 	m->set_current_client_cert_details = d;
 }
 
+static void route_by_table(struct arena *a, const char *name, HttpManager *ret)
+{
+	ret->route_specifier_case =
+		ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_CONNECTION_MANAGER__ROUTE_SPECIFIER_RDS;
+	ret->rds = ENVOY_NEW(a, Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__Rds,
+			     ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__RDS__INIT);
+	ret->rds->config_source = envoy_ads(a);
+	ret->rds->route_config_name = (char *)name;
+}
+
 static Filter *http(struct arena *a, const struct http_spec *spec)
 {
 	HttpManager m = ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_CONNECTION_MANAGER__INIT;
-	Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__Rds rds =
-		ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__RDS__INIT;
 	Filter *f = ENVOY_NEW(a, Filter, ENVOY__CONFIG__LISTENER__V3__FILTER__INIT);
 
-	rds.config_source = envoy_ads(a);
-	rds.route_config_name = (char *)spec->routes;
 	m.stat_prefix = (char *)spec->stat_prefix;
-	m.route_specifier_case =
-		ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_CONNECTION_MANAGER__ROUTE_SPECIFIER_RDS;
-	m.rds = &rds;
+	if (spec->routes)
+		route_by_table(a, spec->routes, &m);
+	else
+		server_name_routes(a, &m);
 	envoy_filters(a, spec, &m);
 	m.use_remote_address = envoy_bool(a, true);
 	m.normalize_path = envoy_bool(a, true);
@@ -191,6 +199,7 @@ static void verify_client(struct arena *a, const Portolan__Model__HostClient *wi
 	ret->common_tls_context->validation_context = v;
 }
 
+/* Without a Secret: with the certificate of the connection's server name. */
 static Envoy__Config__Core__V3__TransportSocket *terminate_tls(struct arena *a, const Portolan__Model__HostTls *wish,
 							       bool use_http)
 {
@@ -213,11 +222,13 @@ static Envoy__Config__Core__V3__TransportSocket *terminate_tls(struct arena *a, 
 	params.tls_minimum_protocol_version = version(wish->min_version, 2);
 	params.tls_maximum_protocol_version = version(wish->max_version, 3);
 	common.tls_params = &params;
-	common.n_tls_certificate_sds_secret_configs = 1;
+	common.n_tls_certificate_sds_secret_configs = wish->secret ? 1 : 0;
 	common.tls_certificate_sds_secret_configs = all_sds;
 	common.n_alpn_protocols = use_http ? ARRAY_SIZE(alpn) : 0;
 	common.alpn_protocols = alpn;
 	tls.common_tls_context = &common;
+	if (!wish->secret)
+		server_name_certificate(a, &tls);
 	if (wish->client)
 		verify_client(a, wish->client, &tls);
 	socket->name = (char *)"envoy.transport_sockets.tls";
@@ -251,6 +262,44 @@ FilterChain *envoy_tls_chain(struct arena *a, const struct settings *s, const ch
 
 	c->transport_socket = terminate_tls(a, tls, true);
 	return c;
+}
+
+static bool same_message(struct arena *a, const ProtobufCMessage *x, const ProtobufCMessage *y)
+{
+	size_t len = protobuf_c_message_get_packed_size(x);
+	uint8_t *p = arena_alloc(a, len), *q = arena_alloc(a, len);
+
+	if (len != protobuf_c_message_get_packed_size(y))
+		return false;
+	(void)protobuf_c_message_pack(x, p);
+	(void)protobuf_c_message_pack(y, q);
+	return memcmp(p, q, len) == 0;
+}
+
+bool envoy_chain_is_ordinary(struct arena *a, const struct settings *s, const char *host,
+			     const Portolan__Model__HostTls *tls)
+{
+	Portolan__Model__HostTls plain = PORTOLAN__MODEL__HOST_TLS__INIT;
+	FilterChain *x = envoy_tls_chain(a, s, host, tls, SERVER_NAME_CHAIN), *y;
+
+	plain.secret = tls->secret;
+	y = envoy_tls_chain(a, s, SERVER_NAME_CHAIN, &plain, SERVER_NAME_CHAIN);
+	x->name = y->name;
+	x->filter_chain_match = y->filter_chain_match;
+	return same_message(a, &x->base, &y->base);
+}
+
+Listener *envoy_shared_listener(struct arena *a, const struct settings *s)
+{
+	Portolan__Model__HostTls plain = PORTOLAN__MODEL__HOST_TLS__INIT;
+	Listener *l = envoy_https_listener(a, s);
+	FilterChain *c = envoy_tls_chain(a, s, SERVER_NAME_CHAIN, &plain, NULL);
+
+	c->filter_chain_match = NULL;
+	l->filter_chain_matcher = server_name_matcher(a);
+	l->n_filter_chains = 1;
+	l->filter_chains = arena_memdup(a, &c, sizeof(c));
+	return l;
 }
 
 static void spread(struct arena *a, const Portolan__Model__HostTcp *tcp, TcpProxy *ret)

@@ -7,6 +7,7 @@
 #include "envoy/config/endpoint/v3/endpoint.pb-c.h"
 #include "envoy/config/listener/v3/listener.pb-c.h"
 #include "envoy/config/route/v3/route.pb-c.h"
+#include "envoy/config/route/v3/scoped_route.pb-c.h"
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb-c.h"
 
 #include "common/arena.h"
@@ -169,8 +170,24 @@ Envoy__Config__Listener__V3__FilterChain *envoy_tls_chain(struct arena *a, const
 							  const char *host,
 							  const Portolan__Model__HostTls *tls,
 							  const char *routes);
+/* Whether that chain differs from any other host's in names only. Decided by looking at the whole of it: what
+ * is not thought of keeps a chain of its own. */
+bool envoy_chain_is_ordinary(struct arena *a, const struct settings *s, const char *host,
+			     const Portolan__Model__HostTls *tls);
+/* With one chain for all ordinary hosts. The chains of others go behind it, without their own matches, and
+ * envoy_server_name_match() of each. */
+Envoy__Config__Listener__V3__Listener *envoy_shared_listener(struct arena *a, const struct settings *s);
 /* The chain that passes on what a TLS host receives: decrypted, or with tls NULL as it comes. */
 Envoy__Config__Listener__V3__FilterChain *envoy_tcp_chain(struct arena *a, const struct settings *s,
 							  const char *host,
 							  const Portolan__Model__HostTls *tls,
 							  const Portolan__Model__HostTcp *tcp);
+
+/* ---- envoy-server-name.c ---- */
+
+/* The routes of connections that asked for this host. */
+Envoy__Config__Route__V3__ScopedRouteConfiguration *envoy_scope(struct arena *a, const char *host,
+								const char *table);
+/* A piece of the shared listener: connections for this host go to its own chain, which has its name, or to the
+ * shared one even if a wildcard of others covers it. */
+void envoy_server_name_match(struct arena *a, const char *host, bool own, uint8_t **ret, size_t *ret_len);

@@ -41,6 +41,7 @@ enum unit_kind {
 	UNIT_PROXY,
 	UNIT_ORPHAN,
 	UNIT_HOST,
+	UNIT_SERVER_NAME,
 	UNIT_VIRTUAL_HOST,
 	UNIT_CONFIGURATION,
 	UNIT_TABLE, /* route tables and listeners, made of parts */
@@ -53,6 +54,7 @@ enum fact_kind {
 	FACT_CLAIM,	   /* key: host; the root HTTPProxies that have it as their fqdn */
 	FACT_INCLUDED,	   /* key: "namespace/name" of an HTTPProxy; the roots that reach it */
 	FACT_BELOW,	   /* key: "*." and the domain above; hosts right below it that are served by TLS */
+	FACT_SERVER_NAME,  /* key: host; the Secret that is its certificate, where hosts share a chain */
 	FACT_PART,	   /* key: "<resource kind digit>/<resource name>"; its parts */
 	FACT_KIND_MAX_,
 };

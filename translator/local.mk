@@ -35,6 +35,8 @@ libtranslator_a_SOURCES = \
 	translator/envoy-listener.c \
 	translator/envoy-rate-limit.c \
 	translator/envoy-route.c \
+	translator/envoy-server-name.c \
+	translator/envoy-server-name.h \
 	translator/envoy-struct.c \
 	translator/envoy-struct.h \
 	translator/envoy.h \

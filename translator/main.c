@@ -17,6 +17,10 @@ static const struct option_row options[] = {
 	  "connect to any name" },
 	{ "access-log", 0, OPTION_STRING, &translator_options.access_log, "WHERE",
 	  "Envoy's log of requests: off, stdout, or a path on Envoy's host (default: off)" },
+	{ "tls-hosts", 0, OPTION_STRING, &translator_options.tls_hosts, "FORM",
+	  "chains: each TLS host is in Envoy's listener; shared: those with ordinary settings are behind one "
+	  "filter chain, and Envoy fetches their certificates when they are asked for (default: the "
+	  "configuration's portolan.tls.hosts, or chains)" },
 	{ "once", 0, OPTION_FLAG, &translator_options.once, NULL,
 	  "translate what --read-stream has, print, and exit: 0, or 1 if an object is not served as it "
 	  "says" },

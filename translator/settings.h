@@ -11,8 +11,11 @@ struct settings {
 	const char *const *classes; /* names that are ours; ends with NULL */
 	bool classes_given;	    /* by the user: then objects without a class are not ours */
 	bool external_names;	    /* Services of type ExternalName may be used */
+	const char *tls_hosts;	    /* "chains" or SETTINGS_SHARED; NULL: as the configuration says */
 	const char *access_log;	    /* "off", "stdout" or a path */
 };
+
+#define SETTINGS_SHARED "shared"
 
 /* An IngressClass whose spec.controller says this is ours, whatever its name. */
 #define SETTINGS_CONTROLLER "portolan.io/ingress-controller"

@@ -36,6 +36,10 @@ static int settings_read(const struct translator_options *o)
 		log_error("--http-port and --https-port must be between 1 and 65535");
 		return -EINVAL;
 	}
+	if (o->tls_hosts && strcmp(o->tls_hosts, "chains") != 0 && strcmp(o->tls_hosts, SETTINGS_SHARED) != 0) {
+		log_error("--tls-hosts: \"%s\" is neither chains nor " SETTINGS_SHARED, o->tls_hosts);
+		return -EINVAL;
+	}
 	free(classes);
 	classes = xnew(const char *, n + 2);
 	for (unsigned i = 0; i < n; i++)
@@ -50,6 +54,7 @@ static int settings_read(const struct translator_options *o)
 		.classes_given = n > 0,
 		.external_names = o->external_names,
 		.access_log = o->access_log,
+		.tls_hosts = o->tls_hosts,
 	};
 	return 0;
 }

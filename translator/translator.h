@@ -40,6 +40,7 @@ struct translator_options {
 	struct option_list classes;
 	bool external_names;
 	const char *access_log;
+	const char *tls_hosts;
 	bool once;
 	const char *read_stream;
 	const char *write_stream;

@@ -39,6 +39,14 @@ const K8s__ContourConfigurationSpec *units_config(struct reader *r)
 	return read_shared(r, OBJECT_CONTOUR_CONFIGURATION, CONFIGURATION_KEY, make);
 }
 
+bool units_hosts_are_shared(struct reader *r)
+{
+	const struct settings *s = reader_settings(r);
+	const char *hosts = s->tls_hosts ? s->tls_hosts : units_config(r)->portolan->tls->hosts;
+
+	return strcmp(hosts, SETTINGS_SHARED) == 0;
+}
+
 static void on_problem(void *ctx, enum configuration_severity severity, const char *field, const char *message)
 {
 	struct reader *r = ctx;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "translator/asks.h"
+#include "translator/envoy-server-name.h"
 #include "translator/host-merge.h"
 #include "translator/units.h"
 
@@ -129,6 +130,89 @@ static void emit_chain(struct reader *r, const char *host, Envoy__Config__Listen
 	emit_part(r, RESOURCE_LISTENER, "ingress_https", host, element, len);
 }
 
+/* Where hosts share a chain: which routes a connection with this server name has. */
+static void emit_scope(struct reader *r, const char *host, const char *table)
+{
+	size_t len;
+	uint8_t *packed = reader_pack(r, &envoy_scope(reader_arena(r), host, table)->base, &len);
+
+	emit_resource(r, RESOURCE_SCOPED_ROUTE, host, packed, len);
+}
+
+/* A host that cannot share a chain. What is left of connections to the shared one, if it could before, is told to
+ * come again. */
+static void emit_own_chain(struct reader *r, const char *host, Envoy__Config__Listener__V3__FilterChain *chain)
+{
+	struct arena *a = reader_arena(r);
+	uint8_t *packed, *element, *match, *both;
+	size_t len, match_len;
+
+	emit_chain(r, host, chain);
+	if (!units_hosts_are_shared(r))
+		return;
+	chain->filter_chain_match = NULL;
+	packed = reader_pack(r, &chain->base, &len);
+	envoy_element(a, ENVOY_LISTENER_CHAINS, packed, len, &element, &len);
+	envoy_server_name_match(a, host, true, &match, &match_len);
+	both = arena_alloc(a, len + match_len);
+	memcpy(both, element, len);
+	memcpy(both + len, match, match_len);
+	emit_part(r, RESOURCE_NEWER_LISTENER, "ingress_https", host, both, len + match_len);
+	if (*host != '*')
+		emit_scope(r, host, UNITS_MISDIRECTED);
+}
+
+static bool is_below_wildcard(struct reader *r, const char *host)
+{
+	const char *dot = strchr(host, '.');
+	const char *wildcard = dot ? arena_printf(reader_arena(r), "*%s", dot) : NULL;
+	size_t n = 0;
+
+	if (wildcard)
+		(void)read_facts(r, FACT_HOST, wildcard, strlen(wildcard), &n);
+	return n > 0;
+}
+
+/* Nothing of it is in the listener, unless a wildcard, which is, would take its connections. */
+static void emit_shared(struct reader *r, const char *host, const Portolan__Model__HostTls *tls, const char *table)
+{
+	uint8_t *match;
+	size_t len;
+
+	emit_scope(r, host, table);
+	emit_fact(r, FACT_SERVER_NAME, host, strlen(host), "", 0, tls->secret, strlen(tls->secret) + 1);
+	if (!is_below_wildcard(r, host))
+		return;
+	envoy_server_name_match(reader_arena(r), host, false, &match, &len);
+	emit_part(r, RESOURCE_NEWER_LISTENER, "ingress_https", host, match, len);
+}
+
+static void emit_tls_chain(struct reader *r, const char *host, const Portolan__Model__HostTls *tls, const char *table)
+{
+	struct arena *a = reader_arena(r);
+	const struct settings *s = reader_settings(r);
+	Envoy__Config__Listener__V3__FilterChain *chain = envoy_tls_chain(a, s, host, tls, table);
+
+	if (!units_hosts_are_shared(r) || *host == '*' || !envoy_chain_is_ordinary(a, s, host, tls)) {
+		emit_own_chain(r, host, chain);
+		return;
+	}
+	emit_chain(r, host, chain);
+	emit_shared(r, host, tls, table);
+}
+
+static Envoy__Config__Route__V3__RouteConfiguration *https_routes(struct reader *r, const char *table)
+{
+	Envoy__Config__Route__V3__RouteConfiguration *c = envoy_routes(reader_arena(r), table);
+	static const char *const header = SERVER_NAME_HEADER;
+
+	if (units_hosts_are_shared(r)) {
+		c->n_request_headers_to_remove = 1;
+		c->request_headers_to_remove = (char **)(uintptr_t)&header;
+	}
+	return c;
+}
+
 static void emit_https(struct reader *r, const char *host, const struct host_merge *l,
 		       const Portolan__Model__HostTls *tls, HostRoutes **wishes, size_t n)
 {
@@ -142,7 +226,7 @@ static void emit_https(struct reader *r, const char *host, const struct host_mer
 	if (!len)
 		return;
 	routes = with_options(r, wishes, n, routes, &len);
-	head = reader_pack(r, &envoy_routes(a, table)->base, &head_len);
+	head = reader_pack(r, &https_routes(r, table)->base, &head_len);
 	envoy_virtual_host(a, host, &host, 1, routes, len, &own, &own_len);
 	envoy_element(a, ENVOY_ROUTES_HOSTS, own, own_len, &own, &own_len);
 	envoy_misdirected(a, tls->asks && tls->asks->authorization, below, n_below, &rest, &rest_len);
@@ -151,7 +235,7 @@ static void emit_https(struct reader *r, const char *host, const struct host_mer
 	memcpy(all + head_len, own, own_len);
 	memcpy(all + head_len + own_len, rest, rest_len);
 	emit_resource(r, RESOURCE_ROUTE, table, all, head_len + own_len + rest_len);
-	emit_chain(r, host, envoy_tls_chain(a, reader_settings(r), host, tls, table));
+	emit_tls_chain(r, host, tls, table);
 }
 
 /* The oldest object that brings a certificate decides. */
@@ -180,8 +264,9 @@ static bool emit_tcp(struct reader *r, const char *host, HostRoutes **wishes, si
 	for (size_t i = 0; i < n; i++) {
 		if (!wishes[i]->tcp)
 			continue;
-		emit_chain(r, host, envoy_tcp_chain(reader_arena(r), reader_settings(r), host, wishes[i]->tls,
-						    wishes[i]->tcp));
+		emit_own_chain(r, host,
+			       envoy_tcp_chain(reader_arena(r), reader_settings(r), host, wishes[i]->tls,
+					       wishes[i]->tcp));
 		return true;
 	}
 	return false;

@@ -93,3 +93,17 @@ void unit_secret(struct reader *r, const char *key, size_t key_len _unused_)
 	}
 	units_result(r, &result.base);
 }
+
+/* The certificate of a host that shares a chain, under the name by which clients ask for it. The host asks for
+ * none that is not usable. */
+void unit_server_name(struct reader *r, const char *host, size_t len)
+{
+	const struct item *const *facts;
+	const K8s__Secret *s;
+	size_t n;
+
+	facts = read_facts(r, FACT_SERVER_NAME, host, len, &n);
+	s = n ? read_message(r, OBJECT_SECRET, (const char *)item_value(facts[0])) : NULL;
+	if (s)
+		emit(r, host, find(s, "tls.crt"), find(s, "tls.key"));
+}

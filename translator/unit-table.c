@@ -47,6 +47,21 @@ static void http(struct reader *r)
 	asks_report(r);
 }
 
+/* For server names whose connections have no business in the shared chain. */
+static void misdirected(struct reader *r)
+{
+	struct arena *a = reader_arena(r);
+	uint8_t *head, *host, *all;
+	size_t head_len, host_len;
+
+	head = reader_pack(r, &envoy_routes(a, UNITS_MISDIRECTED)->base, &head_len);
+	envoy_misdirected(a, false, NULL, 0, &host, &host_len);
+	all = arena_alloc(a, head_len + host_len);
+	memcpy(all, head, head_len);
+	memcpy(all + head_len, host, host_len);
+	emit_resource(r, RESOURCE_ROUTE, UNITS_MISDIRECTED, all, head_len + host_len);
+}
+
 static void https(struct reader *r)
 {
 	size_t len;
@@ -55,6 +70,11 @@ static void https(struct reader *r)
 
 	/* Envoy refuses a listener without filter chains. */
 	emit_head(r, RESOURCE_LISTENER, "ingress_https", packed, len, true);
+	if (!units_hosts_are_shared(r))
+		return;
+	packed = reader_pack(r, &envoy_shared_listener(reader_arena(r), reader_settings(r))->base, &len);
+	emit_head(r, RESOURCE_NEWER_LISTENER, "ingress_https", packed, len, false);
+	misdirected(r);
 }
 
 void unit_table(struct reader *r, const char *key, size_t key_len _unused_)

@@ -22,6 +22,7 @@ void unit_ingress(struct reader *r, const char *key, size_t key_len);
 void unit_proxy(struct reader *r, const char *key, size_t key_len);
 void unit_orphan(struct reader *r, const char *key, size_t key_len);
 void unit_host(struct reader *r, const char *key, size_t key_len);
+void unit_server_name(struct reader *r, const char *key, size_t key_len);
 void unit_virtual_host(struct reader *r, const char *key, size_t key_len);
 void unit_configuration(struct reader *r, const char *key, size_t key_len);
 void unit_table(struct reader *r, const char *key, size_t key_len);
@@ -48,6 +49,12 @@ bool units_class_is_ours(struct reader *r, const K8s__ObjectMeta *meta, const ch
 /* unit-configuration.c: the configuration that is in force, never NULL; its sections are there
  * (configuration_fill()). Unpacked once for all units: may be called from anywhere. */
 const K8s__ContourConfigurationSpec *units_config(struct reader *r);
+
+/* The route table that answers 421 to everything. */
+#define UNITS_MISDIRECTED "misdirected"
+
+/* Whether hosts with ordinary TLS settings stand behind one filter chain (tls.hosts: shared). */
+bool units_hosts_are_shared(struct reader *r);
 
 /* The object's namespace/name from such a key, in the reader's arena. */
 void units_split_key(struct reader *r, const char *key, const char **ret_namespace, const char **ret_name);

@@ -161,11 +161,15 @@ def differences(incremental, scratch):
             if incremental.get(k) != scratch.get(k)}
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_incremental_output_equals_from_scratch_output(pipeline, seed):
+@pytest.mark.parametrize("seed, options", [*[(s, ()) for s in SEEDS], (SEEDS[0], ("--tls-hosts", "shared"))])
+def test_incremental_output_equals_from_scratch_output(pipeline, seed, options):
     """Of the objects that the translator has: which of two files defines an object, and what stays of a
     file that became unreadable, is the watcher's history."""
     history = History(seed)
+    if options:
+        pipeline.translator.stop()
+        pipeline.translator.args += options
+        pipeline.translator.start()
     with frames.connect(pipeline.dir / "objects.sock", "reader") as objects, (
             frames.connect(pipeline.dir / "resources.sock", "reader")) as resources:
         for step in range(1, STEPS + 1):
@@ -175,7 +179,7 @@ def test_incremental_output_equals_from_scratch_output(pipeline, seed):
             if step % COMPARE_EVERY and step != STEPS:
                 continue
             served = resources.wait_source(source)
-            scratch = offline.translate_state(objects.wait_source(source))
+            scratch = offline.translate_state(objects.wait_source(source), options)
             assert differences(served, scratch) == {}, f"seed {seed}, step {step}"
     assert pipeline.translator.status()["generation"] > STEPS / 2, "hardly anything was incremental"
 

@@ -31,7 +31,7 @@ PART = 32  # resource kind of a part: that of its resource and this
 QUARANTINE = 31  # what the translator holds back: no resource
 RESOURCE_KINDS = {
     1: "cluster", 2: "endpoint", 3: "secret", 4: "listener", 5: "scoped-route", 6: "route",
-    7: "virtual-host", 8: "runtime", 9: "extension-config",
+    7: "virtual-host", 8: "runtime", 9: "extension-config", 16: "newer-listener",
 }
 REPORT_ENVOY, REPORT_REJECT = 1, 2
 

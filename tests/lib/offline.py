@@ -15,7 +15,7 @@ from xds_client import SHORT, plain, unpack
 
 URLS = {
     "cluster": "CDS", "endpoint": "EDS", "secret": "SDS", "listener": "LDS", "scoped-route": "SRDS",
-    "route": "RDS", "runtime": "RTDS",
+    "route": "RDS", "runtime": "RTDS", "newer-listener": "LDS",
 }
 KINDS = {
     1: "Ingress", 2: "IngressClass", 3: "Service", 4: "EndpointSlice", 5: "Secret", 6: "Namespace",
@@ -60,11 +60,11 @@ def translate(folder, *files, options=(), config=None):
                       (read.returncode, done.returncode))
 
 
-def translate_state(objects):
+def translate_state(objects, options=()):
     """The resources that a translator makes of a state of objects that it sees for the first time."""
     hello = frames.message("Hello", product="portolan", role="watcher", major=frames.MAJOR,
                            minor=frames.MINOR)
-    run = [program("portolan-translator"), "--once", "--read-stream", "-", "--write-stream", "-"]
+    run = [program("portolan-translator"), "--once", "--read-stream", "-", "--write-stream", "-", *options]
     done = subprocess.run(run, input=frames.encode(frames.HELLO, 0, hello) + frames.snapshot(objects),
                           capture_output=True)
     assert done.returncode in (0, 1), f"{done.returncode}\n{done.stderr.decode()}"
@@ -72,7 +72,7 @@ def translate_state(objects):
 
 
 # Map fields, whose entries Google's protobuf hands out in any order.
-MAPS = {line.split()[-3] for file in (TOP / "proto" / "envoy").rglob("*.proto")
+MAPS = {line.split()[-3] for folder in ("envoy", "xds") for file in (TOP / "proto" / folder).rglob("*.proto")
         for line in file.read_text().splitlines() if line.lstrip().startswith("map<")}
 STRUCTS = {"filter_context", "filter_metadata"}
 
@@ -116,7 +116,8 @@ def resources(state):
     type_url = {short: url for url, short in SHORT.items()}
     for (kind, name), (_, data) in sorted(frames.resources(state).items()):
         message = unpack(type_url[URLS[kind]], data)
-        found.setdefault(URLS[kind], {})[name] = _shorten(_in_order(plain(message)))
+        place = URLS[kind] + (" for newer Envoys" if kind.startswith("newer") else "")
+        found.setdefault(place, {})[name] = _shorten(_in_order(plain(message)))
     return found
 
 

@@ -4,13 +4,14 @@
 import collections
 import importlib
 import queue
+import subprocess
 import threading
 import time
 
 import grpc
 from envoy.config.core.v3 import base_pb2
 from envoy.service.discovery.v3 import ads_pb2_grpc, discovery_pb2
-from google.protobuf import any_pb2, json_format, symbol_database
+from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, json_format, symbol_database
 from google.rpc import status_pb2
 
 from programs import TOP
@@ -34,12 +35,17 @@ SHORT = {url: short for short, url in URL.items()}
 def _load_all_types():
     """Whatever our protos name can stand in an Any."""
     proto = TOP / "proto"
+    newer = []
     for path in sorted((proto / "envoy").rglob("*.proto")):
         module = str(path.relative_to(proto).with_suffix("")).replace("/", ".") + "_pb2"
         try:
             importlib.import_module(module)
         except ModuleNotFoundError:
-            pass  # newer than xds-protos: shown as bytes
+            newer.append(str(path.relative_to(proto)))  # than xds-protos
+    run = ["protoc", f"-I{proto}", "--descriptor_set_out=/dev/stdout", *newer]
+    done = subprocess.run(run, check=True, stdout=subprocess.PIPE)
+    for file in descriptor_pb2.FileDescriptorSet.FromString(done.stdout).file:
+        descriptor_pool.Default().Add(file)
 
 
 _load_all_types()
@@ -98,7 +104,7 @@ class StreamEnded(Exception):
 class Stream:
     """One discovery stream. `type` None: ADS."""
 
-    def __init__(self, address, type=None, delta=True, node="test", channel=None):
+    def __init__(self, address, type=None, delta=True, node="test", channel=None, envoy=None):
         self.channel = channel or grpc.insecure_channel(
             address, options=[("grpc.use_local_subchannel_pool", 1),
                               ("grpc.max_receive_message_length", -1)])
@@ -106,6 +112,10 @@ class Stream:
         self.type = type
         self.delta = delta
         self.node = base_pb2.Node(id=node, cluster="tests")
+        if envoy:  # the version that it says it is
+            self.node.user_agent_name = "envoy"
+            version = self.node.user_agent_build_version.version
+            version.major_number, version.minor_number = envoy
         self.requests = queue.SimpleQueue()
         self.responses = queue.SimpleQueue()
         self.ended = None
@@ -229,9 +239,9 @@ class World:
     """
 
     def __init__(self, address, node="test", types=("CDS", "EDS", "LDS", "RDS", "SDS"), have=None,
-                 refuse=None, channel=None):
-        """refuse(response): the reason for which this client refuses it, or None."""
-        self.stream = Stream(address, node=node, channel=channel)
+                 refuse=None, channel=None, envoy=None):
+        """refuse(response): the reason for which this client refuses it, or None. envoy: (1, 40)"""
+        self.stream = Stream(address, node=node, channel=channel, envoy=envoy)
         self.resources = {t: {} for t in types}
         self.versions = {t: {} for t in types}
         self.log = []
@@ -239,7 +249,7 @@ class World:
         self.questions = 0
         have = have or {}
         for t in types:
-            if t in ("CDS", "LDS"):
+            if t in ("CDS", "LDS", "SRDS"):
                 self.stream.subscribe(t, have=have.get(t))
             self.versions[t].update(have.get(t, {}))
         self.have = have
@@ -283,6 +293,7 @@ class World:
                 endpoints.add(cluster.eds_cluster_config.service_name or cluster.name)
         for listener in self.resources.get("LDS", {}).values():
             self._references(plain(listener), routes, secrets)
+        routes |= {s.route_configuration_name for s in self.resources.get("SRDS", {}).values()}
         for type, names in (("EDS", endpoints), ("RDS", routes), ("SDS", secrets)):
             if type in self.resources:
                 self._want(type, names)
