@@ -253,7 +253,7 @@ static uint64_t hash_text(uint64_t seed, const char *s)
 static void say(struct event_writer *w, const struct kube_object *object,
 		const Portolan__Ipc__Problem *problem)
 {
-	const char *key = item_key(object->item), *slash = strchr(key, '/');
+	const char *key = kube_object_api_key(object), *slash = strchr(key, '/');
 	_cleanup_free_ char *own = slash ? xstrndup(key, (size_t)(slash - key)) : NULL;
 	const char *namespace = own && *own ? own : "default";
 	uint64_t hash = hash_text(0, object->uid);

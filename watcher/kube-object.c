@@ -98,6 +98,11 @@ bool kube_object_set_status(struct kube_object *o, uint8_t *status, size_t len)
 	return true;
 }
 
+const char *kube_object_api_key(const struct kube_object *o)
+{
+	return o->api_key ? o->api_key : item_key(o->item);
+}
+
 /* ---- trimming ---- */
 
 /* What kubectl apply leaves behind: another copy of the whole object. */

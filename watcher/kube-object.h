@@ -21,7 +21,10 @@ struct kube_object {
 	char *version;	    /* metadata.resourceVersion; only of kinds with a status */
 	uint8_t *status;    /* as it is at the API, in its proto/k8s schema; NULL: none */
 	size_t status_len;
+	const char *api_key; /* borrowed: what the API knows it by; NULL: the item's key */
 };
+
+const char *kube_object_api_key(const struct kube_object *o);
 
 /* All objects of the API, a map a kind. */
 struct kube_objects;

@@ -7,10 +7,12 @@
 
 #include "common/alloc.h"
 #include "common/clock.h"
+#include "common/configuration.h"
 #include "common/decode.h"
 #include "common/log.h"
 #include "common/object-kind.h"
 
+#include "watcher/kube-configuration.h"
 #include "watcher/kube-object.h"
 #include "watcher/kube-source.h"
 #include "watcher/kube-writers.h"
@@ -51,6 +53,7 @@ struct kube_source {
 	struct arena *arena;
 	struct kube_objects *objects;
 	struct kube_writers *writers;
+	struct kube_configuration *configuration; /* NULL: none is named */
 	struct collection *collections;
 	size_t n_collections;
 	struct event *commit;
@@ -92,12 +95,13 @@ static void note_unreadable(struct kube_source *s, unsigned kind, const struct d
 		    o->key ? o->key : "(unknown)", problem.field, problem.message);
 }
 
-static void remember(struct collection *c, const struct decoded *o, const struct kube_trimmed *t)
+static void remember(struct collection *c, struct item *item, const char *api_key,
+		     const struct kube_trimmed *t)
 {
 	struct kube_source *s = c->source;
-	struct item *item = state_get(store_objects(s->store), c->kind, o->key, o->key_len);
 	struct kube_object *k = kube_objects_put(s->objects, c->kind, item);
 
+	k->api_key = api_key;
 	k->epoch = c->epoch;
 	k->collection = c->index;
 	(void)snprintf(k->uid, sizeof(k->uid), "%s", t->uid);
@@ -109,6 +113,55 @@ static void remember(struct collection *c, const struct decoded *o, const struct
 	kube_writers_object(s->writers, k);
 }
 
+static struct kube_object *configuration_object(const struct kube_source *s)
+{
+	return kube_objects_get(s->objects, OBJECT_CONTOUR_CONFIGURATION, CONFIGURATION_KEY,
+				strlen(CONFIGURATION_KEY));
+}
+
+/* The one that --contour-config-name names: nothing else is asked for. */
+static void on_configuration(struct decoding *d, const struct decoded *o)
+{
+	struct collection *c = d->collection;
+	struct kube_source *s = c->source;
+	const char *key = kube_configuration_api_key(s->configuration);
+	struct kube_object *known = configuration_object(s);
+	struct item *item, *refusal;
+	struct kube_trimmed t;
+
+	d->result = 0;
+	if (!o->key || strcmp(o->key, key) != 0)
+		return;
+	if (d->deleted) {
+		kube_configuration_missing(s->configuration);
+		if (known)
+			kube_objects_remove(s->objects, known);
+		return;
+	}
+	arena_reset(s->arena);
+	if (!o->value || kube_object_trim(s->arena, c->kind, o->value, o->value_len, &t) < 0) {
+		d->result = -EBADMSG;
+		note_unreadable(s, c->kind, o);
+		kube_configuration_unreadable(s->configuration,
+					      o->n_problems ? o->problems[0].message : "cannot be read");
+		if (known)
+			known->epoch = c->epoch;
+		return;
+	}
+	store_note(s->store, c->kind, o->key, o->key_len, NULL);
+	item = kube_configuration_take(s->configuration, &t, &refusal);
+	remember(c, item, key, &t);
+	if (refusal)
+		kube_writers_status(s->writers, NULL, refusal);
+	item_unref(refusal);
+	item_unref(item);
+}
+
+static bool is_configuration(const struct collection *c)
+{
+	return c->kind == OBJECT_CONTOUR_CONFIGURATION && c->source->configuration;
+}
+
 static void on_decoded(void *ctx, const struct decoded *o)
 {
 	struct decoding *d = ctx;
@@ -117,6 +170,10 @@ static void on_decoded(void *ctx, const struct decoded *o)
 	struct kube_object *known;
 	struct kube_trimmed t;
 
+	if (is_configuration(c)) {
+		on_configuration(d, o);
+		return;
+	}
 	known = o->key ? kube_objects_get(s->objects, c->kind, o->key, o->key_len) : NULL;
 	d->result = -EBADMSG;
 	if (d->deleted && o->key) {
@@ -147,7 +204,7 @@ static void on_decoded(void *ctx, const struct decoded *o)
 	d->result = 0;
 	store_note(s->store, c->kind, o->key, o->key_len, NULL);
 	store_put(s->store, item_new(c->kind, o->key, o->key_len, NULL, 0, t.value, t.value_len));
-	remember(c, o, &t);
+	remember(c, state_get(store_objects(s->store), c->kind, o->key, o->key_len), NULL, &t);
 }
 
 static int decode(struct collection *c, const struct kube_payload *object, bool deleted)
@@ -198,6 +255,8 @@ static void sweep(struct collection *c)
 		kube_objects_remove(s->objects, gone[i]);
 	}
 	free(gone);
+	if (is_configuration(c) && !configuration_object(s))
+		kube_configuration_missing(s->configuration);
 	commit_later(s);
 }
 
@@ -248,6 +307,8 @@ static bool is_complete(const struct source *source)
 	for (size_t i = 0; i < s->n_collections && !s->complete; i++)
 		if (!reflector_synced(s->collections[i].reflector) && !dispensed(&s->collections[i]))
 			return false;
+	if (s->configuration && !kube_configuration_complete(s->configuration))
+		return false;
 	s->complete = true;
 	return true;
 }
@@ -290,6 +351,8 @@ static void why(const struct source *source, struct strbuf *out)
 		}
 		strbuf_printf(out, ": %s\n", problem);
 	}
+	if (s->configuration)
+		kube_configuration_why(s->configuration, out);
 }
 
 static const struct {
@@ -381,6 +444,8 @@ static void metrics(const struct source *source, struct strbuf *out)
 		      (unsigned long long)h->connections, (unsigned long long)h->dropped,
 		      (unsigned long long)h->calls, (unsigned long long)h->failed_calls,
 		      (unsigned long long)h->bytes_in);
+	if (s->configuration)
+		kube_configuration_metrics(s->configuration, out);
 	kube_writers_metrics(s->writers, out);
 }
 
@@ -450,6 +515,7 @@ static void kube_source_free(struct source *source)
 	if (s->commit)
 		event_free(s->commit);
 	kube_objects_free(s->objects);
+	kube_configuration_free(s->configuration);
 	decoder_free(s->decoder);
 	arena_free(s->arena);
 	kube_access_free(s->access);
@@ -520,7 +586,9 @@ static void start_collection(struct kube_source *s, struct collection *c, const 
 	config.transport = (struct reflector_transport){ transport_send, transport_cancel, s->http };
 	config.name = c->name;
 	config.path = path;
-	config.selector = c->kind == OBJECT_SECRET ? SECRET_SELECTOR : NULL;
+	config.selector = c->kind == OBJECT_SECRET ? SECRET_SELECTOR :
+			  is_configuration(c)	   ? kube_configuration_selector(s->configuration) :
+						     NULL;
 	config.protobuf = is_built_in(row);
 	config.ops = &reflector_ops;
 	config.ctx = c;
@@ -540,6 +608,13 @@ static void start_collections(struct kube_source *s, const struct option_list *n
 
 		if (!object_kind(k))
 			continue;
+		if (k == OBJECT_CONTOUR_CONFIGURATION && s->configuration) {
+			const char *namespace = kube_configuration_namespace(s->configuration);
+
+			add_collection(s, k, namespace);
+			start_collection(s, &s->collections[s->n_collections - 1], namespace);
+			continue;
+		}
 		for (unsigned i = 0; i < (each ? namespaces->n : 1); i++) {
 			const char *namespace = each ? namespaces->words[i] : NULL;
 
@@ -627,6 +702,11 @@ int kube_source_new(struct event_loop *loop, struct store *store,
 	r = check_namespaces(&watched, &roots);
 	if (r >= 0)
 		r = find_access(config, &s->access);
+	if (r >= 0 && config->config_name)
+		r = kube_configuration_new(store,
+					   config->config_namespace ? config->config_namespace :
+								      kube_access_own_namespace(s->access),
+					   config->config_name, &s->configuration);
 	if (r >= 0) {
 		log_info("Kubernetes API at %s (%s)", s->access->server, s->access->origin);
 		s->http = http_new(loop, s->access);

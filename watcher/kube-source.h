@@ -19,6 +19,8 @@ struct kube_source_config {
 	bool no_leader_election;
 	const char *lease_name;	     /* NULL: "portolan" */
 	const char *lease_namespace; /* NULL: $POD_NAMESPACE, or that of the context */
+	const char *config_name;     /* NULL: none */
+	const char *config_namespace; /* NULL: as lease_namespace */
 };
 
 /* Never fails for the server's absence. -EINVAL (and others): the configuration, logged. */

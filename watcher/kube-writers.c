@@ -87,16 +87,6 @@ static char *make_identity(void)
 	return xasprintf("%s_%016llx", host, id);
 }
 
-static const char *lease_namespace(const struct kube_source_config *config,
-				   const struct kube_access *access)
-{
-	const char *pod = getenv("POD_NAMESPACE");
-
-	if (config->lease_namespace)
-		return config->lease_namespace;
-	return pod && *pod ? pod : access->namespace;
-}
-
 static int open_address(struct kube_writers *w, struct event_loop *loop, struct http *http,
 			const struct kube_source_config *config)
 {
@@ -129,7 +119,9 @@ int kube_writers_new(struct event_loop *loop, struct http *http, const struct ku
 					      .queue_max = EVENTS_QUEUED };
 	struct lease_config lease = { .loop = loop,
 				      .http = http,
-				      .namespace = lease_namespace(config, access),
+				      .namespace = config->lease_namespace ?
+							   config->lease_namespace :
+							   kube_access_own_namespace(access),
 				      .name = config->lease_name ? config->lease_name : "portolan",
 				      .identity = identity,
 				      .changed = on_leader,

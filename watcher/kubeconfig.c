@@ -57,6 +57,13 @@ static void blob_done(struct kube_blob *b)
 	free(b->data);
 }
 
+const char *kube_access_own_namespace(const struct kube_access *a)
+{
+	const char *pod = getenv("POD_NAMESPACE");
+
+	return pod && *pod ? pod : a->namespace;
+}
+
 void kube_access_free(struct kube_access *a)
 {
 	if (!a)

@@ -46,6 +46,8 @@ int kubeconfig_load(const char *option, const char *context, struct kube_access 
 /* As a pod: KUBERNETES_SERVICE_HOST and _PORT, and the files in root (NULL: where the kubelet puts
  * them, /var/run/secrets/kubernetes.io/serviceaccount). */
 int kubeconfig_in_cluster(const char *root, struct kube_access **ret, struct strbuf *why);
+/* The namespace where we are: $POD_NAMESPACE, or that of the context or pod. */
+const char *kube_access_own_namespace(const struct kube_access *a);
 void kube_access_free(struct kube_access *a);
 DEFINE_CLEANUP(struct kube_access *, kube_access_free)
 

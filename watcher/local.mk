@@ -20,6 +20,8 @@ libwatcher_a_SOURCES = \
 	watcher/event-writer.h \
 	watcher/http.c \
 	watcher/http.h \
+	watcher/kube-configuration.c \
+	watcher/kube-configuration.h \
 	watcher/kube-message.c \
 	watcher/kube-message.h \
 	watcher/kube-object.c \

@@ -139,17 +139,18 @@ static bool render_http_proxy(const struct status_input *in, struct strbuf *json
 	return true;
 }
 
-/* ---- ExtensionService ---- */
+/* ---- kinds that have conditions only ---- */
 
-static bool render_extension_service(const struct status_input *in, struct strbuf *json)
+static bool render_conditions(const struct status_input *in, struct strbuf *json)
 {
-	K8s__ExtensionServiceStatus *is, wanted = K8S__EXTENSION_SERVICE_STATUS__INIT;
+	K8s__ConditionsStatus *is, wanted = K8S__CONDITIONS_STATUS__INIT;
+	const char *kind = object_kind(in->object->item->kind)->kind;
 
 	if (in->status->verdict == PORTOLAN__IPC__VERDICT__VERDICT_IGNORED)
 		return false;
-	is = k8s__extension_service_status__unpack(arena_pb(in->arena), in->object->status_len,
-						   in->object->status);
-	if (!is || !status_conditions_make(in, "ExtensionService", is->conditions, is->n_conditions,
+	is = k8s__conditions_status__unpack(arena_pb(in->arena), in->object->status_len,
+					    in->object->status);
+	if (!is || !status_conditions_make(in, kind, is->conditions, is->n_conditions,
 					   &wanted.conditions, &wanted.n_conditions))
 		return false;
 	if (same_message(in->arena, &is->base, &wanted.base))
@@ -163,7 +164,8 @@ static bool render_extension_service(const struct status_input *in, struct strbu
 static const struct status_render_row rows[] = {
 	{ OBJECT_INGRESS, render_ingress },
 	{ OBJECT_HTTP_PROXY, render_http_proxy },
-	{ OBJECT_EXTENSION_SERVICE, render_extension_service },
+	{ OBJECT_EXTENSION_SERVICE, render_conditions },
+	{ OBJECT_CONTOUR_CONFIGURATION, render_conditions },
 };
 
 const struct status_render_row *status_render_row(unsigned kind)

@@ -204,10 +204,10 @@ static void on_done(void *ctx, const struct http_result *r)
 	run_soon(w);
 }
 
-static char *status_path(const struct entry *e)
+static char *status_path(const struct kube_object *object)
 {
-	const struct object_kind_row *row = object_kind(e->kind);
-	const char *key = e->id + 1, *slash = strchr(key, '/');
+	const struct object_kind_row *row = object_kind(object->item->kind);
+	const char *key = kube_object_api_key(object), *slash = strchr(key, '/');
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
 	_cleanup_free_ char *namespace = xstrndup(key, (size_t)(slash - key));
 
@@ -226,7 +226,7 @@ static char *status_path(const struct entry *e)
 static void write_status(struct entry *e, const struct kube_object *object, const struct strbuf *status)
 {
 	struct status_writer *w = e->writer;
-	_cleanup_free_ char *path = status_path(e);
+	_cleanup_free_ char *path = status_path(object);
 	_cleanup_strbuf_ struct strbuf body = STRBUF_INIT;
 	struct http_request request = {
 		.method = "PATCH",

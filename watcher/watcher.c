@@ -4,6 +4,7 @@
 
 #include "common/alloc.h"
 #include "common/clock.h"
+#include "common/configuration.h"
 #include "common/control-wait.h"
 #include "common/link.h"
 #include "common/log.h"
@@ -104,11 +105,27 @@ static bool wants_kube(void)
 	return kube->in_cluster;
 }
 
+static int check_configuration(void)
+{
+	const struct watcher_options *o = &watcher_options;
+
+	if (o->config && o->kube.config_name)
+		return log_error_errno(-EINVAL, "--config and --contour-config-name: give one of them");
+	if (o->kube.config_namespace && !o->kube.config_name)
+		return log_error_errno(-EINVAL, "--contour-config-namespace goes with --contour-config-name");
+	if (o->kube.config_name && (o->replay.files.n || !wants_kube()))
+		return log_error_errno(-EINVAL, "--contour-config-name goes with a Kubernetes API; elsewhere "
+						"the ContourConfiguration " CONFIGURATION_KEY " counts");
+	return 0;
+}
+
 static int open_sources(struct watcher *w)
 {
 	bool kube;
-	int r = open_configuration(w);
+	int r = check_configuration();
 
+	if (r >= 0)
+		r = open_configuration(w);
 	if (r < 0)
 		return r;
 	if (watcher_options.replay.files.n)

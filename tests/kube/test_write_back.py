@@ -275,6 +275,17 @@ def test_the_documented_rights_are_enough_and_no_more(own_kube, tmp_path):
     kube.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(items))
     account = kube.service_account_folder("portolan", "portolan")
     kube.client.create(web("a", "default"))
+    conditional = {
+        "HTTPProxy": {"virtualhost": {"fqdn": "a.example"}},
+        "ExtensionService": {"services": [{"name": "a", "port": 80}]},
+        "ContourConfiguration": {},
+    }
+    for kind, spec in conditional.items():
+        kube.install(shipped()[kind])
+        version = shipped()[kind]["spec"]["versions"][0]["name"]
+        conditional[kind] = f"projectcontour.io/{version}"
+        kube.client.create({"apiVersion": conditional[kind], "kind": kind, "spec": spec,
+                            "metadata": {"name": "portolan", "namespace": "portolan"}})
     kube.client.create(service("envoy", namespace="portolan"))
     with KubeWatcher(kube, tmp_path / "w", "--publish-address", "192.0.2.7",
                      account=account) as watcher, watcher.translator() as translator:
@@ -284,9 +295,16 @@ def test_the_documented_rights_are_enough_and_no_more(own_kube, tmp_path):
             translator.set_status("Ingress", "default/a", PARTIAL, [("A", "b")])
             wait_addresses(kube, "default", "a", "192.0.2.7")
             assert next(events)["object"]["reason"] == "A"
+        for kind, version in conditional.items():
+            translator.wait_for(kind, "portolan/portolan")
+            translator.set_status(kind, "portolan/portolan", ACCEPTED, generation=1)
+            item = kube.client.wait_for(kind, "portolan", "portolan", api_version=version,
+                                        wanted=lambda i: i.get("status", {}).get("conditions"))
+            assert item["status"]["conditions"][0]["message"] == f"Valid {kind}"
         assert "not allowed" not in watcher.logged() and "cannot" not in watcher.logged()
     user = ["--as", "system:serviceaccount:portolan:portolan"]
     for words in ("get secrets", "delete ingresses", "update ingresses", "create services",
-                  "list pods", "update ingresses/status", "list leases", "delete events"):
+                  "list pods", "update ingresses/status", "update httpproxies.projectcontour.io",
+                  "create contourconfigurations.projectcontour.io", "list leases", "delete events"):
         said = kube.kubectl(*user, "auth", "can-i", *words.split(), check=False).stdout
         assert said.strip() == "no", words

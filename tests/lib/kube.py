@@ -429,9 +429,15 @@ class KubeCluster:
         self.client.apply(definition)
         spec = definition["spec"]
         served = [version["name"] for version in spec["versions"] if version["served"]]
-        roots = [f"/apis/{spec['group']}/{name}" for name in served]
-        paths = [*roots, *(f"{root}/{spec['names']['plural']}" for root in roots)]
-        poll(lambda: all(self.client.request("GET", p).status == 200 for p in paths), 30)
+        plural = spec["names"]["plural"]
+
+        def is_there(root):
+            listed = self.client.request("GET", root)
+            return (listed.status == 200
+                    and any(found["name"] == plural for found in listed.json()["resources"])
+                    and self.client.request("GET", f"{root}/{plural}").status == 200)
+
+        poll(lambda: all(is_there(f"/apis/{spec['group']}/{name}") for name in served), 30)
 
     def service_account(self, namespace, name):
         """Make a service account (nothing is bound to it yet) and return its user name."""

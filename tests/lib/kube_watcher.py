@@ -15,7 +15,8 @@ from stage import Stage
 
 KINDS = {
     "Ingress": 1, "IngressClass": 2, "Service": 3, "EndpointSlice": 4, "Secret": 5, "Namespace": 6,
-    "ConfigMap": 7, "HTTPProxy": 8,
+    "ConfigMap": 7, "HTTPProxy": 8, "TLSCertificateDelegation": 9, "ExtensionService": 10,
+    "ContourConfiguration": 11,
 }  # common/object-kind.h
 _libc = ctypes.CDLL(None, use_errno=True)
 _IN_MODIFY = 0x2
