@@ -7,13 +7,15 @@
 #include <unistd.h>
 
 #include "common/alloc.h"
+#include "common/notify-send.h"
 
 static _Noreturn void out_of_memory(void)
 {
 	static const char text[] = "portolan: out of memory\n";
-	ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
 
-	(void)n;
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	/* Who restarts us should know why; sd_notify(3). This allocates nothing. */
+	(void)notify_send("ERRNO=12\nSTATUS=out of memory");
 	abort();
 }
 

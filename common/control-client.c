@@ -10,6 +10,7 @@
 
 #include "common/alloc.h"
 #include "common/control-client.h"
+#include "common/sandbox.h"
 
 #define HEAD_MAX 16384
 #define NO_LENGTH SIZE_MAX
@@ -200,7 +201,7 @@ static int connect_unix(struct control_client *c, const char *path)
 		return -ENAMETOOLONG;
 	memcpy(addr.sun_path, path, strlen(path));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+	if (fd < 0 || connect(fd, (const struct sockaddr *)sandbox_address(&addr), sizeof(addr)) < 0)
 		return -errno;
 	c->stream = bufferevent_socket_new(event_loop_base(c->loop), fd, BEV_OPT_CLOSE_ON_FREE);
 	if (!c->stream)

@@ -9,13 +9,16 @@
 #include <sys/resource.h>
 
 #include "common/alloc.h"
+#include "common/clock.h"
 #include "common/control.h"
+#include "common/incident.h"
 #include "common/log.h"
 #include "common/process-metrics.h"
 #include "common/unix-socket.h"
 
 #define HEADERS_MAX 16384
 #define TIMEOUT_SEC 30
+#define ACCEPT_PAUSE_USEC (200 * USEC_PER_MSEC)
 
 struct route {
 	struct route *next;
@@ -33,11 +36,16 @@ struct metrics {
 };
 
 struct control {
+	struct control *next;
 	struct evhttp *http;
 	char *path;
 	struct route *routes;
 	struct metrics *metrics;
+	struct evconnlistener *listener; /* http's */
+	struct event *again;             /* to accept, after it failed */
 };
+
+static struct control *all; /* one a process, but in tests */
 
 void control_answer(struct evhttp_request *req, int status, const char *type,
 		    const struct strbuf *body)
@@ -100,9 +108,52 @@ static int on_metrics(void *ctx, const char *query _unused_, struct strbuf *out)
 	struct control *c = ctx;
 
 	process_metrics(out);
+	incident_metrics(out);
 	for (struct metrics *m = c->metrics; m; m = m->next)
 		m->fn(m->ctx, out);
 	return HTTP_OK;
+}
+
+static int on_incidents(void *ctx _unused_, const char *query _unused_, struct strbuf *out)
+{
+	incident_json(out);
+	return HTTP_OK;
+}
+
+/* The socket stays readable: who asks waits until there is a descriptor again. */
+static void on_accept_failed(struct evconnlistener *listener, void *http _unused_)
+{
+	int r = -errno;
+	struct control *c = all;
+
+	while (c && c->listener != listener)
+		c = c->next;
+	if (!c)
+		return;
+	if (!incident_is_descriptors(r) && r != -ENOMEM && r != -ENOBUFS)
+		return;
+	incident(INCIDENT_DESCRIPTORS, "control", "%s: cannot take a connection: %s", c->path, strerror(-r));
+	(void)evconnlistener_disable(listener);
+	event_loop_arm(c->again, ACCEPT_PAUSE_USEC);
+}
+
+static void on_accept_again(evutil_socket_t fd _unused_, short what _unused_, void *ctx)
+{
+	struct control *c = ctx;
+
+	(void)evconnlistener_enable(c->listener);
+}
+
+static int start_listening(struct control *c, struct event_loop *loop, int fd)
+{
+	struct evhttp_bound_socket *bound = evhttp_accept_socket_with_handle(c->http, fd);
+
+	if (!bound)
+		return -EIO;
+	c->listener = evhttp_bound_socket_get_listener(bound);
+	c->again = event_loop_timer(loop, on_accept_again, c);
+	evconnlistener_set_error_cb(c->listener, on_accept_failed);
+	return 0;
 }
 
 int control_new(struct event_loop *loop, const char *path, struct control **ret)
@@ -122,13 +173,16 @@ int control_new(struct event_loop *loop, const char *path, struct control **ret)
 	if (fd < 0)
 		return fd;
 	c->path = xstrdup(path);
-	if (evhttp_accept_socket(c->http, fd) < 0) {
+	if (start_listening(c, loop, fd) < 0) {
 		(void)close(fd);
 		return -EIO;
 	}
 	control_add(c, "/", "text/plain; charset=utf-8", on_index, c);
 	control_add(c, "/healthz", "text/plain; charset=utf-8", on_healthz, c);
+	control_add(c, "/debug/incidents", "application/json", on_incidents, c);
 	control_add(c, "/metrics", "text/plain; version=0.0.4; charset=utf-8", on_metrics, c);
+	c->next = all;
+	all = c;
 	*ret = TAKE_PTR(c);
 	return 0;
 }
@@ -137,6 +191,12 @@ void control_free(struct control *c)
 {
 	if (!c)
 		return;
+	for (struct control **at = &all; *at; at = &(*at)->next)
+		if (*at == c) {
+			*at = c->next;
+			break;
+		}
+	event_freep(&c->again);
 	if (c->http)
 		evhttp_free(c->http);
 	if (c->path)

@@ -3,13 +3,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/alloc.h"
 #include "common/clock.h"
 #include "common/daemon.h"
 #include "common/log.h"
 #include "common/notify-send.h"
+#include "common/refused-calls.h"
 #include "common/runtime-dir.h"
+
+#ifdef FAULT_INJECTION
+#include "tests/faults/break-out.h"
+#endif
 
 #define OPTIONS_MAX 64
 
@@ -47,6 +53,11 @@ static void on_reload(void *ctx)
 char *daemon_path(const struct daemon *d, const char *name)
 {
 	return xasprintf("%s/%s", d->runtime_dir, name);
+}
+
+char *daemon_own_path(const struct daemon *d, const char *name)
+{
+	return xasprintf("%s/%s/%s", d->runtime_dir, d->def->name, name);
 }
 
 /* What the supervisor is still to be told. */
@@ -118,16 +129,26 @@ static int parse(const struct daemon_def *def, int argc, char **argv, int *ret_e
 static int enter_sandbox(struct daemon *d)
 {
 	const struct daemon_sandbox *s = &d->def->sandbox;
-	_cleanup_free_ char *folder = s->folder ? s->folder(d) : NULL;
-	struct sandbox_paths paths = { d->runtime_dir, folder };
+	_cleanup_(sandbox_paths_done) struct sandbox_paths paths = { .runtime_dir = d->runtime_dir };
+	_cleanup_free_ char *own = daemon_path(d, d->def->name);
+	_cleanup_free_ char *neighbour = s->connects ? daemon_path(d, s->connects) : NULL;
 	const char *missing = NULL;
+	unsigned allow = s->allow;
 	int r;
 
 	if (!s->on)
 		return 0;
-	r = sandbox_enter(s->allow | (s->allow_more ? s->allow_more() : 0), &paths, &missing);
+	if (s->keeps && mkdir(own, 0700) < 0 && errno != EEXIST)
+		return log_error_errno(-errno, "cannot make %s: %m", own);
+	if (s->keeps)
+		sandbox_list_add(&paths.own, own);
+	sandbox_list_add(&paths.connect, neighbour);
+	if (s->more)
+		allow |= s->more(d, &paths);
+	r = sandbox_enter(allow, &paths, &missing);
 	if (r < 0)
 		return log_error_errno(r, "cannot give up what is not needed: %m");
+	refused_calls_watch(d->loop);
 #ifdef SANITIZED
 	/* Who builds with a sanitizer knows, and no user does. */
 	if (missing)
@@ -152,6 +173,9 @@ static int run(struct daemon *d)
 		control_add(d->control, "/readyz", "text/plain; charset=utf-8", on_readyz, d);
 	event_loop_on_reload(d->loop, on_reload, d);
 	r = enter_sandbox(d);
+#ifdef FAULT_INJECTION
+	break_out_page(d);
+#endif
 	if (r >= 0)
 		r = d->def->start(d);
 	if (r < 0)
@@ -203,6 +227,7 @@ int daemon_main(const struct daemon_def *def, int argc, char **argv)
 	d.words = argv + at;
 	r = run(&d);
 	control_free(d.control);
+	refused_calls_end();
 	event_freep(&notice.retry);
 	free(notice.status);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -20,9 +20,10 @@ struct daemon {
 struct daemon_sandbox {
 	bool on;
 	unsigned allow; /* SANDBOX_… */
-	unsigned (*allow_more)(void); /* by what the options ask for; may be NULL */
-	/* A folder besides the runtime directory to write in, which the caller frees; may be NULL. */
-	char *(*folder)(const struct daemon *d);
+	bool keeps;                /* files, in a folder of its own: daemon_own_path() */
+	const char *connects;      /* the socket in the runtime directory that it connects to; may be NULL */
+	/* By what the options ask for: adds to paths, and returns what else is allowed. May be NULL. */
+	unsigned (*more)(const struct daemon *d, struct sandbox_paths *paths);
 };
 
 struct daemon_def {
@@ -51,3 +52,5 @@ void daemon_status(struct daemon *d, const char *fmt, ...) _printf_(2, 3);
 
 /* RUNTIME/NAME, in a buffer that the caller frees. */
 char *daemon_path(const struct daemon *d, const char *name);
+/* RUNTIME/STAGE/NAME, the same: where it keeps what no other stage is to read. */
+char *daemon_own_path(const struct daemon *d, const char *name);

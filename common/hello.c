@@ -75,6 +75,7 @@ int hello_read(const struct frame *f, struct hello *ret, char *why)
 			       "HELLO is not from Portolan: is something else here?");
 	} else if (m->major != FRAME_MAJOR) {
 		explain_major(m->major, why);
+		r = -EPROTONOSUPPORT;
 	} else {
 		hello_clean(ret->role, sizeof(ret->role), m->role ? m->role : "");
 		ret->pid = m->pid;

@@ -12,7 +12,7 @@ struct hello {
 
 /* file: without what differs from one run to the next. */
 void hello_append(struct strbuf *b, const char *role, bool file);
-/* -EBADMSG and a sentence in why, of FRAME_REASON_MAX bytes, unless this is a HELLO from a
+/* -EBADMSG, or -EPROTONOSUPPORT (another version), and a sentence in why, of FRAME_REASON_MAX bytes, unless this is a HELLO from a
  * Portolan that we understand. */
 int hello_read(const struct frame *f, struct hello *ret, char *why);
 /* A peer's words as one line that can be logged. */

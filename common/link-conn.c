@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/frame.h"
 #include "common/hello.h"
+#include "common/incident.h"
 #include "common/link-conn.h"
 #include "common/log.h"
 #include "ipc.pb-c.h"
@@ -98,12 +99,17 @@ void link_conn_refuse(struct link_conn *c, const char *fmt, ...)
 	va_end(ap);
 	say_bye(c, why, false);
 	c->fault = true;
-	link_conn_end(c, "the %s was refused: %s", c->reader ? "reader" : c->link->config.peer_role,
-		      why);
+	link_conn_end(c, "the %s was refused: %s", c->reader ? "reader" : c->link->config.peer_role, why);
 }
 
-static void reject(struct link_conn *c, const char *fmt, ...) _printf_(2, 3);
-static void reject(struct link_conn *c, const char *fmt, ...)
+/* What it is of, as far as is known. */
+static const char *peer_of(const struct link_conn *c)
+{
+	return c->reader ? "reader" : c->link->config.peer_role;
+}
+
+static void reject(struct link_conn *c, enum incident_kind kind, const char *fmt, ...) _printf_(3, 4);
+static void reject(struct link_conn *c, enum incident_kind kind, const char *fmt, ...)
 {
 	_cleanup_free_ char *why = NULL;
 	va_list ap;
@@ -112,6 +118,8 @@ static void reject(struct link_conn *c, const char *fmt, ...)
 	why = sentence(fmt, ap);
 	va_end(ap);
 	c->link->counters.rejected_frames++;
+	incident(kind, c->link->config.name, "link %s: %s; the connection of %s%s was closed",
+		 c->link->config.name, why, c->up ? "the " : "what should be the ", peer_of(c));
 	(void)link_count_reject(c, why);
 	link_conn_refuse(c, "%s", why);
 }
@@ -243,13 +251,15 @@ static void take_hello(struct link_conn *c, const struct frame *f)
 {
 	char why[FRAME_REASON_MAX];
 	struct hello hello;
+	int r;
 
 	if (c->up) {
-		reject(c, "a second HELLO");
+		reject(c, INCIDENT_FRAMES, "a second HELLO");
 		return;
 	}
-	if (hello_read(f, &hello, why) < 0) {
-		reject(c, "%s", why);
+	r = hello_read(f, &hello, why);
+	if (r < 0) {
+		reject(c, r == -EPROTONOSUPPORT ? INCIDENT_PROTOCOL : INCIDENT_FRAMES, "%s", why);
 		return;
 	}
 	c->pid = hello.pid;
@@ -281,6 +291,8 @@ static void take_transfer(struct link_conn *c, const struct frame *f)
 		n->resyncs_asked++;
 		n->rejected_frames++;
 		resync.reason = c->mirror.reason;
+		incident(INCIDENT_FRAMES, c->link->config.name, "link %s: what the %s sent was not taken: %s",
+			 c->link->config.name, peer_of(c), c->mirror.reason);
 		if (link_count_reject(c, c->mirror.reason))
 			link_conn_refuse(c, "%s", c->mirror.reason);
 		else
@@ -291,7 +303,7 @@ static void take_transfer(struct link_conn *c, const struct frame *f)
 static void take_ack(struct link_conn *c, const struct frame *f)
 {
 	if (!c->feeds || feed_peer_ack(&c->feed, f->header.generation) < 0)
-		reject(c, "an ACK of generation %" PRIu64 ", which was not sent",
+		reject(c, INCIDENT_FRAMES, "an ACK of generation %" PRIu64 ", which was not sent",
 		       f->header.generation);
 	c->progress_at = clock_monotonic();
 }
@@ -303,7 +315,7 @@ static void take_resync(struct link_conn *c, const struct frame *f)
 
 	m = portolan__ipc__resync__unpack(NULL, f->header.length, f->payload);
 	if (!m || !c->feeds || !feed_peer_busy(&c->feed)) {
-		reject(c, "a RESYNC that answers nothing");
+		reject(c, INCIDENT_FRAMES, "a RESYNC that answers nothing");
 	} else {
 		hello_clean(reason, sizeof(reason), m->reason ? m->reason : "");
 		log_debug("link %s: a snapshot was asked for: %s", c->link->config.name, reason);
@@ -366,7 +378,7 @@ static void take_frames(struct link_conn *c)
 	if (c->dead || r == 0)
 		return;
 	hello_explain(r, &f, why);
-	reject(c, "%s", why);
+	reject(c, r == -EPROTONOSUPPORT ? INCIDENT_PROTOCOL : INCIDENT_FRAMES, "%s", why);
 }
 
 /* One read a turn, so that no peer keeps the loop to itself. */

@@ -12,6 +12,7 @@
 
 #include "common/alloc.h"
 #include "common/clock.h"
+#include "common/incident.h"
 #include "common/link-conn.h"
 #include "common/log.h"
 #include "common/unix-socket.h"
@@ -181,6 +182,8 @@ static void explain(struct link *l, int r)
 		set_error(l, "nobody listens at %s: has the %s stopped?", path, peer);
 	else
 		set_error(l, "connecting to %s failed: %s", path, strerror(-r));
+	if (incident_is_descriptors(r))
+		incident(INCIDENT_DESCRIPTORS, l->config.name, "link %s: %s", l->config.name, l->last_error);
 	log_debug("link %s: %s", l->config.name, l->last_error);
 }
 
@@ -240,7 +243,8 @@ static void on_accept(evutil_socket_t fd, short what _unused_, void *ctx)
 		adopt(l, conn);
 	} else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
 		/* Out of descriptors, most likely: the socket stays readable, do not spin. */
-		log_debug_errno(-errno, "link %s: accepting failed: %m", l->config.name);
+		incident(INCIDENT_DESCRIPTORS, l->config.name, "link %s: cannot take a connection: %s",
+			 l->config.name, strerror(errno));
 		(void)event_del(l->accept);
 		event_loop_arm(l->retry, ACCEPT_PAUSE_USEC);
 	}

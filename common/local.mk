@@ -36,6 +36,8 @@ libcommon_a_SOURCES = \
 	common/hello.h \
 	common/hashmap.c \
 	common/hashmap.h \
+	common/incident.c \
+	common/incident.h \
 	common/link.c \
 	common/link.h \
 	common/link-conn.c \
@@ -52,11 +54,16 @@ libcommon_a_SOURCES = \
 	common/options.h \
 	common/process-metrics.c \
 	common/process-metrics.h \
+	common/refused-calls.c \
+	common/refused-calls.h \
 	common/resource-kind.c \
 	common/resource-kind.h \
 	common/runtime-dir.c \
 	common/runtime-dir.h \
 	common/sandbox.c \
+	common/sandbox-calls.c \
+	common/sandbox-files.c \
+	common/sandbox-parts.h \
 	common/sandbox.h \
 	common/stage.c \
 	common/stage.h \

@@ -126,7 +126,8 @@ int runtime_dir_lock(const char *dir, const char *name, int *ret_holder)
 		return -EBUSY;
 	}
 	n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	/* For people. A disk that is full keeps nobody from running. */
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n)
-		return -errno;
+		return errno == ENOSPC || errno == EDQUOT ? TAKE_FD(fd) : -errno;
 	return TAKE_FD(fd);
 }

@@ -7,6 +7,7 @@ const struct stage_row stages[STAGES] = {
 	{ "watcher", true, "reads objects" },
 	{ "translator", true, "translates them for Envoy" },
 	{ "xds-server", true, "serves Envoys" },
+	{ "recorder", false, "records what the watcher sees" },
 	{ "admin", false, "answers people and Prometheus" },
 	/* systemd or the kubelet may stand in its place. */
 	{ "supervisor", false, "keeps the others running" },

@@ -11,7 +11,7 @@ struct stage_row {
 	const char *what; /* it does, in a few words */
 };
 
-#define STAGES 5
+#define STAGES 6
 extern const struct stage_row stages[STAGES];
 
 /* NULL if there is none of that name (len bytes). */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/sandbox.h"
 #include "common/unix-socket.h"
 
 static int open_socket(const char *path, const char *suffix, struct sockaddr_un *ret)
@@ -54,7 +55,7 @@ int unix_socket_connect(const char *path)
 	fd = open_socket(path, "", &addr);
 	if (fd < 0)
 		return fd;
-	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+	if (connect(fd, (const struct sockaddr *)sandbox_address(&addr), sizeof(addr)) < 0)
 		return -errno;
 	return TAKE_FD(fd);
 }

@@ -46,7 +46,7 @@ static void print(const struct strbuf *b)
 
 static int show_stages(const char *dir)
 {
-	struct stage_question questions[STAGES + 1] = { 0 };
+	struct stage_question questions[2 * STAGES + 1] = { 0 };
 	struct stage_report report = { .runtime_dir = dir };
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	bool ready;
@@ -54,25 +54,30 @@ static int show_stages(const char *dir)
 	for (size_t i = 0; i < STAGES; i++) {
 		questions[i].stage = stages[i].name;
 		questions[i].target = "/debug/status";
+		questions[STAGES + i].stage = stages[i].name;
+		questions[STAGES + i].target = "/debug/incidents";
 	}
-	questions[STAGES].stage = "xds-server";
-	questions[STAGES].target = "/debug/envoys";
-	ask_stages(dir, questions, STAGES + 1, TIMEOUT_USEC);
+	questions[2 * STAGES].stage = "xds-server";
+	questions[2 * STAGES].target = "/debug/envoys";
+	ask_stages(dir, questions, ARRAY_SIZE(questions), TIMEOUT_USEC);
 	for (size_t i = 0; i < STAGES; i++) {
 		report.stages[i] = answer_json(&questions[i]);
+		report.incidents[i] = answer_json(&questions[STAGES + i]);
 		report.errors[i] = report.stages[i] ? NULL : control_error(questions[i].error);
 	}
-	report.envoys = answer_json(&questions[STAGES]);
+	report.envoys = answer_json(&questions[2 * STAGES]);
 	ready = stage_report_ready(&report);
 	if (arg_json)
 		stage_report_json(&report, &out);
 	else
 		stage_report_text(&report, &out);
 	print(&out);
-	for (size_t i = 0; i < STAGES; i++)
+	for (size_t i = 0; i < STAGES; i++) {
 		json_object_put(report.stages[i]);
+		json_object_put(report.incidents[i]);
+	}
 	json_object_put(report.envoys);
-	for (size_t i = 0; i <= STAGES; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(questions); i++)
 		stage_question_done(&questions[i]);
 	return ready ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -46,9 +46,28 @@ static bool is_ready(struct json_object *o)
 	return json_object_object_get_ex(o, "ready", &v) && json_object_get_boolean(v);
 }
 
+/* What the supervisor knows of a child; NULL without one. */
+static struct json_object *child(const struct stage_report *r, const char *name)
+{
+	struct json_object *children;
+
+	for (size_t i = 0; i < STAGES; i++) {
+		if (!json_object_object_get_ex(r->stages[i], "children", &children))
+			continue;
+		for (size_t k = 0; k < json_object_array_length(children); k++) {
+			struct json_object *c = json_object_array_get_idx(children, k);
+
+			if (strcmp(text_of(c, "name"), name) == 0)
+				return c;
+		}
+	}
+	return NULL;
+}
+
+/* One that nobody needs is shown if it answers, or should. */
 static bool is_shown(const struct stage_report *r, size_t i)
 {
-	return r->stages[i] || stages[i].required;
+	return r->stages[i] || stages[i].required || child(r, stages[i].name);
 }
 
 bool stage_report_ready(const struct stage_report *r)
@@ -75,6 +94,8 @@ void stage_report_json(const struct stage_report *r, struct strbuf *out)
 			json_object_object_add(stage, "ready", json_object_new_boolean(0));
 			json_object_object_add(stage, "error", json_object_new_string(r->errors[i]));
 		}
+		if (r->incidents[i])
+			json_object_object_add(stage, "incidents", json_object_get(r->incidents[i]));
 		json_object_object_add(all, stages[i].name, stage);
 	}
 	json_object_object_add(o, "stages", all);
@@ -83,24 +104,6 @@ void stage_report_json(const struct stage_report *r, struct strbuf *out)
 								   JSON_C_TO_STRING_NOSLASHESCAPE));
 	strbuf_putc(out, '\n');
 	json_object_put(o);
-}
-
-/* What the supervisor knows of a child; NULL without one. */
-static struct json_object *child(const struct stage_report *r, const char *name)
-{
-	struct json_object *children;
-
-	for (size_t i = 0; i < STAGES; i++) {
-		if (!json_object_object_get_ex(r->stages[i], "children", &children))
-			continue;
-		for (size_t k = 0; k < json_object_array_length(children); k++) {
-			struct json_object *c = json_object_array_get_idx(children, k);
-
-			if (strcmp(text_of(c, "name"), name) == 0)
-				return c;
-		}
-	}
-	return NULL;
 }
 
 static void add_duration(struct text_table *t, int64_t seconds)
@@ -186,6 +189,39 @@ static void put_reasons(const struct stage_report *r, struct strbuf *out)
 	}
 }
 
+static size_t count_incidents(const struct stage_report *r, size_t i)
+{
+	return json_object_is_type(r->incidents[i], json_type_array) ?
+		       json_object_array_length(r->incidents[i]) : 0;
+}
+
+/* What befell the stages since each began. */
+static void put_incidents(const struct stage_report *r, struct strbuf *out)
+{
+	static const char *const head[] = { "STAGE", "INCIDENT", "TIMES", "LAST", "WHAT" };
+	struct text_table t;
+	size_t n = 0;
+
+	text_table_init(&t, ARRAY_SIZE(head));
+	for (size_t i = 0; i < ARRAY_SIZE(head); i++)
+		text_table_add(&t, "%s", head[i]);
+	for (size_t i = 0; i < STAGES; i++)
+		for (size_t k = 0; k < count_incidents(r, i); k++, n++) {
+			struct json_object *o = json_object_array_get_idx(r->incidents[i], k);
+
+			text_table_add(&t, "%s", stages[i].name);
+			text_table_add(&t, "%s", text_of(o, "kind"));
+			add_count(&t, number_of(o, "times"));
+			add_duration(&t, clock_realtime() / USEC_PER_SEC - number_of(o, "last"));
+			text_table_add(&t, "%s", text_of(o, "text"));
+		}
+	if (n) {
+		strbuf_putc(out, '\n');
+		text_table_write(&t, out);
+	}
+	text_table_done(&t);
+}
+
 static int64_t seconds_since(int64_t realtime_usec)
 {
 	return realtime_usec ? (clock_realtime() - realtime_usec) / USEC_PER_SEC : -1;
@@ -236,5 +272,6 @@ void stage_report_text(const struct stage_report *r, struct strbuf *out)
 		      stage_report_ready(r) ? "ready" : "not ready");
 	put_stages(r, out);
 	put_reasons(r, out);
+	put_incidents(r, out);
 	put_envoys(r, out);
 }

@@ -11,6 +11,7 @@ struct stage_report {
 	const char *runtime_dir;
 	struct json_object *stages[STAGES]; /* each one's /debug/status; NULL and */
 	const char *errors[STAGES];         /* why */
+	struct json_object *incidents[STAGES]; /* each one's /debug/incidents, or NULL */
 	struct json_object *envoys;         /* xds-server's /debug/envoys, or NULL */
 };
 

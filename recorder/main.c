@@ -25,11 +25,14 @@ static const struct option_row options[] = {
 };
 
 /* Files rotate there. */
-static char *folder(const struct daemon *d)
+static unsigned allow_more(const struct daemon *d, struct sandbox_paths *paths)
 {
 	const char *path = d->words[0] ? d->words[0] : "", *slash = strrchr(path, '/');
+	_cleanup_free_ char *folder = slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup(".");
 
-	return slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup(".");
+	sandbox_list_add(&paths->own, folder);
+	sandbox_list_add(&paths->read, recorder_options.redact_key);
+	return 0;
 }
 
 static const struct daemon_def def = {
@@ -42,7 +45,7 @@ static const struct daemon_def def = {
 	.start = recorder_start,
 	.stop = recorder_stop,
 	.ready = recorder_ready,
-	.sandbox = { .on = true, .allow = SANDBOX_READ, .folder = folder },
+	.sandbox = { .on = true, .connects = "objects.sock", .more = allow_more },
 };
 
 int main(int argc, char **argv)

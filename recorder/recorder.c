@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/control-wait.h"
 #include "common/link.h"
+#include "common/incident.h"
 #include "common/log.h"
 #include "common/recording.h"
 #include "recorder/recorder.h"
@@ -55,13 +56,13 @@ static void outcome(struct recorder *r, int result)
 	if (result < 0) {
 		r->failures++;
 		event_loop_arm(r->retry, RETRY_USEC);
+		incident(incident_is_descriptors(result) ? INCIDENT_DESCRIPTORS : INCIDENT_STORAGE, "recording",
+			 "cannot write %s: %s; changes are lost until it can be", recorder_options.path,
+			 strerror(-result));
 	}
 	if (result == r->failed)
 		return;
-	if (result < 0)
-		log_error_errno(result, "cannot write %s: %m; changes are lost until it can be",
-				recorder_options.path);
-	else
+	if (result == 0)
 		log_info("%s can be written again, from here on", recorder_options.path);
 	r->failed = result;
 	tell_supervisor(r);
@@ -137,9 +138,10 @@ static int on_debug_status(void *ctx, const char *query _unused_, struct strbuf 
 		      !ready ? "starting" : why.len ? "degraded" : "running", ready ? "true" : "false");
 	if (why.len)
 		strbuf_json(out, why.s, why.len - 1);
-	strbuf_printf(out, "],\"generation\":%llu,\"source\":%llu,\"uptime_seconds\":%lld,\"file\":",
+	strbuf_printf(out, "],\"pid\":%d,\"generation\":%llu,\"source\":%llu,\"objects\":%zu,\"uptime_seconds\":%lld,\"file\":",
+		      (int)getpid(),
 		      (unsigned long long)state_generation(r->kept),
-		      (unsigned long long)state_source(r->kept),
+		      (unsigned long long)state_source(r->kept), state_count(r->kept),
 		      (long long)((clock_monotonic() - r->began) / USEC_PER_SEC));
 	strbuf_json(out, recorder_options.path, strlen(recorder_options.path));
 	strbuf_printf(out, ",\"transfers\":%llu,\"bytes\":%llu,\"pending\":%s,\"failures\":%llu}\n",

@@ -12,6 +12,7 @@
 
 #include "common/alloc.h"
 #include "common/clock.h"
+#include "common/incident.h"
 #include "common/log.h"
 #include "supervisor/child.h"
 
@@ -111,6 +112,7 @@ static void spawn(struct child *c)
 	c->pid = pid;
 	c->started_usec = clock_monotonic();
 	c->status[0] = '\0';
+	c->error = 0;
 	log_debug("%s started as pid %d", c->config.name, (int)pid);
 	set_state(c, CHILD_STARTING);
 	if (c->config.watchdog_usec)
@@ -122,6 +124,8 @@ static void abort_stuck(struct child *c)
 	log_error("%s (pid %d) has not fed its watchdog for %.1f s: ending it with SIGABRT",
 		  c->config.name, (int)c->pid, (double)c->config.watchdog_usec / USEC_PER_SEC);
 	c->watchdog_kills++;
+	incident_count(INCIDENT_STUCK, c->config.name, "%s (pid %d) has not fed its watchdog for %.1f s",
+		       c->config.name, (int)c->pid, (double)c->config.watchdog_usec / USEC_PER_SEC);
 	set_state(c, CHILD_ABORTING);
 	child_signal(c, SIGABRT);
 	child_signal(c, SIGCONT); /* one that was stopped takes no other signal */
@@ -255,10 +259,19 @@ void child_ended(struct child *c, int wait_status)
 
 	c->pid = 0;
 	describe_end(wait_status, c->last_exit, sizeof(c->last_exit));
+	if (c->error) {
+		size_t n = strlen(c->last_exit);
+
+		(void)snprintf(c->last_exit + n, sizeof(c->last_exit) - n, ": %s", strerror(c->error));
+	}
 	c->hopeless = c->wanted && is_hopeless(c, wait_status);
 	if (c->wanted && !c->hopeless)
 		delay = next_delay(c, lived);
 	log_end(c, pid, lived, delay);
+	if (c->wanted)
+		incident_count(c->error == ENOMEM ? INCIDENT_MEMORY : INCIDENT_ENDED, c->config.name,
+			       "%s (pid %d) %s after %.1f s", c->config.name, (int)pid, c->last_exit,
+			       (double)lived / USEC_PER_SEC);
 	if (delay < 0) {
 		set_state(c, CHILD_STOPPED);
 		return;
@@ -290,6 +303,8 @@ void child_notified(struct child *c, const struct notify_message *m)
 
 	if (m->has_status)
 		set_status(c, m->status);
+	if (m->error)
+		c->error = m->error;
 	if (m->watchdog && runs && c->config.watchdog_usec)
 		event_loop_arm(c->timer, c->config.watchdog_usec);
 	if (m->watchdog_trigger && runs)

@@ -46,7 +46,8 @@ struct child {
 	int64_t since_usec;   /* realtime, of this state */
 	unsigned restarts, watchdog_kills;
 	char status[NOTIFY_STATUS_MAX];
-	char last_exit[128]; /* "" until one ended */
+	int error;            /* errno by which this process says that it ends; 0: none */
+	char last_exit[160]; /* "" until one ended */
 	struct event *timer; /* what it means depends on the state */
 };
 

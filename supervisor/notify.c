@@ -29,7 +29,7 @@ static bool is(const char *line, size_t len, const char *word)
 
 static void parse_line(const char *line, size_t len, struct notify_message *m)
 {
-	static const char status[] = "STATUS=";
+	static const char status[] = "STATUS=", error[] = "ERRNO=";
 
 	if (is(line, len, "READY=1")) {
 		m->ready = true;
@@ -39,6 +39,11 @@ static void parse_line(const char *line, size_t len, struct notify_message *m)
 		m->watchdog = true;
 	} else if (is(line, len, "WATCHDOG=trigger")) {
 		m->watchdog_trigger = true;
+	} else if (len > strlen(error) && memcmp(line, error, strlen(error)) == 0) {
+		char number[8] = "";
+
+		memcpy(number, line + strlen(error), MIN(len - strlen(error), sizeof(number) - 1));
+		m->error = MAX(atoi(number), 0);
 	} else if (len >= strlen(status) && memcmp(line, status, strlen(status)) == 0) {
 		m->has_status = true;
 		(void)snprintf(m->status, sizeof(m->status), "%.*s", (int)(len - strlen(status)),

@@ -15,6 +15,7 @@ struct notify_message {
 	bool stopping;
 	bool watchdog;         /* WATCHDOG=1: alive */
 	bool watchdog_trigger; /* WATCHDOG=trigger: treat me as stuck */
+	int error; /* ERRNO=: why it is about to end; 0: it did not say */
 	bool has_status;
 	char status[NOTIFY_STATUS_MAX]; /* cut to fit */
 };

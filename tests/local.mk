@@ -136,11 +136,27 @@ TESTS += tests/unit/test-recording
 tests_unit_test_recording_SOURCES = tests/unit/test-recording.c
 tests_unit_test_recording_LDADD = $(RECORDING_LIBS) $(COMMON_LIBS) $(RECORDING_SYSTEM_LIBS)
 
-# A translator in which an annotation of an Ingress is a crash, or a route that Envoy refuses.
-noinst_PROGRAMS += tests/faults/portolan-translator
-tests_faults_portolan_translator_SOURCES = translator/main.c translator/unit-ingress.c
-tests_faults_portolan_translator_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT_INJECTION
-tests_faults_portolan_translator_LDADD = $(TRANSLATOR_LIBS)
+# The stages with faults that tests ask for: all try to break out of their sandbox (break-out.c), and in
+# the translator an annotation of an Ingress is a crash, or a route that Envoy refuses.
+FAULT_CPPFLAGS = $(AM_CPPFLAGS) -DFAULT_INJECTION
+FAULT_SOURCES = common/daemon.c tests/faults/break-out.c tests/faults/break-out.h
+noinst_PROGRAMS += tests/faults/portolan-admin tests/faults/portolan-recorder \
+	tests/faults/portolan-translator tests/faults/portolan-watcher tests/faults/portolan-xds-server
+tests_faults_portolan_admin_SOURCES = $(admin_portolan_admin_SOURCES) $(FAULT_SOURCES)
+tests_faults_portolan_admin_CPPFLAGS = $(FAULT_CPPFLAGS)
+tests_faults_portolan_admin_LDADD = $(admin_portolan_admin_LDADD)
+tests_faults_portolan_recorder_SOURCES = $(portolan_recorder_SOURCES) $(FAULT_SOURCES)
+tests_faults_portolan_recorder_CPPFLAGS = $(FAULT_CPPFLAGS)
+tests_faults_portolan_recorder_LDADD = $(portolan_recorder_LDADD)
+tests_faults_portolan_translator_SOURCES = $(portolan_translator_SOURCES) translator/unit-ingress.c $(FAULT_SOURCES)
+tests_faults_portolan_translator_CPPFLAGS = $(FAULT_CPPFLAGS)
+tests_faults_portolan_translator_LDADD = $(portolan_translator_LDADD)
+tests_faults_portolan_watcher_SOURCES = $(portolan_watcher_SOURCES) $(FAULT_SOURCES)
+tests_faults_portolan_watcher_CPPFLAGS = $(FAULT_CPPFLAGS)
+tests_faults_portolan_watcher_LDADD = $(portolan_watcher_LDADD)
+tests_faults_portolan_xds_server_SOURCES = $(portolan_xds_server_SOURCES) $(FAULT_SOURCES)
+tests_faults_portolan_xds_server_CPPFLAGS = $(FAULT_CPPFLAGS)
+tests_faults_portolan_xds_server_LDADD = $(portolan_xds_server_LDADD)
 
 check_PROGRAMS += tests/unit/test-sandbox
 TESTS += tests/unit/test-sandbox

@@ -49,7 +49,7 @@ static const struct daemon_def def = {
 	.start = translator_start,
 	.stop = translator_stop,
 	.ready = translator_ready,
-	.sandbox = { .on = true },
+	.sandbox = { .on = true, .keeps = true, .connects = "objects.sock" },
 };
 
 int main(int argc, char **argv)

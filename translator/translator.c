@@ -5,6 +5,7 @@
 #include "common/alloc.h"
 #include "common/clock.h"
 #include "common/control-wait.h"
+#include "common/incident.h"
 #include "common/log.h"
 #include "translator/translator.h"
 #include "translator/units.h"
@@ -323,11 +324,12 @@ int translator_start(struct daemon *d)
 	r = translator_new(&t);
 	if (r < 0)
 		return r;
-	poison = daemon_path(d, "translator.poison");
+	poison = daemon_own_path(d, "poison");
 	r = poison_open(poison, &t->poison);
 	if (r < 0)
-		log_warning_errno(r, "cannot use %s: %m; an object that crashes the translator will not be "
-				     "set aside", poison);
+		incident(incident_is_descriptors(r) ? INCIDENT_DESCRIPTORS : INCIDENT_STORAGE, "poison",
+			 "cannot use %s: %s; an object that crashes the translator will not be set aside",
+			 poison, strerror(-r));
 	t->patience = event_loop_timer(d->loop, on_patience_ended, t);
 	t->patience_ended = false;
 	r = open_links(d, t);

@@ -16,7 +16,6 @@
 #define FILES_MAX 64
 #define FILE_BYTES_MAX (4u * 1024 * 1024)
 #define EXEC_WORDS_MAX 256
-#define SERVICE_ACCOUNT "/var/run/secrets/kubernetes.io/serviceaccount"
 
 struct file {
 	char *path;
@@ -565,7 +564,7 @@ int kubeconfig_in_cluster(const char *dir, struct kube_access **ret, struct strb
 				 "KUBERNETES_SERVICE_PORT are not set");
 		return -ENOENT;
 	}
-	dir = dir ? dir : SERVICE_ACCOUNT;
+	dir = dir ? dir : KUBE_SERVICE_ACCOUNT;
 	a->origin = xstrdup("the pod's service account");
 	v6 = strchr(host, ':') && host[0] != '[';
 	a->server = xasprintf("https://%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port);

@@ -8,6 +8,9 @@
 #include "common/cleanup.h"
 #include "common/strbuf.h"
 
+/* What a pod is given to know its API server and to be known. */
+#define KUBE_SERVICE_ACCOUNT "/var/run/secrets/kubernetes.io/serviceaccount"
+
 /* PEM or a token: given in place (data), or in a file that may be replaced while we run. */
 struct kube_blob {
 	char *file; /* absolute or relative to our working directory; NULL if given in place */

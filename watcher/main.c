@@ -2,6 +2,7 @@
  * the translator. */
 #include <stdlib.h>
 
+#include "watcher/kubeconfig.h"
 #include "watcher/watcher.h"
 
 static const struct option_row options[] = {
@@ -47,13 +48,21 @@ static const struct option_row options[] = {
 	{ 0 },
 };
 
-/* A kubeconfig may name a program that gives out credentials. */
-static unsigned allow_more(void)
+/* A kubeconfig may name a program that gives out credentials, and files anywhere. Manifests may be links
+ * that lead to others tomorrow. In a pod, what is read is known. */
+static unsigned allow_more(const struct daemon *d _unused_, struct sandbox_paths *paths)
 {
 	const struct watcher_options *o = &watcher_options;
 	const char *list = getenv("KUBECONFIG");
 
-	return o->kube.kubeconfig || o->kube.context || (list && *list) ? SANDBOX_EXEC : 0;
+	bool named = o->kube.kubeconfig || o->kube.context;
+
+	if (!named && (o->manifests.n || o->replay.files.n))
+		return SANDBOX_READ;
+	if (named || (list && *list && !o->kube.in_cluster))
+		return SANDBOX_READ | SANDBOX_EXEC;
+	sandbox_list_add(&paths->read, KUBE_SERVICE_ACCOUNT);
+	return 0;
 }
 
 static const struct daemon_def def = {
@@ -66,7 +75,10 @@ static const struct daemon_def def = {
 	.stop = watcher_stop,
 	.reload = watcher_reload,
 	.ready = watcher_ready,
-	.sandbox = { .on = true, .allow = SANDBOX_NETWORK | SANDBOX_READ, .allow_more = allow_more },
+	.sandbox = { .on = true,
+		     .keeps = true,
+		     .allow = SANDBOX_NETWORK | SANDBOX_CONNECT | SANDBOX_THREADS,
+		     .more = allow_more },
 };
 
 int main(int argc, char **argv)

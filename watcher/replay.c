@@ -11,6 +11,7 @@
 #include "common/alloc.h"
 #include "common/clock.h"
 #include "common/frame.h"
+#include "common/incident.h"
 #include "common/log.h"
 #include "common/recording-moment.h"
 #include "common/recording.h"
@@ -68,7 +69,9 @@ static void remember(const struct replay *r)
 	if (f)
 		good = fclose(f) == 0 && good;
 	if (!good || rename(aside, r->position) < 0)
-		log_warning("cannot write %s: a watcher that starts again begins at the start", r->position);
+		incident(incident_is_descriptors(-errno) ? INCIDENT_DESCRIPTORS : INCIDENT_STORAGE, "replay",
+			 "cannot write %s: %s; a watcher that starts again begins at the start", r->position,
+			 strerror(errno));
 }
 
 /* ---- playing ---- */

@@ -77,7 +77,7 @@ static int open_kube(struct watcher *w)
 static int open_replay(struct watcher *w)
 {
 	const struct watcher_options *o = &watcher_options;
-	_cleanup_free_ char *position = daemon_path(w->daemon, "watcher.replay");
+	_cleanup_free_ char *position = daemon_own_path(w->daemon, "replay");
 	struct source *s;
 	int r;
 

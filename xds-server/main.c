@@ -1,4 +1,6 @@
 /* portolan-xds-server: serves the translator's resources to Envoys over gRPC. */
+#include "common/address.h"
+#include "common/cleanup.h"
 #include "xds-server/xds-server.h"
 
 static const struct option_row options[] = {
@@ -14,6 +16,19 @@ static const struct option_row options[] = {
 	{ 0 },
 };
 
+/* Its certificates, which may be replaced; and who has to ask for its own address asks a name server. */
+static unsigned allow_more(const struct daemon *d _unused_, struct sandbox_paths *paths)
+{
+	const struct xds_server_options *o = &xds_server_options;
+	socklen_t len;
+	struct sockaddr_storage address;
+
+	sandbox_list_add_folder_of(&paths->read, o->cert);
+	sandbox_list_add_folder_of(&paths->read, o->key);
+	sandbox_list_add_folder_of(&paths->read, o->ca);
+	return o->address && address_parse(o->address, &address, &len) < 0 ? SANDBOX_CONNECT : 0;
+}
+
 static const struct daemon_def def = {
 	.name = "xds-server",
 	.description = "Serves the resources that portolan-translator makes to Envoys: aggregated and "
@@ -23,7 +38,11 @@ static const struct daemon_def def = {
 	.start = xds_server_start,
 	.stop = xds_server_stop,
 	.ready = xds_server_ready,
-	.sandbox = { .on = true, .allow = SANDBOX_NETWORK | SANDBOX_READ },
+	.sandbox = { .on = true,
+		     .keeps = true,
+		     .connects = "resources.sock",
+		     .allow = SANDBOX_NETWORK | SANDBOX_THREADS,
+		     .more = allow_more },
 };
 
 int main(int argc, char **argv)

@@ -10,6 +10,7 @@
 #include "common/feed.h"
 #include "common/frame-input.h"
 #include "common/hello.h"
+#include "common/incident.h"
 #include "common/log.h"
 #include "common/mirror.h"
 #include "xds-server/saved-state.h"
@@ -220,9 +221,8 @@ static int write_some(struct saved_state *s, struct writer *w, size_t max)
 
 static void failed(struct saved_state *s, int r)
 {
-	if (!s->error[0])
-		log_warning_errno(r, "cannot write %s: %m; a restart may have to wait for the translator",
-				  s->path);
+	incident(incident_is_descriptors(r) ? INCIDENT_DESCRIPTORS : INCIDENT_STORAGE, "state",
+		 "cannot write %s: %s; a restart may have to wait for the translator", s->path, strerror(-r));
 	(void)snprintf(s->error, sizeof(s->error), "%s", strerror(-r));
 	s->failures++;
 	event_loop_arm(s->timer, RETRY_USEC);

@@ -277,7 +277,7 @@ static struct xds_server *xds_server_new(struct daemon *d)
 	x->began = clock_monotonic();
 	x->connect_limit = (struct log_limit){ .interval_usec = 10 * USEC_PER_SEC, .burst = 20 };
 	x->reject_limit = (struct log_limit){ .interval_usec = 10 * USEC_PER_SEC, .burst = 20 };
-	x->saved_path = daemon_path(d, "xds-server.state");
+	x->saved_path = daemon_own_path(d, "state");
 	x->socket_path = daemon_path(d, "resources.sock");
 	x->trim_timer = event_loop_timer(d->loop, on_trim, x);
 	x->state = load_saved(x);

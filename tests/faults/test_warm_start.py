@@ -16,7 +16,7 @@ PATIENCE = 60
 
 @pytest.fixture
 def alone(site):
-    """A site whose every stage is killed and whose manifests are gone: what is left is xds-server.state."""
+    """A site whose every stage is killed and whose manifests are gone: what is left is xds-server/state."""
     backend = site.backend("web")
     site.pipeline.manifests.write(
         "web.yaml", ingress("web", rule("web.example.com", path("web"))),
@@ -76,13 +76,13 @@ DAMAGE = {
 @pytest.mark.parametrize("what", DAMAGE)
 def test_a_damaged_or_foreign_state_is_refused_as_a_whole_and_said_to_be(alone, what):
     damage, said = DAMAGE[what]
-    kept = alone.pipeline.dir / "xds-server.state"
+    kept = alone.pipeline.dir / "xds-server" / "state"
     kept.write_bytes(damage(kept.read_bytes()))
     xds = alone.pipeline.xds
     xds.start(ready=False)
     # Who answers has read its state, and has said so.
     assert xds.status()["resources"] == {} and not xds.status()["ready"]
-    assert "xds-server.state is not used: " in xds.logged()
+    assert "xds-server/state is not used: " in xds.logged()
     assert said in xds.logged().split("is not used: ")[-1].splitlines()[0]
     code, body = xds.ask("/readyz")
     assert code == 503 and said in body
@@ -98,7 +98,7 @@ def test_a_damaged_or_foreign_state_is_refused_as_a_whole_and_said_to_be(alone, 
 
 
 def test_a_state_that_others_may_write_is_refused(alone):
-    kept = alone.pipeline.dir / "xds-server.state"
+    kept = alone.pipeline.dir / "xds-server" / "state"
     os.chmod(kept, 0o666)
     alone.pipeline.xds.start(ready=False)
     assert not alone.pipeline.xds.status()["ready"]

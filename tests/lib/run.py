@@ -47,6 +47,7 @@ class Run:
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(timeout)
         self.process = None
+        assert "a system call was refused" not in self.logged()
         return code
 
     def __enter__(self):

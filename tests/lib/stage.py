@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -51,6 +52,7 @@ class Stage:
         self.process = None
         self.starts = 0
         self.notify = None
+        self.refusals = False  # whether its sandbox may refuse a system call
 
     def start(self, ready=True):
         """ready: wait until it says READY=1; else until its control socket answers."""
@@ -104,6 +106,8 @@ class Stage:
             code = self.process.wait()
         self.process = None
         assert code == 0, f"{self.name} ended with {code}\n{self.logged()[-6000:]}"
+        refused = re.findall("a system call was refused: .*", self.logged())
+        assert self.refusals or not refused, f"{self.name}: {refused}"
 
     def restart(self, ready=True):
         self.stop()
@@ -132,6 +136,10 @@ class Stage:
 
     def status(self):
         return json.loads(self.get("/debug/status"))
+
+    def incidents(self):
+        """The latest first."""
+        return json.loads(self.get("/debug/incidents"))
 
     def metrics(self):
         """{name with its labels: value}"""
