@@ -109,9 +109,9 @@ def test_a_server_that_is_not_there_is_said_and_waited_for(api, authority, start
     watcher.wait_logged("Couldn't connect to server: trying again")
     # Once, and not for every kind.
     assert watcher.logged().count(" warning ") == 1
-    # All of them in one line, but for one that is being tried again at this moment.
+    # In one line all of those that are not being tried again at this moment.
     lines = [line for line in watcher.ask("/readyz")[1].splitlines() if "Couldn't connect to server" in line]
-    assert len(lines) == 1 and lines[0].split(":")[1].count(",") >= 3, lines
+    assert len(lines) == 1 and lines[0].split(":")[1].count(",") >= 1, lines
     api.come_back()
     watcher.wait_ready()
 
