@@ -159,7 +159,6 @@ static const struct {
 	{ "envoy.listener.tls.maximumProtocolVersion", "1.3" },
 	{ "envoy.cluster.upstreamTLS.minimumProtocolVersion", "1.2" },
 	{ "envoy.cluster.upstreamTLS.maximumProtocolVersion", "1.3" },
-	{ "envoy.cluster.dnsLookupFamily", "auto" },
 	{ "envoy.timeouts.connectionIdleTimeout", "60s" },
 	{ "envoy.timeouts.connectTimeout", "2s" },
 	{ "envoy.logging.accessLogFormat", "envoy" },

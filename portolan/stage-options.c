@@ -25,7 +25,7 @@ static const struct stage_option table[] = {
 	{ "in-cluster", NULL, FOR_WATCHER, "watch the Kubernetes API with this pod's service account" },
 	{ "watch-namespaces", "LIST", FOR_WATCHER,
 	  "namespaces to watch, separated by commas (default: all)" },
-	{ "root-namespaces", "LIST", FOR_WATCHER,
+	{ "root-namespaces", "LIST", FOR_WATCHER | FOR_TRANSLATOR,
 	  "namespaces that may hold root proxies; they must be among those watched" },
 	{ "publish-service", "NAMESPACE/NAME", FOR_WATCHER,
 	  "Service whose load balancer addresses an Ingress' status is to show" },

@@ -1,5 +1,6 @@
 /* Clusters: a Service's port as Envoy's upstream. Runs in the translator. */
 #include <stdio.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb-c.h"
@@ -7,7 +8,6 @@
 #include "translator/envoy.h"
 #include "translator/version.h"
 
-#define CONNECT_TIMEOUT (2 * USEC_PER_SEC)
 #define NAME_HASH_DIGITS 10
 
 #define HTTP_OPTIONS "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -18,8 +18,10 @@ typedef Envoy__Extensions__TransportSockets__Tls__V3__CertificateValidationConte
 typedef Envoy__Extensions__TransportSockets__Tls__V3__SubjectAltNameMatcher SubjectMatcher;
 
 /* HTTP/2 where it is spoken, and how long connections without requests are kept. */
-static void speak(struct arena *a, Cluster *c, bool use_http2, const Portolan__Model__ClusterSpec *wish)
+static void speak(struct arena *a, Cluster *c, bool use_http2, const struct cluster_spec *spec)
 {
+	const Portolan__Model__ClusterSpec *wish = spec->wish;
+	const K8s__ConfigCluster *config = spec->settings->config->envoy->cluster;
 	bool idle = wish && wish->has_idle_usec;
 	Envoy__Extensions__Upstreams__Http__V3__HttpProtocolOptions options =
 		ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__INIT;
@@ -35,7 +37,7 @@ static void speak(struct arena *a, Cluster *c, bool use_http2, const Portolan__M
 		a, Envoy__Config__Cluster__V3__Cluster__TypedExtensionProtocolOptionsEntry,
 		ENVOY__CONFIG__CLUSTER__V3__CLUSTER__TYPED_EXTENSION_PROTOCOL_OPTIONS_ENTRY__INIT);
 
-	if (!use_http2 && !idle)
+	if (!use_http2 && !idle && !config->has_max_requests_per_connection)
 		return;
 	if (use_http2) {
 		http.protocol_config_case =
@@ -46,10 +48,12 @@ static void speak(struct arena *a, Cluster *c, bool use_http2, const Portolan__M
 			ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__EXPLICIT_HTTP_CONFIG__PROTOCOL_CONFIG_HTTP_PROTOCOL_OPTIONS;
 		http.http_protocol_options = &http1;
 	}
-	if (idle) {
+	if (idle)
 		common.idle_timeout = envoy_duration(a, wish->idle_usec);
+	if (config->has_max_requests_per_connection)
+		common.max_requests_per_connection = envoy_uint32(a, config->max_requests_per_connection);
+	if (idle || config->has_max_requests_per_connection)
 		options.common_http_protocol_options = &common;
-	}
 	options.upstream_protocol_options_case =
 		ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__UPSTREAM_PROTOCOL_OPTIONS_EXPLICIT_HTTP_CONFIG;
 	options.explicit_http_config = &http;
@@ -93,6 +97,7 @@ static void speak_tls(struct arena *a, Cluster *c, const struct cluster_spec *sp
 	char *alpn[] = { (char *)"h2" };
 
 	tls.common_tls_context = &common;
+	common.tls_params = envoy_tls_parameters(a, spec->settings->config->envoy->cluster->upstream_tls, 0, 0);
 	if (spec->protocol == UPSTREAM_H2) {
 		common.n_alpn_protocols = 1;
 		common.alpn_protocols = alpn;
@@ -145,13 +150,34 @@ static Envoy__Config__Endpoint__V3__ClusterLoadAssignment *external(struct arena
 	return load;
 }
 
+/* By default IPv4 is preferred, but IPv6 is used where there is no other. */
+static void look_up(Cluster *c, const char *family)
+{
+	static const struct {
+		const char *word;
+		Envoy__Config__Cluster__V3__Cluster__DnsLookupFamily family;
+	} rows[] = {
+		{ "auto", ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__AUTO },
+		{ "v4", ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__V4_ONLY },
+		{ "v6", ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__V6_ONLY },
+		{ "all", ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__ALL },
+	};
+
+	c->type = ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__STRICT_DNS;
+	c->dns_lookup_family = ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__V4_PREFERRED;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (strcmp(rows[i].word, family) == 0)
+			c->dns_lookup_family = rows[i].family;
+	/* All addresses of a name are tried as one endpoint's (RFC 8305) only with this type. */
+	if (c->dns_lookup_family == ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__ALL)
+		c->type = ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__LOGICAL_DNS;
+}
+
 static void find_endpoints(struct arena *a, Cluster *c, const struct cluster_spec *spec)
 {
 	c->cluster_discovery_type_case = ENVOY__CONFIG__CLUSTER__V3__CLUSTER__CLUSTER_DISCOVERY_TYPE_TYPE;
 	if (spec->external_name) {
-		c->type = ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__STRICT_DNS;
-		c->dns_lookup_family =
-			ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__V4_PREFERRED;
+		look_up(c, spec->settings->config->envoy->cluster->dns_lookup_family);
 		c->load_assignment = external(a, spec);
 		return;
 	}
@@ -220,6 +246,22 @@ static void balance(struct arena *a, Cluster *c, const struct cluster_spec *spec
 	c->ignore_health_on_host_removal = true;
 }
 
+/* What is not said of the one is as it is for all. */
+static struct upstream_limits limits_of(const struct cluster_spec *spec)
+{
+	const K8s__CircuitBreakerPolicy *all = spec->settings->config->envoy->cluster->circuit_breakers;
+	const struct upstream_limits *own = &spec->limits;
+
+	return (struct upstream_limits){
+		.connections = own->connections ? own->connections : all->max_connections,
+		.pending = own->pending ? own->pending : all->max_pending_requests,
+		.requests = own->requests ? own->requests : all->max_requests,
+		.retries = own->retries ? own->retries : all->max_retries,
+		.connections_per_host =
+			own->connections_per_host ? own->connections_per_host : all->per_host_max_connections,
+	};
+}
+
 static void limit(struct arena *a, Cluster *c, const struct upstream_limits *l)
 {
 	Envoy__Config__Cluster__V3__CircuitBreakers *all;
@@ -275,9 +317,13 @@ static char *stat_name(struct arena *a, const struct cluster_spec *spec)
 Cluster *envoy_cluster(struct arena *a, const struct cluster_spec *spec)
 {
 	Cluster *c = ENVOY_NEW(a, Cluster, ENVOY__CONFIG__CLUSTER__V3__CLUSTER__INIT);
+	struct upstream_limits limits;
 
 	c->alt_stat_name = stat_name(a, spec);
-	c->connect_timeout = envoy_duration(a, CONNECT_TIMEOUT);
+	c->connect_timeout = envoy_duration(a, spec->settings->timeouts.connect.usec);
+	if (spec->settings->config->envoy->cluster->has_per_connection_buffer_limit_bytes)
+		c->per_connection_buffer_limit_bytes = envoy_uint32(
+			a, spec->settings->config->envoy->cluster->per_connection_buffer_limit_bytes);
 	/* Without this Envoy sends requests to unhealthy endpoints once half of them are. */
 	c->common_lb_config = ENVOY_NEW(a, Envoy__Config__Cluster__V3__Cluster__CommonLbConfig,
 					ENVOY__CONFIG__CLUSTER__V3__CLUSTER__COMMON_LB_CONFIG__INIT);
@@ -291,12 +337,13 @@ Cluster *envoy_cluster(struct arena *a, const struct cluster_spec *spec)
 			ENVOY__CONFIG__CLUSTER__V3__CLUSTER__COMMON_LB_CONFIG__LOCALITY_WEIGHTED_LB_CONFIG__INIT);
 	}
 	find_endpoints(a, c, spec);
-	speak(a, c, spec->protocol == UPSTREAM_H2C || spec->protocol == UPSTREAM_H2, spec->wish);
+	speak(a, c, spec->protocol == UPSTREAM_H2C || spec->protocol == UPSTREAM_H2, spec);
 	if (spec->protocol == UPSTREAM_TLS || spec->protocol == UPSTREAM_H2)
 		speak_tls(a, c, spec);
 	if (spec->wish)
 		balance(a, c, spec);
-	limit(a, c, &spec->limits);
+	limits = limits_of(spec);
+	limit(a, c, &limits);
 	c->name = spec->name ? (char *)spec->name :
 			       envoy_cluster_name(a, c, arena_printf(a, "%s/%s/%u", spec->namespace,
 								     spec->service, spec->port));

@@ -1,15 +1,36 @@
 /* What a connection manager does with a request before it is routed. Runs in the translator. */
 #include "envoy/extensions/filters/http/cors/v3/cors.pb-c.h"
+#include "envoy/extensions/filters/http/grpc_stats/v3/config.pb-c.h"
+#include "envoy/extensions/filters/http/grpc_web/v3/grpc_web.pb-c.h"
 #include "envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.pb-c.h"
 #include "envoy/extensions/filters/http/rbac/v3/rbac.pb-c.h"
 #include "envoy/extensions/filters/http/router/v3/router.pb-c.h"
 #include "translator/envoy-cookie.h"
 #include "translator/envoy-filters.h"
+#include "translator/envoy-http.h"
 #include "translator/envoy-jwt.h"
 
 #define HTTP_FILTERS "envoy.extensions.filters.http."
 
 typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpFilter HttpFilter;
+
+static const ProtobufCMessage *grpc_web(struct arena *a, const struct http_spec *spec _unused_)
+{
+	return &ENVOY_NEW(a, Envoy__Extensions__Filters__Http__GrpcWeb__V3__GrpcWeb,
+			  ENVOY__EXTENSIONS__FILTERS__HTTP__GRPC_WEB__V3__GRPC_WEB__INIT)
+			->base;
+}
+
+static const ProtobufCMessage *grpc_stats(struct arena *a, const struct http_spec *spec _unused_)
+{
+	Envoy__Extensions__Filters__Http__GrpcStats__V3__FilterConfig *m =
+		ENVOY_NEW(a, Envoy__Extensions__Filters__Http__GrpcStats__V3__FilterConfig,
+			  ENVOY__EXTENSIONS__FILTERS__HTTP__GRPC_STATS__V3__FILTER_CONFIG__INIT);
+
+	m->emit_filter_state = true;
+	m->enable_upstream_stats = true;
+	return &m->base;
+}
 
 static const ProtobufCMessage *cors(struct arena *a, const struct http_spec *spec _unused_)
 {
@@ -60,6 +81,9 @@ static const struct {
 	const char *type;
 	const ProtobufCMessage *(*config)(struct arena *a, const struct http_spec *spec);
 } filters[] = {
+	{ "envoy.filters.http.compressor", HTTP_FILTERS "compressor.v3.Compressor", envoy_compressor },
+	{ "envoy.filters.http.grpc_web", HTTP_FILTERS "grpc_web.v3.GrpcWeb", grpc_web },
+	{ "envoy.filters.http.grpc_stats", HTTP_FILTERS "grpc_stats.v3.FilterConfig", grpc_stats },
 	{ "envoy.filters.http.cors", HTTP_FILTERS "cors.v3.Cors", cors },
 	{ "envoy.filters.http.local_ratelimit", HTTP_FILTERS "local_ratelimit.v3.LocalRateLimit", local_rate_limit },
 	{ ENVOY_COOKIE_FILTER, HTTP_FILTERS "lua.v3.Lua", envoy_cookie_filter },

@@ -9,6 +9,7 @@ typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpConn
 /* What a connection manager is for. */
 struct http_spec {
 	const struct settings *settings;
+	const K8s__ConfigEnvoyListener *place; /* of the listener */
 	const char *stat_prefix;
 	const char *routes;			  /* RDS resource; NULL: that of the connection's server name */
 	const char *host;			  /* NULL: the plain listener, which all hosts share */

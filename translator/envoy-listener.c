@@ -4,10 +4,12 @@
 #include "common/clock.h"
 #include "envoy/extensions/access_loggers/file/v3/file.pb-c.h"
 #include "envoy/extensions/access_loggers/stream/v3/stream.pb-c.h"
+#include "envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.pb-c.h"
 #include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb-c.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb-c.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb-c.h"
 #include "translator/envoy-filters.h"
+#include "translator/envoy-http.h"
 #include "translator/envoy-server-name.h"
 
 #define HCM "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
@@ -24,31 +26,60 @@ typedef Envoy__Extensions__Filters__Network__TcpProxy__V3__TcpProxy__WeightedClu
 typedef Envoy__Extensions__TransportSockets__Tls__V3__CertificateValidationContext Validation;
 typedef Envoy__Extensions__TransportSockets__Tls__V3__DownstreamTlsContext DownstreamTls;
 
-/* Dead clients are noticed: SO_KEEPALIVE, and TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT of tcp(7). */
-static void keep_alive(struct arena *a, Listener *l)
+static void add_option(struct arena *a, Listener *l, int64_t level, int64_t name, int64_t value)
+{
+	Envoy__Config__Core__V3__SocketOption *o = ENVOY_NEW(a, Envoy__Config__Core__V3__SocketOption,
+							     ENVOY__CONFIG__CORE__V3__SOCKET_OPTION__INIT);
+
+	o->level = level;
+	o->name = name;
+	o->value_case = ENVOY__CONFIG__CORE__V3__SOCKET_OPTION__VALUE_INT_VALUE;
+	o->int_value = value;
+	o->state = ENVOY__CONFIG__CORE__V3__SOCKET_OPTION__SOCKET_STATE__STATE_LISTENING;
+	l->socket_options[l->n_socket_options++] = o;
+}
+
+/* Dead clients are noticed: SO_KEEPALIVE, and TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT of tcp(7). Packets are
+ * marked: IP_TOS of ip(7), IPV6_TCLASS of ipv6(7), which a socket of IPv4 does not have. */
+static void set_socket(struct arena *a, const struct settings *s, const char *address, Listener *l)
 {
 	static const struct {
 		int64_t level, name, value;
 	} rows[] = { { 1, 9, 1 }, { 6, 4, 45 }, { 6, 5, 5 }, { 6, 6, 9 } };
+	const K8s__ConfigSocketOptions *o = s->config->envoy->listener->socket_options;
 
-	l->n_socket_options = ARRAY_SIZE(rows);
-	l->socket_options = arena_new_of(a, Envoy__Config__Core__V3__SocketOption *, ARRAY_SIZE(rows));
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		Envoy__Config__Core__V3__SocketOption *o =
-			ENVOY_NEW(a, Envoy__Config__Core__V3__SocketOption,
-				  ENVOY__CONFIG__CORE__V3__SOCKET_OPTION__INIT);
-
-		o->level = rows[i].level;
-		o->name = rows[i].name;
-		o->value_case = ENVOY__CONFIG__CORE__V3__SOCKET_OPTION__VALUE_INT_VALUE;
-		o->int_value = rows[i].value;
-		o->state = ENVOY__CONFIG__CORE__V3__SOCKET_OPTION__SOCKET_STATE__STATE_LISTENING;
-		l->socket_options[i] = o;
-	}
+	l->socket_options = arena_new_of(a, Envoy__Config__Core__V3__SocketOption *, ARRAY_SIZE(rows) + 2);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		add_option(a, l, rows[i].level, rows[i].name, rows[i].value);
+	if (o->tos)
+		add_option(a, l, 0, 1, o->tos);
+	if (o->traffic_class && strchr(address, ':'))
+		add_option(a, l, 41, 67, o->traffic_class);
 }
 
-static void log_access(struct arena *a, const struct settings *s, Envoy__Config__Accesslog__V3__AccessLog ***ret,
-		       size_t *ret_n)
+/* How many connections and how much of them, and by which thread. */
+static void take_connections(struct arena *a, const K8s__ConfigListener *c, Listener *l)
+{
+	typedef Envoy__Config__Listener__V3__Listener__ConnectionBalanceConfig Balance;
+
+	if (c->has_per_connection_buffer_limit_bytes)
+		l->per_connection_buffer_limit_bytes = envoy_uint32(a, c->per_connection_buffer_limit_bytes);
+	if (c->has_max_connections_to_accept_per_socket_event)
+		l->max_connections_to_accept_per_socket_event =
+			envoy_uint32(a, c->max_connections_to_accept_per_socket_event);
+	if (strcmp(c->connection_balancer, "exact") != 0)
+		return;
+	l->connection_balance_config = ENVOY_NEW(
+		a, Balance, ENVOY__CONFIG__LISTENER__V3__LISTENER__CONNECTION_BALANCE_CONFIG__INIT);
+	l->connection_balance_config->balance_type_case =
+		ENVOY__CONFIG__LISTENER__V3__LISTENER__CONNECTION_BALANCE_CONFIG__BALANCE_TYPE_EXACT_BALANCE;
+	l->connection_balance_config->exact_balance = ENVOY_NEW(
+		a, Envoy__Config__Listener__V3__Listener__ConnectionBalanceConfig__ExactBalance,
+		ENVOY__CONFIG__LISTENER__V3__LISTENER__CONNECTION_BALANCE_CONFIG__EXACT_BALANCE__INIT);
+}
+
+static void log_access(struct arena *a, const K8s__ConfigEnvoyListener *place,
+		       Envoy__Config__Accesslog__V3__AccessLog ***ret, size_t *ret_n)
 {
 	Envoy__Extensions__AccessLoggers__Stream__V3__StdoutAccessLog out =
 		ENVOY__EXTENSIONS__ACCESS_LOGGERS__STREAM__V3__STDOUT_ACCESS_LOG__INIT;
@@ -56,18 +87,18 @@ static void log_access(struct arena *a, const struct settings *s, Envoy__Config_
 		ENVOY__EXTENSIONS__ACCESS_LOGGERS__FILE__V3__FILE_ACCESS_LOG__INIT;
 	Envoy__Config__Accesslog__V3__AccessLog *log;
 
-	if (strcmp(s->access_log, "off") == 0)
+	if (strcmp(place->access_log, "off") == 0)
 		return;
 	log = ENVOY_NEW(a, Envoy__Config__Accesslog__V3__AccessLog,
 			ENVOY__CONFIG__ACCESSLOG__V3__ACCESS_LOG__INIT);
 	log->config_type_case = ENVOY__CONFIG__ACCESSLOG__V3__ACCESS_LOG__CONFIG_TYPE_TYPED_CONFIG;
-	if (strcmp(s->access_log, "stdout") == 0) {
+	if (strcmp(place->access_log, "stdout") == 0) {
 		log->name = (char *)"envoy.access_loggers.stdout";
 		log->typed_config = envoy_any(
 			a, "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog", &out.base);
 	} else {
 		log->name = (char *)"envoy.access_loggers.file";
-		file.path = (char *)s->access_log;
+		file.path = place->access_log;
 		log->typed_config = envoy_any(
 			a, "envoy.extensions.access_loggers.file.v3.FileAccessLog", &file.base);
 	}
@@ -113,14 +144,8 @@ static Filter *http(struct arena *a, const struct http_spec *spec)
 	else
 		server_name_routes(a, &m);
 	envoy_filters(a, spec, &m);
-	m.use_remote_address = envoy_bool(a, true);
-	m.normalize_path = envoy_bool(a, true);
-	m.merge_slashes = true;
-	m.preserve_external_request_id = true;
-	m.http_protocol_options = ENVOY_NEW(a, Envoy__Config__Core__V3__Http1ProtocolOptions,
-					    ENVOY__CONFIG__CORE__V3__HTTP1_PROTOCOL_OPTIONS__INIT);
-	m.http_protocol_options->accept_http_10 = true;
-	log_access(a, spec->settings, &m.access_log, &m.n_access_log);
+	envoy_http_options(a, spec->settings, &m);
+	log_access(a, spec->place, &m.access_log, &m.n_access_log);
 	if (spec->tls && spec->tls->client && spec->tls->client->forward)
 		tell_of_client(a, spec->tls->client->forward, &m);
 	f->name = (char *)"envoy.filters.network.http_connection_manager";
@@ -129,22 +154,43 @@ static Filter *http(struct arena *a, const struct http_spec *spec)
 	return f;
 }
 
-static Listener *listener(struct arena *a, const struct settings *s, const char *name, uint16_t port)
+static void inspect(struct arena *a, const char *name, const char *type, const ProtobufCMessage *config, Listener *l)
 {
+	Envoy__Config__Listener__V3__ListenerFilter *f =
+		ENVOY_NEW(a, Envoy__Config__Listener__V3__ListenerFilter,
+			  ENVOY__CONFIG__LISTENER__V3__LISTENER_FILTER__INIT);
+
+	f->name = (char *)name;
+	f->config_type_case = ENVOY__CONFIG__LISTENER__V3__LISTENER_FILTER__CONFIG_TYPE_TYPED_CONFIG;
+	f->typed_config = envoy_any(a, type, config);
+	l->listener_filters[l->n_listener_filters++] = f;
+}
+
+static Listener *listener(struct arena *a, const struct settings *s, const char *name,
+			  const K8s__ConfigEnvoyListener *place)
+{
+	Envoy__Extensions__Filters__Listener__ProxyProtocol__V3__ProxyProtocol proxy =
+		ENVOY__EXTENSIONS__FILTERS__LISTENER__PROXY_PROTOCOL__V3__PROXY_PROTOCOL__INIT;
+	const K8s__ConfigListener *c = s->config->envoy->listener;
 	Listener *l = ENVOY_NEW(a, Listener, ENVOY__CONFIG__LISTENER__V3__LISTENER__INIT);
 
 	l->name = (char *)name;
-	l->address = envoy_address(a, s->listen_address, port);
-	keep_alive(a, l);
+	l->address = envoy_address(a, place->address, (uint32_t)place->port);
+	set_socket(a, s, place->address, l);
+	take_connections(a, c, l);
+	l->listener_filters = arena_new_of(a, Envoy__Config__Listener__V3__ListenerFilter *, 2);
+	if (c->use_proxy_protocol)
+		inspect(a, "envoy.filters.listener.proxy_protocol",
+			"envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol", &proxy.base, l);
 	return l;
 }
 
 Listener *envoy_http_listener(struct arena *a, const struct settings *s, const Portolan__Model__HostAsks *asks)
 {
-	Listener *l = listener(a, s, "ingress_http", s->http_port);
+	Listener *l = listener(a, s, "ingress_http", s->config->envoy->http);
 	FilterChain *chain = ENVOY_NEW(a, FilterChain, ENVOY__CONFIG__LISTENER__V3__FILTER_CHAIN__INIT);
-	struct http_spec spec = { .settings = s, .stat_prefix = "ingress_http", .routes = "ingress_http",
-				  .asks = asks };
+	struct http_spec spec = { .settings = s, .place = s->config->envoy->http, .stat_prefix = "ingress_http",
+				  .routes = "ingress_http", .asks = asks };
 	Filter *filter = http(a, &spec);
 
 	chain->n_filters = 1;
@@ -158,26 +204,14 @@ Listener *envoy_https_listener(struct arena *a, const struct settings *s)
 {
 	Envoy__Extensions__Filters__Listener__TlsInspector__V3__TlsInspector config =
 		ENVOY__EXTENSIONS__FILTERS__LISTENER__TLS_INSPECTOR__V3__TLS_INSPECTOR__INIT;
-	Listener *l = listener(a, s, "ingress_https", s->https_port);
-	Envoy__Config__Listener__V3__ListenerFilter *f =
-		ENVOY_NEW(a, Envoy__Config__Listener__V3__ListenerFilter,
-			  ENVOY__CONFIG__LISTENER__V3__LISTENER_FILTER__INIT);
+	const K8s__ConfigFingerprint *f = s->config->envoy->listener->tls->fingerprint;
+	Listener *l = listener(a, s, "ingress_https", s->config->envoy->https);
 
-	f->name = (char *)"envoy.filters.listener.tls_inspector";
-	f->config_type_case = ENVOY__CONFIG__LISTENER__V3__LISTENER_FILTER__CONFIG_TYPE_TYPED_CONFIG;
-	f->typed_config = envoy_any(
-		a, "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector", &config.base);
-	l->n_listener_filters = 1;
-	l->listener_filters = arena_memdup(a, &f, sizeof(f));
+	config.enable_ja3_fingerprinting = f->ja3 ? envoy_bool(a, true) : NULL;
+	config.enable_ja4_fingerprinting = f->ja4 ? envoy_bool(a, true) : NULL;
+	inspect(a, "envoy.filters.listener.tls_inspector",
+		"envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector", &config.base, l);
 	return l;
-}
-
-/* Envoy's enum has TLS 1.2 as 3 and 1.3 as 4; we say 2 and 3. */
-static Envoy__Extensions__TransportSockets__Tls__V3__TlsParameters__TlsProtocol version(uint32_t minor,
-											uint32_t otherwise)
-{
-	return (Envoy__Extensions__TransportSockets__Tls__V3__TlsParameters__TlsProtocol)(
-		(minor ? minor : otherwise) + 1);
 }
 
 static void verify_client(struct arena *a, const Portolan__Model__HostClient *wish, DownstreamTls *ret)
@@ -199,33 +233,48 @@ static void verify_client(struct arena *a, const Portolan__Model__HostClient *wi
 	ret->common_tls_context->validation_context = v;
 }
 
+/* ALPN, in the order of preference. */
+static void offer_versions(struct arena *a, const K8s__ConfigEnvoy *e,
+			   Envoy__Extensions__TransportSockets__Tls__V3__CommonTlsContext *ret)
+{
+	static const struct {
+		const char *version, *alpn;
+	} rows[] = { { "HTTP/2", "h2" }, { "HTTP/1.1", "http/1.1" } };
+
+	ret->alpn_protocols = arena_new_of(a, char *, ARRAY_SIZE(rows));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		bool wanted = !e->n_default_http_versions;
+
+		for (size_t k = 0; k < e->n_default_http_versions; k++)
+			wanted |= strcmp(e->default_http_versions[k], rows[i].version) == 0;
+		if (wanted)
+			ret->alpn_protocols[ret->n_alpn_protocols++] = (char *)rows[i].alpn;
+	}
+}
+
 /* Without a Secret: with the certificate of the connection's server name. */
-static Envoy__Config__Core__V3__TransportSocket *terminate_tls(struct arena *a, const Portolan__Model__HostTls *wish,
-							       bool use_http)
+static Envoy__Config__Core__V3__TransportSocket *terminate_tls(struct arena *a, const struct settings *s,
+							       const Portolan__Model__HostTls *wish, bool use_http)
 {
 	Envoy__Extensions__TransportSockets__Tls__V3__DownstreamTlsContext tls =
 		ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__DOWNSTREAM_TLS_CONTEXT__INIT;
 	Envoy__Extensions__TransportSockets__Tls__V3__CommonTlsContext common =
 		ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__COMMON_TLS_CONTEXT__INIT;
-	Envoy__Extensions__TransportSockets__Tls__V3__TlsParameters params =
-		ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__TLS_PARAMETERS__INIT;
 	Envoy__Extensions__TransportSockets__Tls__V3__SdsSecretConfig sds =
 		ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__SDS_SECRET_CONFIG__INIT;
 	Envoy__Extensions__TransportSockets__Tls__V3__SdsSecretConfig *all_sds[] = { &sds };
-	char *alpn[] = { (char *)"h2", (char *)"http/1.1" };
 	Envoy__Config__Core__V3__TransportSocket *socket =
 		ENVOY_NEW(a, Envoy__Config__Core__V3__TransportSocket,
 			  ENVOY__CONFIG__CORE__V3__TRANSPORT_SOCKET__INIT);
 
 	sds.name = wish->secret;
 	sds.sds_config = envoy_ads(a);
-	params.tls_minimum_protocol_version = version(wish->min_version, 2);
-	params.tls_maximum_protocol_version = version(wish->max_version, 3);
-	common.tls_params = &params;
+	common.tls_params = envoy_tls_parameters(a, s->config->envoy->listener->tls, wish->min_version,
+						 wish->max_version);
 	common.n_tls_certificate_sds_secret_configs = wish->secret ? 1 : 0;
 	common.tls_certificate_sds_secret_configs = all_sds;
-	common.n_alpn_protocols = use_http ? ARRAY_SIZE(alpn) : 0;
-	common.alpn_protocols = alpn;
+	if (use_http)
+		offer_versions(a, s->config->envoy, &common);
 	tls.common_tls_context = &common;
 	if (!wish->secret)
 		server_name_certificate(a, &tls);
@@ -255,12 +304,12 @@ FilterChain *envoy_tls_chain(struct arena *a, const struct settings *s, const ch
 			     const Portolan__Model__HostTls *tls, const char *routes)
 {
 	struct http_spec spec = {
-		.settings = s, .stat_prefix = "ingress_https", .routes = routes, .host = host, .tls = tls,
-		.asks = tls->asks
+		.settings = s, .place = s->config->envoy->https, .stat_prefix = "ingress_https", .routes = routes,
+		.host = host, .tls = tls, .asks = tls->asks
 	};
 	FilterChain *c = chain(a, host, http(a, &spec));
 
-	c->transport_socket = terminate_tls(a, tls, true);
+	c->transport_socket = terminate_tls(a, s, tls, true);
 	return c;
 }
 
@@ -338,12 +387,12 @@ FilterChain *envoy_tcp_chain(struct arena *a, const struct settings *s, const ch
 
 	proxy.stat_prefix = (char *)"ingress_https";
 	proxy.idle_timeout = envoy_duration(a, TCP_IDLE);
-	log_access(a, s, &proxy.access_log, &proxy.n_access_log);
+	log_access(a, s->config->envoy->https, &proxy.access_log, &proxy.n_access_log);
 	spread(a, tcp, &proxy);
 	f->name = (char *)"envoy.filters.network.tcp_proxy";
 	f->config_type_case = ENVOY__CONFIG__LISTENER__V3__FILTER__CONFIG_TYPE_TYPED_CONFIG;
 	f->typed_config = envoy_any(a, "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy", &proxy.base);
 	if (tls)
-		c->transport_socket = terminate_tls(a, tls, false);
+		c->transport_socket = terminate_tls(a, s, tls, false);
 	return c;
 }

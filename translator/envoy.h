@@ -63,6 +63,7 @@ struct upstream_limits {
 };
 
 struct cluster_spec {
+	const struct settings *settings;
 	const char *name; /* NULL: made of namespace, service, port and a hash of all the rest */
 	bool weighted;	  /* by the weights of its localities */
 	const char *namespace;
@@ -157,6 +158,13 @@ void envoy_misdirected(struct arena *a, bool authorized, const char *const *othe
 		       size_t *ret_len);
 #define ENVOY_HOST_ROUTES 3
 #define ENVOY_ROUTES_HOSTS 2
+
+/* ---- envoy-tls.c ---- */
+
+/* min and max: 2 for TLS 1.2, 3 for 1.3, 0: not said. What the configuration says are bounds for them. */
+Envoy__Extensions__TransportSockets__Tls__V3__TlsParameters *envoy_tls_parameters(struct arena *a,
+										  const K8s__ConfigTLS *tls,
+										  uint32_t min, uint32_t max);
 
 /* ---- envoy-listener.c ---- */
 

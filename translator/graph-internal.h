@@ -30,7 +30,7 @@ struct unit {
 	bool candidate; /* on the list of those that may have to go */
 };
 
-/* read_shared() */
+/* reader_settings() */
 struct shared {
 	bool made;
 	struct item *object; /* a reference, or NULL */

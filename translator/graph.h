@@ -91,7 +91,11 @@ struct graph_config {
 	const struct unit_row *units; /* UNIT_KIND_MAX_ rows */
 	const struct index_row *indexes;
 	size_t n_indexes;
-	const void *settings;	 /* for reader_settings(); graph_rerun_all() after a change */
+	/* What reader_settings() gives, made of the object at settings_kind and settings_key (of NULL if it is
+	 * not there) once for all units. May be NULL. */
+	const void *(*settings)(struct arena *a, const struct item *object);
+	enum object_kind settings_kind;
+	const char *settings_key;
 	struct state *objects;	/* read */
 	struct state *statuses; /* written */
 	/* What is wanted at (kind, key) has changed: an item, borrowed, or NULL for none. */
@@ -146,7 +150,9 @@ void graph_note_remove(struct graph *g, enum object_kind kind, const char *key, 
 
 /* ---- for units ---- */
 
-const void *reader_settings(const struct reader *r);
+/* A read of the object that they are made of. It is not to blame for a crash: whoever reads it has something
+ * else at hand, and without it all hosts would be served otherwise. */
+const void *reader_settings(struct reader *r);
 /* Scratch memory until the unit's function returns. */
 struct arena *reader_arena(const struct reader *r);
 
@@ -156,12 +162,6 @@ const struct item *read_object(struct reader *r, enum object_kind kind, const ch
 void reader_blame(struct reader *r, enum object_kind kind, const char *key);
 /* The object itself, unpacked into the arena, or NULL; the type is its kind's schema. */
 void *read_message(struct reader *r, enum object_kind kind, const char *key);
-/* What `make` makes of an object that nearly all units read (of NULL if there is none), once for all of
- * them while the object is the same. There is one such object. It is not to blame for a crash: whoever
- * reads it has something else at hand, and without it all hosts would be served otherwise. */
-const void *read_shared(struct reader *r, enum object_kind kind, const char *key,
-			const void *(*make)(struct arena *a, const struct item *object,
-					    const void *settings));
 /* Items of an index, sorted by key. */
 const struct item *const *read_index(struct reader *r, enum index_kind index, const char *key,
 				     size_t *ret_n);

@@ -4,14 +4,17 @@
 
 #include "translator/units.h"
 
+#define DEFAULT_NAME "portolan"
 #define DEFAULT_CLASS "ingressclass.kubernetes.io/is-default-class"
 
 static bool is_our_name(const struct settings *s, const char *name)
 {
-	for (const char *const *c = s->classes; *c; c++)
-		if (strcmp(*c, name) == 0)
+	const K8s__ConfigIngress *ours = s->config->ingress;
+
+	for (size_t i = 0; i < ours->n_class_names; i++)
+		if (strcmp(ours->class_names[i], name) == 0)
 			return true;
-	return false;
+	return !ours->n_class_names && strcmp(name, DEFAULT_NAME) == 0;
 }
 
 static bool is_our_controller(const K8s__IngressClass *c)
@@ -66,10 +69,10 @@ static bool default_is_ours(struct reader *r, const char **ret_why)
 		if (c && (is_our_controller(c) || is_our_name(s, c->metadata->name)))
 			return true;
 	}
-	if (n == 0 && !s->classes_given)
+	if (n == 0 && !s->config->ingress->n_class_names)
 		return true;
 	*ret_why = n ? "it names no class, and the default IngressClass belongs to another controller" :
-		       "it names no class, and --ingress-class says which classes to serve";
+		       "it names no class, and the configuration says which classes to serve";
 	return false;
 }
 

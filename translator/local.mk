@@ -32,6 +32,8 @@ libtranslator_a_SOURCES = \
 	translator/envoy-health.c \
 	translator/envoy-jwt.c \
 	translator/envoy-jwt.h \
+	translator/envoy-http.c \
+	translator/envoy-http.h \
 	translator/envoy-listener.c \
 	translator/envoy-rate-limit.c \
 	translator/envoy-route.c \
@@ -39,6 +41,7 @@ libtranslator_a_SOURCES = \
 	translator/envoy-server-name.h \
 	translator/envoy-struct.c \
 	translator/envoy-struct.h \
+	translator/envoy-tls.c \
 	translator/envoy.h \
 	translator/delegation.c \
 	translator/delegation.h \
@@ -93,6 +96,7 @@ libtranslator_a_SOURCES = \
 	translator/regex.h \
 	translator/service-options.c \
 	translator/service-options.h \
+	translator/settings.c \
 	translator/settings.h \
 	translator/translator.c \
 	translator/translator.h \

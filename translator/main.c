@@ -12,6 +12,8 @@ static const struct option_row options[] = {
 	{ "ingress-class", 0, OPTION_LIST, &translator_options.classes, "NAME",
 	  "serve objects of this class; may be repeated (default: portolan, and objects without a "
 	  "class where no IngressClass is the default)" },
+	{ "root-namespaces", 0, OPTION_LIST, &translator_options.root_namespaces, "LIST",
+	  "namespaces that may hold root HTTPProxies, separated by commas; may be repeated (default: all)" },
 	{ "enable-external-name", 0, OPTION_FLAG, &translator_options.external_names, NULL,
 	  "let Services of type ExternalName be backends: whoever may write one can then make Envoy "
 	  "connect to any name" },

@@ -14,11 +14,6 @@
 
 #define SHARED_CHUNK (16 * 1024)
 
-const void *reader_settings(const struct reader *r)
-{
-	return r->graph->config.settings;
-}
-
 struct arena *reader_arena(const struct reader *r)
 {
 	return r->arena;
@@ -76,16 +71,15 @@ void *read_message(struct reader *r, enum object_kind kind, const char *key)
 		   NULL;
 }
 
-const void *read_shared(struct reader *r, enum object_kind kind, const char *key,
-			const void *(*make)(struct arena *a, const struct item *object,
-					    const void *settings))
+const void *reader_settings(struct reader *r)
 {
 	struct graph *g = r->graph;
 	struct shared *s = &g->shared;
-	size_t len = strlen(key);
-	struct item *object = state_get(g->config.objects, kind, key, len);
+	enum object_kind kind = g->config.settings_kind;
+	size_t len = strlen(g->config.settings_key);
+	struct item *object = state_get(g->config.objects, kind, g->config.settings_key, len);
 
-	record(r, graph_cell(g, SPACE_OBJECT, kind, key, len));
+	record(r, graph_cell(g, SPACE_OBJECT, kind, g->config.settings_key, len));
 	if (s->made && s->object == object)
 		return s->value;
 	item_unref(s->object);
@@ -94,7 +88,7 @@ const void *read_shared(struct reader *r, enum object_kind kind, const char *key
 		arena_reset(s->arena);
 	else
 		s->arena = arena_new(SHARED_CHUNK);
-	s->value = make(s->arena, object, g->config.settings);
+	s->value = g->config.settings(s->arena, object);
 	s->made = true;
 	return s->value;
 }

@@ -1,21 +1,34 @@
-/* What the translator is told by its command line. */
+/* What the translator is told: options of the command line, over the configuration object, over the
+ * defaults. */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "common/arena.h"
+#include "common/go-duration.h"
+#include "common/state.h"
+#include "k8s/contour-configuration.pb-c.h"
+
+/* Of the connection managers and clusters; not set: Envoy's own. */
+struct settings_timeouts {
+	struct go_duration request, connection_idle, stream_idle, connection_max, delayed_close, drain;
+	struct go_duration connect; /* always set */
+};
 
 struct settings {
-	const char *listen_address;
-	uint16_t http_port;
-	uint16_t https_port;
-	const char *const *classes; /* names that are ours; ends with NULL */
-	bool classes_given;	    /* by the user: then objects without a class are not ours */
-	bool external_names;	    /* Services of type ExternalName may be used */
-	const char *tls_hosts;	    /* "chains" or SETTINGS_SHARED; NULL: as the configuration says */
-	const char *access_log;	    /* "off", "stdout" or a path */
+	/* Checked; its sections are there (common/configuration.h), its defaults filled in. */
+	const K8s__ContourConfigurationSpec *config;
+	struct settings_timeouts timeouts;
 };
 
 #define SETTINGS_SHARED "shared"
 
+#define SETTINGS_SHARED "shared" /* portolan.tls.hosts */
+
 /* An IngressClass whose spec.controller says this is ours, whatever its name. */
 #define SETTINGS_CONTROLLER "portolan.io/ingress-controller"
+
+/* -EINVAL if the options of the command line cannot be, logged. */
+int settings_check_options(void);
+/* Made of the configuration's item, or of NULL where there is none: for graph_config. */
+const void *settings_make(struct arena *a, const struct item *configuration);
+/* The spec in an item, or an empty one; in the arena, as it is. */
+K8s__ContourConfigurationSpec *settings_unpack(struct arena *a, const struct item *configuration);

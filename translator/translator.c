@@ -1,64 +1,17 @@
 /* The wiring of the translator: links at both ends, the graph between them. */
-#include <arpa/inet.h>
 #include <string.h>
 
 #include "common/alloc.h"
 #include "common/clock.h"
+#include "common/configuration.h"
 #include "common/control-wait.h"
 #include "common/incident.h"
 #include "common/log.h"
 #include "translator/translator.h"
 #include "translator/units.h"
 
-struct translator_options translator_options = {
-	.listen_address = "0.0.0.0",
-	.http_port = 8080,
-	.https_port = 8443,
-	.access_log = "off",
-};
-
 /* For xds-server's reports before the first commit. */
 #define PATIENCE_USEC (500 * USEC_PER_MSEC)
-
-static struct settings settings;
-
-static int settings_read(const struct translator_options *o)
-{
-	unsigned char address[sizeof(struct in6_addr)];
-	static const char **classes;
-	unsigned n = o->classes.n;
-
-	if (inet_pton(AF_INET, o->listen_address, address) != 1 &&
-	    inet_pton(AF_INET6, o->listen_address, address) != 1) {
-		log_error("--listen-address: \"%s\" is not an IP address", o->listen_address);
-		return -EINVAL;
-	}
-	if (o->http_port > 65535 || o->https_port > 65535 || !o->http_port || !o->https_port) {
-		log_error("--http-port and --https-port must be between 1 and 65535");
-		return -EINVAL;
-	}
-	if (o->tls_hosts && strcmp(o->tls_hosts, "chains") != 0 && strcmp(o->tls_hosts, SETTINGS_SHARED) != 0) {
-		log_error("--tls-hosts: \"%s\" is neither chains nor " SETTINGS_SHARED, o->tls_hosts);
-		return -EINVAL;
-	}
-	free(classes);
-	classes = xnew(const char *, n + 2);
-	for (unsigned i = 0; i < n; i++)
-		classes[i] = o->classes.words[i];
-	if (!n)
-		classes[0] = "portolan";
-	settings = (struct settings){
-		.listen_address = o->listen_address,
-		.http_port = (uint16_t)o->http_port,
-		.https_port = (uint16_t)o->https_port,
-		.classes = classes,
-		.classes_given = n > 0,
-		.external_names = o->external_names,
-		.access_log = o->access_log,
-		.tls_hosts = o->tls_hosts,
-	};
-	return 0;
-}
 
 static void on_reading(void *ctx, const struct item *object)
 {
@@ -201,7 +154,9 @@ int translator_new(struct translator **ret)
 	struct graph_config config = { .units = units,
 				       .indexes = units_indexes,
 				       .n_indexes = units_n_indexes,
-				       .settings = &settings,
+				       .settings = settings_make,
+				       .settings_kind = OBJECT_CONTOUR_CONFIGURATION,
+				       .settings_key = CONFIGURATION_KEY,
 				       .output = on_output,
 				       .reading = on_reading,
 				       .hidden = is_hidden,
@@ -209,7 +164,7 @@ int translator_new(struct translator **ret)
 	int r;
 
 	t->started = clock_monotonic();
-	r = settings_read(&translator_options);
+	r = settings_check_options();
 	if (r < 0)
 		return r;
 	config.objects = t->objects = state_new();

@@ -38,6 +38,7 @@ struct translator_options {
 	unsigned http_port;
 	unsigned https_port;
 	struct option_list classes;
+	struct option_list root_namespaces;
 	bool external_names;
 	const char *access_log;
 	const char *tls_hosts;
@@ -51,8 +52,7 @@ struct translator_options {
 };
 extern struct translator_options translator_options;
 
-/* States and graph, without links. The settings are made from translator_options: -EINVAL if those
- * cannot be, logged. */
+/* States and graph, without links. -EINVAL if the options cannot be, logged. */
 int translator_new(struct translator **ret);
 void translator_free(struct translator *t);
 DEFINE_CLEANUP(struct translator *, translator_free)

@@ -92,12 +92,10 @@ static bool is_local_name(const char *name)
 
 static const char *check_external(struct reader *r, const char *key, const char *name)
 {
-	const struct settings *s = reader_settings(r);
-
-	if (!s->external_names)
+	if (!units_config(r)->enable_external_name_service)
 		return arena_printf(reader_arena(r),
 				    "Service %s is of type ExternalName, which is off; "
-				    "--enable-external-name allows it",
+				    "enableExternalNameService in the configuration allows it",
 				    key);
 	if (!*name)
 		return arena_printf(reader_arena(r), "Service %s has no spec.externalName", key);
@@ -173,7 +171,9 @@ static const char *endpoints_of(struct arena *a, const char *service, const K8s_
 static void translate(struct reader *r, const ClusterSpec *spec, const char *key, const K8s__Service *s)
 {
 	struct arena *a = reader_arena(r);
-	struct cluster_spec cluster = { .namespace = spec->namespace_, .service = spec->service };
+	struct cluster_spec cluster = { .settings = reader_settings(r),
+					.namespace = spec->namespace_,
+					.service = spec->service };
 	bool external = s->spec && strcmp(s->spec->type, "ExternalName") == 0, other;
 	const K8s__ServicePort *port, *health;
 	ProtobufCBinaryData ca = { 0 };

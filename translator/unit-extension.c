@@ -253,6 +253,7 @@ static char *authority_of(struct plan *p)
 
 static void translate(struct plan *p, ExtensionResult *ret)
 {
+	p->cluster.settings = reader_settings(p->r);
 	p->cluster.name = arena_printf(p->a, "extension/%s", p->key);
 	p->cluster.endpoints = p->cluster.name;
 	p->cluster.weighted = true;

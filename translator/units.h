@@ -46,8 +46,7 @@ int ingress_class_index(const struct item *object, struct arena *scratch, const 
 bool units_class_is_ours(struct reader *r, const K8s__ObjectMeta *meta, const char *class_name,
 			 const char **ret_why);
 
-/* unit-configuration.c: the configuration that is in force, never NULL; its sections are there
- * (configuration_fill()). Unpacked once for all units: may be called from anywhere. */
+/* The configuration in reader_settings(): settings.h. */
 const K8s__ContourConfigurationSpec *units_config(struct reader *r);
 
 /* The route table that answers 421 to everything. */

@@ -1,0 +1,43 @@
+/* TLS versions, ciphers and curves, of listeners and of clusters. Runs in the translator. */
+#include <string.h>
+
+#include "translator/envoy.h"
+
+#define TLS_1(name) ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__TLS_PARAMETERS__TLS_PROTOCOL__TLSv1_##name
+
+typedef Envoy__Extensions__TransportSockets__Tls__V3__TlsParameters Parameters;
+
+/* "1.2" → 2. */
+static uint32_t minor(const char *version)
+{
+	return strcmp(version, "1.3") == 0 ? 3 : 2;
+}
+
+/* Each once: BoringSSL refuses a curve that is there twice. */
+static void copy_once(struct arena *a, char **from, size_t n, char ***ret, size_t *ret_n)
+{
+	*ret = arena_new_of(a, char *, n + 1);
+	*ret_n = 0;
+	for (size_t i = 0; i < n; i++) {
+		bool there = false;
+
+		for (size_t k = 0; k < *ret_n && !there; k++)
+			there = strcmp((*ret)[k], from[i]) == 0;
+		if (!there)
+			(*ret)[(*ret_n)++] = from[i];
+	}
+}
+
+Parameters *envoy_tls_parameters(struct arena *a, const K8s__ConfigTLS *tls, uint32_t min, uint32_t max)
+{
+	Parameters *p = ENVOY_NEW(a, Parameters, ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__TLS_PARAMETERS__INIT);
+
+	min = MAX(min, minor(tls->minimum_protocol_version));
+	max = MIN(max ? max : 3, minor(tls->maximum_protocol_version));
+	p->tls_minimum_protocol_version = min == 3 ? TLS_1(3) : TLS_1(2);
+	/* What both allow can be nothing; the bound that is there for all counts then. */
+	p->tls_maximum_protocol_version = MAX(min, max) == 3 ? TLS_1(3) : TLS_1(2);
+	copy_once(a, tls->cipher_suites, tls->n_cipher_suites, &p->cipher_suites, &p->n_cipher_suites);
+	copy_once(a, tls->ecdh_curves, tls->n_ecdh_curves, &p->ecdh_curves, &p->n_ecdh_curves);
+	return p;
+}
