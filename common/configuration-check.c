@@ -502,8 +502,6 @@ static const struct {
 	{ "metrics", "say it to portolan-admin, by its options" },
 	{ "featureFlags", "there are none" },
 	{ "gateway", "Gateways are not served yet" },
-	{ "httpproxy.fallbackCertificate", NULL },
-	{ "envoy.clientCertificate", NULL },
 	{ "tracing", NULL },
 	{ "envoy.health", NULL },
 	{ "envoy.metrics", NULL },

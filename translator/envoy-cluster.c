@@ -94,10 +94,19 @@ static void speak_tls(struct arena *a, Cluster *c, const struct cluster_spec *sp
 		ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__UPSTREAM_TLS_CONTEXT__INIT;
 	Envoy__Extensions__TransportSockets__Tls__V3__CommonTlsContext common =
 		ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__COMMON_TLS_CONTEXT__INIT;
+	Envoy__Extensions__TransportSockets__Tls__V3__SdsSecretConfig sds =
+		ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__SDS_SECRET_CONFIG__INIT;
+	Envoy__Extensions__TransportSockets__Tls__V3__SdsSecretConfig *all_sds[] = { &sds };
 	char *alpn[] = { (char *)"h2" };
 
 	tls.common_tls_context = &common;
 	common.tls_params = envoy_tls_parameters(a, spec->settings->config->envoy->cluster->upstream_tls, 0, 0);
+	if (spec->secret) {
+		sds.name = (char *)spec->secret;
+		sds.sds_config = envoy_ads(a);
+		common.n_tls_certificate_sds_secret_configs = 1;
+		common.tls_certificate_sds_secret_configs = all_sds;
+	}
 	if (spec->protocol == UPSTREAM_H2) {
 		common.n_alpn_protocols = 1;
 		common.alpn_protocols = alpn;
@@ -150,8 +159,7 @@ static Envoy__Config__Endpoint__V3__ClusterLoadAssignment *external(struct arena
 	return load;
 }
 
-/* By default IPv4 is preferred, but IPv6 is used where there is no other. */
-static void look_up(Cluster *c, const char *family)
+void envoy_look_up(Cluster *c, const char *family)
 {
 	static const struct {
 		const char *word;
@@ -177,7 +185,7 @@ static void find_endpoints(struct arena *a, Cluster *c, const struct cluster_spe
 {
 	c->cluster_discovery_type_case = ENVOY__CONFIG__CLUSTER__V3__CLUSTER__CLUSTER_DISCOVERY_TYPE_TYPE;
 	if (spec->external_name) {
-		look_up(c, spec->settings->config->envoy->cluster->dns_lookup_family);
+		envoy_look_up(c, spec->settings->config->envoy->cluster->dns_lookup_family);
 		c->load_assignment = external(a, spec);
 		return;
 	}

@@ -159,6 +159,7 @@ static Envoy__Config__Core__V3__TransportSocket *speak_tls(struct arena *a, cons
 			  ENVOY__CONFIG__CORE__V3__TRANSPORT_SOCKET__INIT);
 
 	tls.common_tls_context = &common;
+	common.tls_params = envoy_tls_parameters(a, s->parameters, 0, 0);
 	if (!s->is_address) /* RFC 6066, section 3: no addresses, no dot at the end */
 		tls.sni = arena_strndup(a, s->host, strlen(s->host) - (s->host[strlen(s->host) - 1] == '.'));
 	if (s->ca) {
@@ -183,10 +184,7 @@ Cluster *envoy_jwks_cluster(struct arena *a, const struct jwks_server *s)
 	c->alt_stat_name = arena_printf(a, "dnsname_%s_%s_%u", scheme, s->host, s->port);
 	c->connect_timeout = envoy_duration(a, CONNECT_TIMEOUT);
 	c->cluster_discovery_type_case = ENVOY__CONFIG__CLUSTER__V3__CLUSTER__CLUSTER_DISCOVERY_TYPE_TYPE;
-	c->type = s->family == ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__ALL ?
-			  ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__LOGICAL_DNS :
-			  ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__STRICT_DNS;
-	c->dns_lookup_family = s->family;
+	envoy_look_up(c, s->family);
 	c->load_assignment = endpoint(a, s, name);
 	if (s->tls)
 		c->transport_socket = speak_tls(a, s);

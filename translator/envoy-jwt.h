@@ -23,7 +23,8 @@ struct jwks_server {
 	const char *host; /* a DNS name or an address */
 	bool is_address;
 	uint32_t port;
-	Envoy__Config__Cluster__V3__Cluster__DnsLookupFamily family;
+	const char *family; /* "auto", "v4", "v6" or "all" */
+	const K8s__ConfigTLS *parameters; /* of TLS to upstreams */
 	const void *ca; /* PEM by which its certificate is verified, or NULL */
 	size_t ca_len;
 	char **subjects;

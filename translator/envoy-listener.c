@@ -351,6 +351,17 @@ Listener *envoy_shared_listener(struct arena *a, const struct settings *s)
 	return l;
 }
 
+FilterChain *envoy_fallback_chain(struct arena *a, const struct settings *s, const Portolan__Model__HostTls *tls,
+				  const char *routes)
+{
+	FilterChain *c = envoy_tls_chain(a, s, "fallback-certificate", tls, routes);
+
+	c->filter_chain_match->n_server_names = 0;
+	c->filter_chain_match->server_names = NULL;
+	c->filter_chain_match->transport_protocol = (char *)"tls";
+	return c;
+}
+
 static void spread(struct arena *a, const Portolan__Model__HostTcp *tcp, TcpProxy *ret)
 {
 	Envoy__Extensions__Filters__Network__TcpProxy__V3__TcpProxy__WeightedCluster *w;

@@ -231,14 +231,21 @@ static Predicate *not(struct arena *a, Predicate *what)
 	return p;
 }
 
-/* A list with this one step. */
-static Matcher *step(struct arena *a, Predicate *when, const char *chain)
+static FieldMatcher *field(struct arena *a, Predicate *when, const char *chain)
 {
-	Matcher *m = ENVOY_NEW(a, Matcher, XDS__TYPE__MATCHER__V3__MATCHER__INIT);
 	FieldMatcher *f = ENVOY_NEW(a, FieldMatcher, XDS__TYPE__MATCHER__V3__MATCHER__MATCHER_LIST__FIELD_MATCHER__INIT);
 
 	f->predicate = when;
 	f->on_match = go_to(a, chain);
+	return f;
+}
+
+/* A list with this one step. */
+static Matcher *step(struct arena *a, Predicate *when, const char *chain)
+{
+	Matcher *m = ENVOY_NEW(a, Matcher, XDS__TYPE__MATCHER__V3__MATCHER__INIT);
+	FieldMatcher *f = field(a, when, chain);
+
 	m->matcher_type_case = XDS__TYPE__MATCHER__V3__MATCHER__MATCHER_TYPE_MATCHER_LIST;
 	m->matcher_list = ENVOY_NEW(a, Xds__Type__Matcher__V3__Matcher__MatcherList,
 				    XDS__TYPE__MATCHER__V3__MATCHER__MATCHER_LIST__INIT);
@@ -266,12 +273,16 @@ static Matcher *name(struct arena *a, const char *host, const char *chain)
 	return m;
 }
 
-/* First names, then what is no name, then wildcards; the rest goes to the shared chain. Envoy refuses empty
+/* First names, then what has none or is none, then wildcards; the rest goes to the shared chain. Envoy refuses empty
  * maps and lists, so each begins with something that is refused in any case. */
 Matcher *server_name_matcher(struct arena *a)
 {
-	Matcher *names = name(a, "*", NO_CHAIN), *list = step(a, not(a, matches(a, HOST_NAME)), NO_CHAIN);
+	Matcher *names = name(a, "*", NO_CHAIN), *list = step(a, NULL, NO_CHAIN);
+	FieldMatcher *steps[] = { field(a, not(a, matches(a, ".+")), SERVER_NAME_NONE),
+				  field(a, not(a, matches(a, HOST_NAME)), NO_CHAIN) };
 
+	list->matcher_list->n_matchers = ARRAY_SIZE(steps);
+	list->matcher_list->matchers = arena_memdup(a, steps, sizeof(steps));
 	names->matcher_tree->input = server_name(a);
 	names->on_no_match = ask(a, list);
 	list->on_no_match = go_to(a, SERVER_NAME_CHAIN);

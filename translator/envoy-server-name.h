@@ -14,6 +14,7 @@
 #include "translator/envoy-filters.h"
 
 #define SERVER_NAME_CHAIN "by/server-name" /* not a host's name, as other chains' are */
+#define SERVER_NAME_NONE "by/no-server-name" /* where there is such a chain: connections without a name */
 #define SERVER_NAME_HEADER "x-portolan-server-name" /* between us and the scope; upstreams do not see it */
 
 /* Routes of the connection's server name. */

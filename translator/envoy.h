@@ -72,6 +72,7 @@ struct cluster_spec {
 	const char *endpoints; /* EDS resource; NULL for an external name */
 	const char *external_name;
 	enum upstream_protocol protocol;
+	const char *secret; /* SDS resource: the certificate that Envoy shows over TLS, or NULL */
 	const void *ca; /* PEM by which the upstream's certificate is verified, or NULL */
 	size_t ca_len;
 	struct upstream_limits limits;
@@ -83,6 +84,9 @@ Envoy__Config__Cluster__V3__Cluster *envoy_cluster(struct arena *a, const struct
 /* A name that ends in a hash of all that is in the cluster: another content is another cluster, so that a
  * change is made before the old one is broken. */
 char *envoy_cluster_name(struct arena *a, const Envoy__Config__Cluster__V3__Cluster *c, const char *begin);
+/* Its endpoints are found by DNS. family: "auto", "v4", "v6" or "all"; else IPv4 is preferred, but IPv6 is used
+ * where there is no other. */
+void envoy_look_up(Envoy__Config__Cluster__V3__Cluster *c, const char *family);
 /* By PEM certificates, and one of these DNS names. */
 Envoy__Extensions__TransportSockets__Tls__V3__CertificateValidationContext *envoy_verify_upstream(
 	struct arena *a, const void *ca, size_t ca_len, char *const *subjects, size_t n);
@@ -185,6 +189,10 @@ bool envoy_chain_is_ordinary(struct arena *a, const struct settings *s, const ch
 /* With one chain for all ordinary hosts. The chains of others go behind it, without their own matches, and
  * envoy_server_name_match() of each. */
 Envoy__Config__Listener__V3__Listener *envoy_shared_listener(struct arena *a, const struct settings *s);
+/* The chain for connections whose server name no other chain has, or that have none. */
+Envoy__Config__Listener__V3__FilterChain *envoy_fallback_chain(struct arena *a, const struct settings *s,
+								const Portolan__Model__HostTls *tls,
+								const char *routes);
 /* The chain that passes on what a TLS host receives: decrypted, or with tls NULL as it comes. */
 Envoy__Config__Listener__V3__FilterChain *envoy_tcp_chain(struct arena *a, const struct settings *s,
 							  const char *host,

@@ -74,6 +74,7 @@ libtranslator_a_SOURCES = \
 	translator/proxy-condition.h \
 	translator/proxy-cookie.c \
 	translator/proxy-cookie.h \
+	translator/proxy-fallback.c \
 	translator/proxy-filter.c \
 	translator/proxy-filter.h \
 	translator/proxy-headers.c \
@@ -105,6 +106,7 @@ libtranslator_a_SOURCES = \
 	translator/unit-configuration.c \
 	translator/unit-endpoints.c \
 	translator/unit-extension.c \
+	translator/unit-fallback.c \
 	translator/unit-host.c \
 	translator/unit-ingress.c \
 	translator/unit-proxy.c \

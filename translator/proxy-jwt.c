@@ -8,7 +8,6 @@
 #include <strings.h>
 
 #include "common/clock.h"
-#include "translator/certificate.h"
 #include "translator/delegation.h"
 #include "translator/envoy-jwt.h"
 #include "common/go-duration.h"
@@ -110,20 +109,11 @@ static int parse_uri(struct proxy_node *node, const char *uri, const char *field
 	return parse_host(node, authority + brackets, brackets, field, ret);
 }
 
-static ProtobufCBinaryData secret_key(const K8s__Secret *s, const char *key)
-{
-	for (size_t i = 0; s && i < s->n_data; i++)
-		if (strcmp(s->data[i]->key, key) == 0)
-			return s->data[i]->value;
-	return (ProtobufCBinaryData){ 0 };
-}
-
 static int plan_validation(struct proxy_node *node, const K8s__ProxyUpstreamValidation *v, const char *field,
 			   struct jwks_server *ret)
 {
 	const char *slash = strchr(v->ca_secret, '/'), *namespace = node->namespace, *key, *why;
 	const char *name = slash ? slash + 1 : v->ca_secret;
-	const K8s__Secret *secret;
 	ProtobufCBinaryData ca;
 
 	if (slash)
@@ -142,11 +132,8 @@ static int plan_validation(struct proxy_node *node, const K8s__ProxyUpstreamVali
 				     "only what comes by https has a certificate to verify");
 		return -EINVAL;
 	}
-	secret = read_message(node->r, OBJECT_SECRET, key);
-	ca = secret_key(secret, "ca.crt");
-	why = "there is no such Secret";
-	if (!secret || certificate_check_authority(ca.data, ca.len, &why) < 0) {
-		jwt_error(node, "RemoteJWKSUpstreamValidationInvalid", field, "Secret %s: %s", key, why);
+	if (cluster_read_authority(node->r, key, &ca, &why) < 0) {
+		jwt_error(node, "RemoteJWKSUpstreamValidationInvalid", field, "%s", why);
 		return -EINVAL;
 	}
 	ret->ca = ca.data;
@@ -181,22 +168,14 @@ static int plan_times(struct proxy_node *node, const K8s__ProxyRemoteJWKS *remot
 
 static int plan_family(struct proxy_node *node, const char *word, const char *field, struct jwks_server *ret)
 {
-	static const struct {
-		const char *word;
-		Envoy__Config__Cluster__V3__Cluster__DnsLookupFamily family;
-	} rows[] = {
-		{ "", ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__V4_PREFERRED },
-		{ "auto", ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__AUTO },
-		{ "v4", ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__V4_ONLY },
-		{ "v6", ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__V6_ONLY },
-		{ "all", ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__ALL },
-	};
+	static const char *const words[] = { "auto", "v4", "v6", "all" };
+	const K8s__ConfigCluster *config = units_config(node->r)->envoy->cluster;
 
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (strcmp(rows[i].word, word) == 0) {
-			ret->family = rows[i].family;
+	ret->parameters = config->upstream_tls;
+	ret->family = *word ? word : config->dns_lookup_family;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (!*word || strcmp(words[i], word) == 0)
 			return 0;
-		}
 	jwt_error(node, "RemoteJWKSDNSLookupFamilyInvalid", field, "\"%s\" is none of auto, v4, v6 and all", word);
 	return -EINVAL;
 }
@@ -231,6 +210,14 @@ static int plan_remote(struct proxy_node *node, const K8s__ProxyRemoteJWKS *remo
 }
 
 /* ---- local keys ---- */
+
+static ProtobufCBinaryData secret_key(const K8s__Secret *s, const char *key)
+{
+	for (size_t i = 0; s && i < s->n_data; i++)
+		if (strcmp(s->data[i]->key, key) == 0)
+			return s->data[i]->value;
+	return (ProtobufCBinaryData){ 0 };
+}
 
 static int plan_local(struct proxy_node *node, const K8s__ProxyLocalJWKS *local, const char *field,
 		      struct jwt_provider *ret)

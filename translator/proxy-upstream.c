@@ -208,9 +208,9 @@ static const char *resolve(struct proxy_node *node, const ClusterSpec *spec, con
 
 	if (result->name)
 		return result->name;
-	reason = strcmp(result->reason, "TLSUpstreamValidation") == 0 ?
-			 "ServiceError/TLSUpstreamValidation" :
-			 "ServiceError/ServiceUnresolvedReference";
+	reason = strcmp(result->reason, "TLSUpstreamValidation") == 0	 ? "ServiceError/TLSUpstreamValidation" :
+		 strcmp(result->reason, "ClientCertificateInvalid") == 0 ? "TLSError/SecretNotValid" :
+									   "ServiceError/ServiceUnresolvedReference";
 	proxy_error(node, reason, field, "%s; requests are answered with 503", result->message);
 	/* The route stays, and the other routes of the object, too. */
 	node->bad = bad;

@@ -83,6 +83,9 @@ int proxy_tcp_plan(struct proxy_node *node, const char *root, Portolan__Model__H
 int proxy_client_plan(struct proxy_node *node, const K8s__ProxyClientValidation *v,
 		      Portolan__Model__HostTls *ret);
 
+/* proxy-fallback.c: whether clients that name no host are served, too. -EINVAL: said in the status. */
+int proxy_fallback_plan(struct proxy_node *node, Portolan__Model__HostTls *ret);
+
 struct proxy_filters;
 
 /* proxy-jwt.c: whether its host may have providers at all. -EINVAL: said in the status, as with the others. */

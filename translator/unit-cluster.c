@@ -144,6 +144,40 @@ int cluster_read_authority(struct reader *r, const char *secret, ProtobufCBinary
 	return -EINVAL;
 }
 
+int cluster_read_client(struct reader *r, const char **ret, const char **ret_why)
+{
+	const char *key = units_reference(r, units_config(r)->envoy->client_certificate);
+	const Portolan__Model__SecretResult *facts = key ? units_secret(r, key) : NULL;
+
+	if (facts && !facts->usable) {
+		*ret_why = arena_printf(reader_arena(r), "the client certificate of the configuration, Secret %s: %s",
+					key, facts->message);
+		return -EINVAL;
+	}
+	*ret = key;
+	return 0;
+}
+
+static int secure(struct reader *r, const ClusterSpec *spec, struct cluster_spec *ret)
+{
+	ProtobufCBinaryData ca = { 0 };
+	const char *why;
+
+	if (ret->protocol != UPSTREAM_TLS && ret->protocol != UPSTREAM_H2)
+		return 0;
+	if (spec->ca_secret && cluster_read_authority(r, spec->ca_secret, &ca, &why) < 0) {
+		fail(r, "TLSUpstreamValidation", why);
+		return -EINVAL;
+	}
+	if (cluster_read_client(r, &ret->secret, &why) < 0) {
+		fail(r, "ClientCertificateInvalid", why);
+		return -EINVAL;
+	}
+	ret->ca = ca.data;
+	ret->ca_len = ca.len;
+	return 0;
+}
+
 /* Its number at the endpoints is found by its name. */
 static int find_health_port(struct reader *r, const K8s__Service *s, const ClusterSpec *spec,
 			    const K8s__ServicePort **ret, const char **ret_why)
@@ -176,7 +210,6 @@ static void translate(struct reader *r, const ClusterSpec *spec, const char *key
 					.service = spec->service };
 	bool external = s->spec && strcmp(s->spec->type, "ExternalName") == 0, other;
 	const K8s__ServicePort *port, *health;
-	ProtobufCBinaryData ca = { 0 };
 	const char *why;
 
 	port = s->spec ? cluster_find_port(s->spec, spec->port, &other) : NULL;
@@ -212,14 +245,8 @@ static void translate(struct reader *r, const ClusterSpec *spec, const char *key
 		cluster.endpoints = endpoints_of(a, key, port, health);
 		(void)read_unit(r, UNIT_ENDPOINTS, cluster.endpoints, strlen(cluster.endpoints));
 	}
-	if (spec->ca_secret && (cluster.protocol == UPSTREAM_TLS || cluster.protocol == UPSTREAM_H2) &&
-	    cluster_read_authority(r, spec->ca_secret, &ca, &why) < 0) {
-		fail(r, "TLSUpstreamValidation", why);
-		return;
-	}
-	cluster.ca = ca.data;
-	cluster.ca_len = ca.len;
-	emit(r, &cluster);
+	if (secure(r, spec, &cluster) == 0)
+		emit(r, &cluster);
 }
 
 void unit_cluster(struct reader *r, const char *key, size_t key_len)

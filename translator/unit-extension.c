@@ -77,6 +77,15 @@ static void plan_protocol(struct plan *p, const char *word)
 		 "protocol \"%s\" is none of h2, h2c, http/1.1", word);
 }
 
+/* What Envoy shows to whom it asks over TLS. */
+static void plan_client(struct plan *p)
+{
+	const char *why;
+
+	if (p->cluster.protocol == UPSTREAM_H2 && cluster_read_client(p->r, &p->cluster.secret, &why) < 0)
+		complain(p, "TLSError/SecretNotValid", "spec.protocol", "%s", why);
+}
+
 static void plan_validation(struct plan *p, K8s__ProxyUpstreamValidation *v)
 {
 	const char *slash, *namespace = p->namespace, *name, *why;
@@ -263,6 +272,7 @@ static void translate(struct plan *p, ExtensionResult *ret)
 	plan_balancing(p, p->spec->load_balancer_policy);
 	plan_limits(p, p->spec->circuit_breaker_policy);
 	plan_validation(p, p->spec->validation);
+	plan_client(p);
 	plan_services(p);
 	if (p->wrong) {
 		ret->message = arena_printf(p->a, "ExtensionService %s: %s", p->key, p->wrong);

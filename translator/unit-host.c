@@ -235,6 +235,10 @@ static void emit_https(struct reader *r, const char *host, const struct host_mer
 	memcpy(all + head_len, own, own_len);
 	memcpy(all + head_len + own_len, rest, rest_len);
 	emit_resource(r, RESOURCE_ROUTE, table, all, head_len + own_len + rest_len);
+	if (tls->fallback) {
+		emit_part(r, RESOURCE_ROUTE, "ingress_fallbackcert", host, own, own_len);
+		emit_fact(r, FACT_FALLBACK, "", 0, host, strlen(host), tls->fallback, strlen(tls->fallback) + 1);
+	}
 	emit_tls_chain(r, host, tls, table);
 }
 

@@ -178,7 +178,6 @@ static int plan_secret(struct root *root, const K8s__ProxyTLS *tls)
 	const char *slash = strchr(tls->secret_name, '/'), *namespace = node->namespace;
 	const char *name = slash ? slash + 1 : tls->secret_name, *key;
 	const Portolan__Model__SecretResult *facts;
-	const struct item *item;
 
 	if (slash)
 		namespace = arena_strndup(node->a, tls->secret_name, (size_t)(slash - tls->secret_name));
@@ -189,8 +188,7 @@ static int plan_secret(struct root *root, const K8s__ProxyTLS *tls)
 		return -EINVAL;
 	}
 	key = arena_printf(node->a, "%s/%s", namespace, name);
-	item = read_unit(node->r, UNIT_SECRET, key, strlen(key));
-	facts = portolan__model__secret_result__unpack(arena_pb(node->a), item->value_len, item_value(item));
+	facts = units_secret(node->r, key);
 	if (!facts->usable) {
 		proxy_error(node, "TLSError/SecretNotValid", "spec.virtualhost.tls.secretName",
 			    "Secret %s: %s", key, facts->message);
@@ -214,22 +212,15 @@ static int plan_tls(struct root *root, const K8s__ProxyTLS *tls)
 	if (!tls)
 		return 0;
 	root->secure = true;
-	if (tls->enable_fallback_certificate) {
-		bool together = tls->passthrough || tls->client_validation;
-
-		proxy_error(node, together ? "TLSError/TLSIncompatibleFeatures" : "TLSError/FallbackNotPresent",
-			    "spec.virtualhost.tls.enableFallbackCertificate",
-			    together ? "it cannot stand beside passthrough or clientValidation" :
-				       "there is no fallback certificate");
-		return -EINVAL;
-	}
 	if ((*tls->secret_name != 0) == (tls->passthrough != 0)) {
 		proxy_error(node, "TLSError/TLSConfigNotValid", "spec.virtualhost.tls",
 			    "it needs exactly one of secretName and passthrough");
 		return -EINVAL;
 	}
-	if (tls->passthrough && tls->client_validation) {
-		proxy_error(node, "TLSError/TLSIncompatibleFeatures", "spec.virtualhost.tls.clientValidation",
+	if (tls->passthrough && (tls->client_validation || tls->enable_fallback_certificate)) {
+		proxy_error(node, "TLSError/TLSIncompatibleFeatures",
+			    tls->client_validation ? "spec.virtualhost.tls.clientValidation" :
+						     "spec.virtualhost.tls.enableFallbackCertificate",
 			    "what is passed through is not looked at");
 		return -EINVAL;
 	}
@@ -249,6 +240,8 @@ static int plan_tls(struct root *root, const K8s__ProxyTLS *tls)
 	root->tls->min_version = min;
 	root->tls->has_max_version = max != 0;
 	root->tls->max_version = max;
+	if (proxy_fallback_plan(node, root->tls) < 0)
+		return -EINVAL;
 	return proxy_client_plan(node, tls->client_validation, root->tls);
 }
 

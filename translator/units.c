@@ -27,6 +27,7 @@ const struct unit_row units[UNIT_KIND_MAX_] = {
 	[UNIT_CONFIGURATION] = { .name = "configuration",
 				 .run = unit_configuration,
 				 .object = OBJECT_CONTOUR_CONFIGURATION },
+	[UNIT_FALLBACK] = { .name = "fallback", .run = unit_fallback, .fact = FACT_FALLBACK },
 	[UNIT_TABLE] = { .name = "table", .run = unit_table, .always = tables },
 };
 
@@ -77,4 +78,18 @@ void units_want_host(struct reader *r, const char *host, const char *sort,
 	memcpy(key, host, host_len);
 	memcpy(key + host_len, sort, strlen(sort));
 	emit_fact(r, FACT_BELOW, above, strlen(above), key, host_len + strlen(sort), NULL, 0);
+}
+
+const Portolan__Model__SecretResult *units_secret(struct reader *r, const char *key)
+{
+	const struct item *i = read_unit(r, UNIT_SECRET, key, strlen(key));
+
+	return portolan__model__secret_result__unpack(arena_pb(reader_arena(r)), i->value_len, item_value(i));
+}
+
+const char *units_reference(struct reader *r, const K8s__ConfigReference *ref)
+{
+	if (!ref || !*ref->name || !*ref->namespace_)
+		return NULL;
+	return arena_printf(reader_arena(r), "%s/%s", ref->namespace_, ref->name);
 }

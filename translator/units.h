@@ -25,6 +25,7 @@ void unit_host(struct reader *r, const char *key, size_t key_len);
 void unit_server_name(struct reader *r, const char *key, size_t key_len);
 void unit_virtual_host(struct reader *r, const char *key, size_t key_len);
 void unit_configuration(struct reader *r, const char *key, size_t key_len);
+void unit_fallback(struct reader *r, const char *key, size_t key_len);
 void unit_table(struct reader *r, const char *key, size_t key_len);
 
 /* unit-endpoints.c: EndpointSlices by the Service that they belong to. */
@@ -38,6 +39,9 @@ Envoy__Config__Endpoint__V3__LbEndpoint **endpoints_read(struct reader *r, const
 const K8s__ServicePort *cluster_find_port(const K8s__ServiceSpec *spec, const char *wanted, bool *ret_other);
 /* The certificates of a Secret by which an upstream's own is verified. -EINVAL with a sentence. */
 int cluster_read_authority(struct reader *r, const char *secret, ProtobufCBinaryData *ret, const char **ret_why);
+/* The Secret with the certificate that Envoy shows to upstreams over TLS; NULL: the configuration names none.
+ * -EINVAL with a sentence. */
+int cluster_read_client(struct reader *r, const char **ret, const char **ret_why);
 /* ingress-class.c: IngressClasses that are the default. */
 int ingress_class_index(const struct item *object, struct arena *scratch, const char **ret_key);
 
@@ -64,6 +68,10 @@ void units_result(struct reader *r, const ProtobufCMessage *m);
 /* What an object wants of a host, as facts; sort: of the object, among those that want the same host. */
 void units_want_host(struct reader *r, const char *host, const char *sort,
 		     const Portolan__Model__HostRoutes *routes);
+/* The result of a Secret's unit, which keeps its SDS resource alive; never NULL. */
+const Portolan__Model__SecretResult *units_secret(struct reader *r, const char *key);
+/* A reference in the configuration as "namespace/name", or NULL if there is none. */
+const char *units_reference(struct reader *r, const K8s__ConfigReference *ref);
 /* Shorthand for problems of one object. */
 #define units_error(r, kind, key, reason, field, ...)                                              \
 	emit_problem((r), (kind), (key), PORTOLAN__IPC__SEVERITY__SEVERITY_ERROR, (reason),        \

@@ -5,7 +5,7 @@ import urllib.parse
 
 import pytest
 
-from backends import loaded
+from backends import Load, loaded
 from certs import Authority
 from objects import ingress, path, port, rule, service, slice_of, tls_secret
 
@@ -41,6 +41,11 @@ def delegation(namespace, name, *targets):
             "spec": {"delegations": [{"secretName": name, "targetNamespaces": list(targets)}]}}
 
 
+def configuration(**spec):
+    return {"apiVersion": "projectcontour.io/v1alpha1", "kind": "ContourConfiguration",
+            "metadata": {"name": "portolan", "namespace": "portolan"}, "spec": spec}
+
+
 @pytest.fixture
 def authority():
     return Authority()
@@ -53,10 +58,10 @@ def running(site, authority):
     return site
 
 
-def refused(site, host=HOST):
+def refused(site, host=HOST, sni=None):
     """Whether the handshake fails."""
     try:
-        site.get(host, tls=True)
+        site.get(host, tls=True, sni=sni)
     except (ssl.SSLError, OSError):
         return True
     return False
@@ -152,6 +157,41 @@ def test_revoked_certificates_of_clients_are_refused(running, authority):
     assert revoke(bad) == (True, False)
 
 
+@pytest.mark.parametrize("form", ["chains", "shared"])
+def test_clients_that_name_no_host_get_the_fallback_certificate_and_the_hosts_that_allow_it(
+        site, authority, form):
+    site.pipeline.translator.args += ["--tls-hosts", form]
+    site.start()
+    site.client.__init__(site.address, ca=authority.text)
+    web, own = site.backend("web"), authority.issue(HOST, "strict.example.com")
+    old, new = authority.issue("fallback.example.com"), authority.issue("fallback.example.com")
+    fallback = {"secretName": "cert", "enableFallbackCertificate": True}
+    site.write("app.yaml", *backend_objects(web), tls_secret("cert", own), proxy(to(), tls=fallback),
+               proxy(to(), name="strict", fqdn="strict.example.com", tls={"secretName": "cert"}),
+               configuration(httpproxy={"fallbackCertificate": {"namespace": "vault", "name": "fallback"}}))
+    site.client.context.check_hostname = False
+    assert refused(site, sni="") and refused(site)
+    assert site.get("strict.example.com", tls=True).backend == "web"
+    site.write("fallback.yaml", tls_secret("fallback", old, namespace="vault"))
+    assert refused(site, sni="")  # it is not lent to this namespace
+    site.write("lent.yaml", delegation("vault", "fallback", "default"))
+    assert site.get(HOST, tls=True, sni="").certificate == old.der
+    if form == "chains":
+        assert site.get(HOST, tls=True, sni="unknown.example.net").certificate == old.der
+    else:
+        assert refused(site, sni="unknown.example.net")
+    assert site.get(HOST, tls=True).certificate == own.der
+    assert site.get("strict.example.com", tls=True, sni="").status == 404
+    with Load(site.client, HOST, tls=True, sni="") as load:
+        site.write("fallback.yaml", tls_secret("fallback", new, namespace="vault"))
+        assert site.get(HOST, tls=True, sni="").certificate == new.der
+        load.more(50)
+    assert load.failed == []
+    site.write("app.yaml", *backend_objects(web), tls_secret("cert", own), proxy(to(), tls={"secretName": "cert"}))
+    assert refused(site, sni="")
+    assert site.get(HOST, tls=True).certificate == own.der
+
+
 # ---- backends ----
 
 def test_a_backend_is_served_only_with_the_certificate_that_it_should_have(running, authority):
@@ -182,6 +222,33 @@ def test_the_annotation_makes_a_backend_speak_tls(running, authority):
     site.write("all.yaml", *backend_objects(
         web, annotations={"projectcontour.io/upstream-protocol.tls": "80"}), ingress("web", rule(HOST, path("web"))))
     assert site.get(HOST).backend == "web"
+
+
+def test_upstreams_are_shown_the_certificate_of_the_configuration_which_is_rotated_under_requests(
+        running, authority):
+    site, clients = running, Authority("envoys")
+    old, new = clients.issue("envoy"), clients.issue("envoy")
+    web = site.backend("web", lambda asked: (200, [("Connection", "close")]),
+                       certificate=authority.issue("inside"), clients=clients.text)
+    site.write("app.yaml", *backend_objects(
+        web, annotations={"projectcontour.io/upstream-protocol.tls": "80"}),
+        proxy(to(protocol="tls")), ingress("other", rule("other.example.com", path("web"))))
+    hosts = (HOST, "other.example.com")
+    assert [site.get(host).status for host in hosts] == [503, 503]
+    site.write("config.yaml", configuration(envoy={"clientCertificate": {"namespace": "vault", "name": "envoy"}}))
+    assert [site.get(host).status for host in hosts] == [503, 503]
+    found = site.pipeline.statuses()["HTTPProxy default/web"]["problems"]
+    assert [p["reason"] for p in found] == ["TLSError/SecretNotValid"]
+    site.write("client.yaml", tls_secret("envoy", old, namespace="vault"))
+    for host in hosts:
+        assert site.get(host).status == 200
+        assert web.asked[-1].certificate == old.der
+    with Load(site.client, HOST) as load:
+        site.write("client.yaml", tls_secret("envoy", new, namespace="vault"))
+        load.more(50)
+    assert load.failed == []
+    assert site.get(HOST).status == 200
+    assert web.asked[-1].certificate == new.der
 
 
 # ---- Secrets of other namespaces ----

@@ -3,7 +3,6 @@ printed where, and the exit code."""
 
 import base64
 import json
-import re
 import subprocess
 
 import pytest
@@ -11,7 +10,7 @@ import yaml
 
 from certs import Authority
 from objects import ingress, path, port, rule, service, slice_of, tls_secret
-from programs import TOP, program
+from programs import program
 
 GOOD = [
     ingress("web", rule("web.example", path("web"))),
@@ -95,17 +94,3 @@ def test_no_private_key_is_printed(translate):
     key = certificate.key.splitlines()[1]
     assert key not in done.stdout
     assert base64.b64encode(certificate.key.encode()).decode()[:60] not in done.stdout
-
-
-PAGES = sorted((TOP / "docs/features").glob("*.md"))
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_examples_of_the_pages_for_users_are_served_as_they_stand(translate, page):
-    examples = re.findall(r"^```yaml\n(apiVersion.*?)^```", page.read_text(), re.M | re.S)
-    assert examples
-    certificate = tls_secret("web-cert", Authority().issue("web.example.com"))
-    for example in examples:
-        done = translate([*yaml.safe_load_all(example), certificate])
-        # Warnings are for what the page itself explains.
-        assert done.returncode == 0 and "error" not in done.stderr, done.stderr

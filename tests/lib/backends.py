@@ -219,9 +219,9 @@ class Load:
     """Requests in a loop from several threads, each on a connection of its own for `per_connection`
     requests, until told to stop. Everything but a 200 counts as failed."""
 
-    def __init__(self, client, host, path="/", tls=False, threads=4, per_connection=20):
+    def __init__(self, client, host, path="/", tls=False, threads=4, per_connection=20, sni=None):
         self.client = client
-        self.asked = (host, path, tls, per_connection)
+        self.asked = (host, path, tls, per_connection, sni)
         self.lock = threading.Condition()
         self.good = 0
         self.failed = []
@@ -241,10 +241,10 @@ class Load:
         return answer.headers.get("connection") != "close"
 
     def _run(self):
-        host, path, tls, per_connection = self.asked
+        host, path, tls, per_connection, sni = self.asked
         while not self.stopping:
             try:
-                connection = self.client.connect(host, tls)
+                connection = self.client.connect(host, tls, sni)
                 for _ in range(per_connection):
                     # Envoy says "connection: close" where it drains; that is no failure.
                     if not self._one(connection, host, path) or self.stopping:

@@ -18,6 +18,10 @@ class Certificate(NamedTuple):
     chain: str
     key: str
 
+    @property
+    def der(self):
+        return x509.load_pem_x509_certificate(self.chain.encode()).public_bytes(serialization.Encoding.DER)
+
 
 def _name(text, groups=()):
     organizations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
