@@ -8,7 +8,6 @@ import contextlib
 import datetime
 import functools
 import json
-import math
 import os
 import pathlib
 import platform
@@ -19,38 +18,23 @@ import sys
 import tempfile
 import time
 
+import hosts
 import plot
+import trees
 from envoy import Backend, Envoy, cores
+from figures import MB, summary, table
 from fleet import Client, Fleet, wanted
 from processes import BUILD, TOP, Failure
 from world import World
 
 CHANGES = ("endpoint", "path", "new_host")
 TITLES = {"endpoint": "changed endpoint", "path": "changed path", "new_host": "new host"}
-SUITES = ("changes", "cold", "clients", "tls", "envoy")
+SUITES = ("changes", "cold", "clients", "tls", "envoy", "hosts", "redirects", "trees")
 SIZES = ("response_bytes", "resource_bytes", "changed_bytes")
-MB = 1e6
 
 
 def say(text):
     print(text, file=sys.stderr, flush=True)
-
-
-def quantile(values, q):
-    """The smallest value that at least q of all are not above."""
-    ordered = sorted(values)
-    return ordered[math.ceil(round(q * len(ordered), 6)) - 1]
-
-
-def summary(values):
-    return {
-        "n": len(values),
-        "p50": statistics.median(values),
-        "p90": quantile(values, 0.90),
-        "p99": quantile(values, 0.99),
-        "min": min(values),
-        "max": max(values),
-    }
 
 
 # ---- the machine ----
@@ -269,15 +253,6 @@ def envoy_change(fleet, client, envoy, backend, kind):
 # ---- what is printed ----
 
 
-def table(rows, out):
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        cells = [row[0].ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
-        print("  ".join(cells).rstrip(), file=out)
-    print(file=out)
-
-
 def pooled(rounds, kind):
     """All rounds of one kind of change as one: the median of the rounds' medians, with their range,
     and the other quantiles of all runs together."""
@@ -413,6 +388,13 @@ def report(result, out):
         print_clients(result["clients"], out)
     if result.get("envoy"):
         print_envoy(result["envoy"], out)
+    many = [("TLS, " + form, found) for form, found in result.get("hosts", {}).items()]
+    if "redirects" in result:
+        many.append(("redirects", result["redirects"]))
+    if many:
+        table([hosts.HEAD, *(row for name, found in many for row in hosts.rows(name, found))], out)
+    if "trees" in result:
+        table(trees.rows(result["trees"]), out)
 
 
 # ---- the run ----
@@ -428,6 +410,9 @@ def parse():
     number("--tls-hosts", default=3000, help="with TLS (%(default)s)")
     number("--clients", default=200, help="that follow one change (%(default)s)")
     number("--client-hosts", default=1000, help="with those (%(default)s)")
+    number("--tls-envoy", default=5000, help="with TLS before an Envoy (%(default)s)")
+    number("--redirects", default=10000, help="that only redirect (%(default)s)")
+    number("--proxies", default=10000, help="HTTPProxies in trees (%(default)s)")
     parser.add_argument("--only", default=",".join(SUITES), help="of %(default)s")
     parser.add_argument("--output", type=pathlib.Path, default=BUILD / "bench-results",
                         help="folder for bench.json, bench.txt and bench.svg")  # fmt: skip
@@ -435,7 +420,8 @@ def parse():
     if args.quick:
         args.hosts, args.rounds, args.repeat = "100", 1, 10
         args.tls_hosts, args.clients, args.client_hosts = 20, 20, 100
-        args.only = "changes,cold,clients,tls"
+        args.proxies = 100
+        args.only = "changes,cold,clients,tls,trees"
     args.hosts = [int(n) for n in args.hosts.split(",")]
     args.only = args.only.split(",")
     if unknown := set(args.only) - set(SUITES):
@@ -455,6 +441,21 @@ def measure(args):
         result["clients"] = run_clients(args.client_hosts, args.clients, args.repeat)
     if "envoy" in args.only:
         result["envoy"] = {str(n): run_envoy(n, args.repeat) for n in args.hosts}
+    if "hosts" in args.only:
+        result["hosts"] = {}
+        for form in ("chains", "shared"):
+            say(f"Envoy at {args.tls_envoy:,} TLS hosts, {form}")
+            with tempfile.TemporaryDirectory(prefix="portolan-bench-") as folder:
+                found = hosts.run_tls(folder, args.tls_envoy, args.repeat, form)
+            result["hosts"][form] = found
+    if "redirects" in args.only:
+        say(f"Envoy at {args.redirects:,} hosts that redirect")
+        with tempfile.TemporaryDirectory(prefix="portolan-bench-") as folder:
+            result["redirects"] = hosts.run_redirects(folder, args.redirects, args.repeat)
+    if "trees" in args.only:
+        say(f"{args.proxies:,} HTTPProxies in trees of {trees.TREE}")
+        with tempfile.TemporaryDirectory(prefix="portolan-bench-") as folder:
+            result["trees"] = trees.measure(folder, args.proxies, args.repeat)
     return result
 
 

@@ -72,15 +72,16 @@ class Asker:
             left -= len(self.socket.recv(65536))
         return int(head.split(b" ", 2)[1])
 
-    def wait_for(self, status, host, path, timeout=120):
-        """CLOCK_MONOTONIC in ns when the answer was that status for the first time."""
+    def wait_for(self, status, host, path, timeout=120, again=0.01):
+        """CLOCK_MONOTONIC in ns when the answer was that status for the first time. again: seconds to wait after
+        there was none."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             got = self.status(host, path)
             if got == status:
                 return time.monotonic_ns()
             # Envoy's main thread is what is measured: leave it the processor.
-            time.sleep(0.0005 if got else 0.01)
+            time.sleep(0.0005 if got else again)
         raise Failure(f"Envoy did not answer {status} for {host}{path}")
 
     def close(self):

@@ -94,8 +94,10 @@ class Client:
 
 
 class Fleet:
-    def __init__(self, world):
+    def __init__(self, world, translator=()):
+        """translator: more options of it."""
         self.world = world
+        self.more = list(translator)
         self.runtime = world.root / "run"
         self.runtime.mkdir(mode=0o700)
         self.address = f"127.0.0.1:{free_port()}"
@@ -110,6 +112,7 @@ class Fleet:
                 "--listen-address", "127.0.0.1",
                 "--http-port", self.http_port,
                 "--https-port", self.https_port,
+                *self.more,
             ],
             "xds-server": ["--xds-address", self.address],
         }[name]  # fmt: skip

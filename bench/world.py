@@ -34,6 +34,27 @@ spec:
               name: http
 """
 
+HTTP_PROXY = """\
+apiVersion: projectcontour.io/v1
+kind: HTTPProxy
+metadata:
+  name: {name}
+  namespace: {namespace}
+  creationTimestamp: "2026-01-01T00:00:00Z"
+  generation: {generation}
+spec:
+  virtualhost:
+    fqdn: {host}
+    tls:
+      secretName: {name}
+  routes:
+  - conditions:
+    - prefix: {path}
+    services:
+    - name: {name}
+      port: 80
+"""
+
 TLS = """\
   tls:
   - hosts:
@@ -132,6 +153,8 @@ def certificate(host):
 class Host:
     """One host: what its file says."""
 
+    kind = INGRESS
+
     def __init__(self, number, tls):
         self.number = number
         self.name = f"app-{number:05d}"
@@ -146,22 +169,29 @@ class Host:
 
     def text(self):
         fields = vars(self) | {"tls": TLS.format(**vars(self)) if self.tls else ""}
-        out = INGRESS + SERVICE + ENDPOINT_SLICE
+        out = self.kind + SERVICE + ENDPOINT_SLICE
         if self.tls:
             fields["certificate"], fields["key"] = self.tls
             out += SECRET
         return out.format(**fields)
 
 
+class ProxyHost(Host):
+    """With TLS its plain HTTP only redirects, as that of all others."""
+
+    kind = HTTP_PROXY
+
+
 class World:
-    def __init__(self, folder, n, tls=False):
+    def __init__(self, folder, n, tls=False, kind=Host):
         self.root = pathlib.Path(folder)
         self.manifests = self.root / "manifests"
         self.beside = self.root / "beside"
         self.tls = tls
         self.manifests.mkdir(parents=True)
         self.beside.mkdir()
-        self.hosts = [Host(i, tls) for i in range(n)]
+        self.kind = kind
+        self.hosts = [kind(i, tls) for i in range(n)]
         self.bytes = 0
         for host in self.hosts:
             text = host.text()
@@ -197,6 +227,6 @@ class World:
         return host, self.prepare(host)
 
     def new_host(self):
-        host = Host(len(self.hosts), self.tls)
+        host = self.kind(len(self.hosts), self.tls)
         self.hosts.append(host)
         return host, self.prepare(host)

@@ -192,6 +192,11 @@ static void on_metrics(void *ctx, struct strbuf *b)
 	for (unsigned k = 0; k < UNIT_KIND_MAX_; k++)
 		strbuf_printf(b, "portolan_translator_units{kind=\"%s\"} %llu\n", units[k].name,
 			      (unsigned long long)c->units[k]);
+	strbuf_puts(b, "# HELP portolan_translator_unit_runs_total Units run, by kind.\n"
+		       "# TYPE portolan_translator_unit_runs_total counter\n");
+	for (unsigned k = 0; k < UNIT_KIND_MAX_; k++)
+		strbuf_printf(b, "portolan_translator_unit_runs_total{kind=\"%s\"} %llu\n", units[k].name,
+			      (unsigned long long)c->runs[k]);
 	link_metrics_all(links, ARRAY_SIZE(links), b);
 }
 

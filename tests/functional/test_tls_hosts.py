@@ -5,6 +5,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 
 import pytest
 
@@ -191,6 +192,27 @@ def test_who_was_asked_for_before_needs_no_xds_server_and_who_was_not_waits_for_
     waiting.join(30)
     assert answers == ["web"]
     assert is_kept(kept, "before")
+
+
+def test_the_form_may_change_while_envoy_runs(shared, authority):
+    site = shared
+    site.write("all.yaml", *web(site), *host("web", issue(authority, "web")),
+               *host("own", issue(authority, "own"), minimumProtocolVersion="1.3"))
+    c = client(site)
+    translator = site.pipeline.translator
+    for form in ("chains", "shared"):
+        kept = c.connect("own.example.com", tls=True)
+        assert is_kept(kept, "own")
+        translator.stop()
+        translator.args[-1] = form
+        translator.start()
+        site.settle()
+        # Envoy accepts a listener before it uses it; certificates of server names may be gone by then.
+        end = time.monotonic() + 10
+        while form == "chains" and asked(c, "web") == REFUSED:
+            assert time.monotonic() < end
+        assert [asked(c, "web"), asked(c, "own"), asked(c, "web", "own.example.com")] == ["web", "web", 421]
+        assert Client.on(kept, "own.example.com").status == 200
 
 
 def client_hello(name):
