@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/access-log-format.h"
 #include "common/configuration-check.h"
@@ -380,7 +381,13 @@ static void check_versions(struct check *c, const char *path, K8s__ConfigTLS *tl
 	tls->maximum_protocol_version = tls->minimum_protocol_version;
 }
 
-static void check_headers(struct check *c, const char *path, K8s__ConfigHeaders *h)
+/* Envoy rewrites it for one Service to a text only. */
+static const char *host_problem(const char *value)
+{
+	return !value || !*value || strpbrk(value, "% \t/?#") ? "Host must be a name" : NULL;
+}
+
+static void check_headers(struct check *c, const char *path, K8s__ConfigHeaders *h, bool response)
 {
 	size_t n = 0;
 
@@ -390,12 +397,22 @@ static void check_headers(struct check *c, const char *path, K8s__ConfigHeaders 
 
 		if (!problem && e->value && strpbrk(e->value, "\r\n"))
 			problem = arena_printf(c->arena, "the value of %.64s has a line's end in it", e->key);
+		if (!problem && strcasecmp(e->key, "host") == 0)
+			problem = response ? "an answer has no Host" : host_problem(e->value);
+		for (size_t k = 0; !problem && k < n; k++)
+			if (strcasecmp(h->set[k]->key, e->key) == 0)
+				problem = arena_printf(c->arena, "%.64s is set twice", e->key);
 		if (problem)
 			wrong(c, arena_printf(c->arena, "%s.set[%.64s]", path, e->key), problem);
 		else
 			h->set[n++] = h->set[i];
 	}
 	h->n_set = n;
+	for (size_t i = 0; i < h->n_remove; i++)
+		if (strcasecmp(h->remove[i], "host") == 0) {
+			wrong(c, arena_printf(c->arena, "%s.remove[%zu]", path, i), "Host cannot be removed");
+			h->n_remove = 0;
+		}
 }
 
 /* cert and key go together, and the CA needs them. */
@@ -539,8 +556,8 @@ void configuration_check(struct arena *arena, K8s__ContourConfigurationSpec *spe
 	check_references(&c);
 	check_versions(&c, "envoy.listener.tls", spec->envoy->listener->tls);
 	check_versions(&c, "envoy.cluster.upstreamTLS", spec->envoy->cluster->upstream_tls);
-	check_headers(&c, "policy.requestHeaders", spec->policy->request_headers);
-	check_headers(&c, "policy.responseHeaders", spec->policy->response_headers);
+	check_headers(&c, "policy.requestHeaders", spec->policy->request_headers, false);
+	check_headers(&c, "policy.responseHeaders", spec->policy->response_headers, true);
 	check_metrics(&c, "metrics", spec->metrics);
 	check_metrics(&c, "envoy.metrics", spec->envoy->metrics);
 	check_places(&c);

@@ -31,12 +31,15 @@ static void copy_once(struct arena *a, char **from, size_t n, char ***ret, size_
 Parameters *envoy_tls_parameters(struct arena *a, const K8s__ConfigTLS *tls, uint32_t min, uint32_t max)
 {
 	Parameters *p = ENVOY_NEW(a, Parameters, ENVOY__EXTENSIONS__TRANSPORT_SOCKETS__TLS__V3__TLS_PARAMETERS__INIT);
+	uint32_t least = minor(tls->minimum_protocol_version), most = minor(tls->maximum_protocol_version);
 
-	min = MAX(min, minor(tls->minimum_protocol_version));
-	max = MIN(max ? max : 3, minor(tls->maximum_protocol_version));
+	/* What both allow can be nothing; what is said for all counts then. */
+	min = MAX(min, least);
+	min = MIN(min, most);
+	max = max ? MIN(max, most) : most;
+	max = MAX(max, least);
 	p->tls_minimum_protocol_version = min == 3 ? TLS_1(3) : TLS_1(2);
-	/* What both allow can be nothing; the bound that is there for all counts then. */
-	p->tls_maximum_protocol_version = MAX(min, max) == 3 ? TLS_1(3) : TLS_1(2);
+	p->tls_maximum_protocol_version = max == 3 ? TLS_1(3) : TLS_1(2);
 	copy_once(a, tls->cipher_suites, tls->n_cipher_suites, &p->cipher_suites, &p->n_cipher_suites);
 	copy_once(a, tls->ecdh_curves, tls->n_ecdh_curves, &p->ecdh_curves, &p->n_ecdh_curves);
 	return p;

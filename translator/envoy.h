@@ -133,6 +133,8 @@ struct route_spec {
 	enum path_kind kind;
 	const char *path;
 	const char *cluster;	/* or NULL: */
+	const char *service;	/* with cluster: what it is made of */
+	const char *port;
 	uint32_t status;	/* answered directly, with body */
 	const char *body;
 	bool https_redirect;

@@ -78,6 +78,7 @@ libtranslator_a_SOURCES = \
 	translator/proxy-filter.c \
 	translator/proxy-filter.h \
 	translator/proxy-headers.c \
+	translator/proxy-headers.h \
 	translator/proxy-jwt.c \
 	translator/proxy-rate-limit.c \
 	translator/proxy-rewrite.c \

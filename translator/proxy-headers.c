@@ -1,4 +1,4 @@
-/* Header policies of HTTPProxy. A user's value reaches Envoy as a format string, so all but a list of
+/* Header policies of HTTPProxy, and of the configuration. A user's value reaches Envoy as a format string, so all but a list of
  * variables is escaped. Runs in the translator. */
 #include <ctype.h>
 #include <errno.h>
@@ -39,12 +39,6 @@ static const char *const variables[] = {
 	"TLS_JA4_FINGERPRINT",
 };
 
-struct context {
-	const char *namespace;
-	const char *service; /* or NULL */
-	const char *port;
-};
-
 /* "REQ(name)", "REQ(name?other):20" */
 static bool is_request_variable(const char *s, size_t n)
 {
@@ -79,7 +73,7 @@ static bool is_variable(const char *s, size_t n)
 }
 
 /* What we know ourselves; a "%" in it is escaped with the rest. */
-static const char *known_value(const struct context *c, const char *s, size_t n)
+static const char *known_value(const struct header_context *c, const char *s, size_t n)
 {
 	const struct {
 		const char *name, *value;
@@ -95,7 +89,7 @@ static const char *known_value(const struct context *c, const char *s, size_t n)
 	return NULL;
 }
 
-static char *escape(struct arena *a, const struct context *c, const char *value)
+static char *escape(struct arena *a, const struct header_context *c, const char *value)
 {
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
 
@@ -184,7 +178,7 @@ static Option *option(struct arena *a, char *name, char *value)
 }
 
 static int parse_set(struct proxy_node *node, const K8s__ProxyHeaders *p, bool response,
-		     const struct context *c, struct header_policy *ret, const char **ret_why)
+		     const struct header_context *c, struct header_policy *ret, const char **ret_why)
 {
 	ret->set = arena_new_of(node->a, Option *, p->n_set + 1);
 	for (size_t i = 0; i < p->n_set; i++) {
@@ -245,7 +239,7 @@ int proxy_headers_parse(struct proxy_node *node, const K8s__ProxyHeaders *policy
 			const char *service, const char *port, struct header_policy *ret,
 			const char **ret_why)
 {
-	const struct context c = { node->namespace, service, port };
+	const struct header_context c = { node->namespace, service, port };
 	struct header_policy p = { 0 };
 
 	if (policy && (parse_set(node, policy, response, &c, &p, ret_why) < 0 ||
@@ -253,4 +247,76 @@ int proxy_headers_parse(struct proxy_node *node, const K8s__ProxyHeaders *policy
 		return -EINVAL;
 	*ret = p;
 	return 0;
+}
+
+/* ---- for all Services ---- */
+
+static bool is_set(const struct header_policy *p, const char *name)
+{
+	for (size_t i = 0; i < p->n_set; i++)
+		if (strcmp(p->set[i]->header->key, name) == 0)
+			return true;
+	return false;
+}
+
+static bool is_removed(const struct header_policy *p, const char *name)
+{
+	for (size_t i = 0; i < p->n_remove; i++)
+		if (strcmp(p->remove[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* What could not be set was taken out by the configuration's check. */
+void proxy_headers_default(struct arena *a, const struct header_context *c, const K8s__ConfigHeaders *all,
+			   struct header_policy *ret)
+{
+	Option **set = arena_new_of(a, Option *, ret->n_set + all->n_set + 1);
+	char **remove = arena_new_of(a, char *, ret->n_remove + all->n_remove + 1), *name;
+
+	if (ret->n_set)
+		memcpy(set, ret->set, ret->n_set * sizeof(*set));
+	if (ret->n_remove)
+		memcpy(remove, ret->remove, ret->n_remove * sizeof(*remove));
+	ret->set = set;
+	ret->remove = remove;
+	for (size_t i = 0; i < all->n_set; i++) {
+		name = canonical(a, all->set[i]->key);
+		if (strcmp(name, "Host") == 0)
+			ret->host = ret->host || ret->host_header ? ret->host : all->set[i]->value;
+		else if (!is_set(ret, name))
+			set[ret->n_set++] = option(a, name, escape(a, c, all->set[i]->value));
+	}
+	for (size_t i = 0; i < all->n_remove; i++) {
+		name = canonical(a, all->remove[i]);
+		if (!is_removed(ret, name))
+			remove[ret->n_remove++] = name;
+	}
+	if (ret->n_set)
+		qsort(set, ret->n_set, sizeof(*set), compare_options);
+	if (ret->n_remove)
+		qsort(remove, ret->n_remove, sizeof(*remove), compare_words);
+}
+
+bool proxy_headers_none(const struct header_policy *p)
+{
+	return !p->n_set && !p->n_remove && !p->host;
+}
+
+void proxy_headers_encode(const struct header_policy *request, const struct header_policy *response,
+			  Envoy__Config__Route__V3__WeightedCluster__ClusterWeight *ret)
+{
+	ret->n_request_headers_to_add = request->n_set;
+	ret->request_headers_to_add = request->set;
+	ret->n_request_headers_to_remove = request->n_remove;
+	ret->request_headers_to_remove = request->remove;
+	ret->n_response_headers_to_add = response->n_set;
+	ret->response_headers_to_add = response->set;
+	ret->n_response_headers_to_remove = response->n_remove;
+	ret->response_headers_to_remove = response->remove;
+	if (!request->host)
+		return;
+	ret->host_rewrite_specifier_case =
+		ENVOY__CONFIG__ROUTE__V3__WEIGHTED_CLUSTER__CLUSTER_WEIGHT__HOST_REWRITE_SPECIFIER_HOST_REWRITE_LITERAL;
+	ret->host_rewrite_literal = (char *)request->host;
 }

@@ -458,7 +458,8 @@ void proxy_route_plan(struct proxy_node *node, size_t index, struct proxy_routes
 	struct proxy_conditions own = { route->conditions, route->n_conditions, node->conditions };
 	struct proxy_route out = { .owner = node->key,
 				   .field = arena_printf(node->a, "spec.routes[%zu]", index),
-				   .insecure = route->permit_insecure };
+				   .insecure = route->permit_insecure &&
+					       !units_config(node->r)->httpproxy->disable_permit_insecure };
 	const char *reason, *why;
 	int r;
 

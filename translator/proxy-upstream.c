@@ -262,10 +262,12 @@ const char *proxy_upstream_tcp(struct proxy_node *node, const K8s__ProxyTCP *tcp
 	return result->name;
 }
 
-static int plan_headers(struct proxy_node *node, const K8s__ProxyService *s, const char *field,
+static int plan_headers(struct proxy_node *node, const K8s__ProxyService *s, const char *field, const Action *action,
 			struct target *t)
 {
-	const char *port = arena_printf(node->a, "%d", s->port), *why;
+	const char *port = arena_printf(node->a, "%d", s->port), *why, *own;
+	const struct header_context c = { node->namespace, s->name, port };
+	const K8s__ConfigPolicy *policy = units_config(node->r)->policy;
 
 	if (proxy_headers_parse(node, s->request_headers_policy, false, s->name, port, &t->request, &why) < 0) {
 		proxy_error(node, "ServiceError/RequestHeadersPolicyInvalid",
@@ -277,6 +279,13 @@ static int plan_headers(struct proxy_node *node, const K8s__ProxyService *s, con
 			    arena_printf(node->a, "%s.responseHeadersPolicy", field), "%s", why);
 		return -EINVAL;
 	}
+	own = t->request.host;
+	proxy_headers_default(node->a, &c, policy->request_headers, &t->request);
+	/* What the route says of Host counts more than what is for all, and Envoy takes the cluster's. */
+	if (!own && action->host_rewrite_specifier_case !=
+			    ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__HOST_REWRITE_SPECIFIER__NOT_SET)
+		t->request.host = NULL;
+	proxy_headers_default(node->a, &c, policy->response_headers, &t->response);
 	return 0;
 }
 
@@ -305,7 +314,7 @@ static int plan_target(struct proxy_node *node, const K8s__ProxyRoute *route, co
 	*ret = (struct target){ .service = s };
 	spec.has_balancing = 1;
 	spec.balancing = balancing_of(route, action);
-	if (fill_spec(node, route, s, field, &spec) < 0 || plan_headers(node, s, field, ret) < 0 ||
+	if (fill_spec(node, route, s, field, &spec) < 0 || plan_headers(node, s, field, action, ret) < 0 ||
 	    plan_cookies(node, s, field, &of->cookies, ret) < 0)
 		return -EINVAL;
 	/* A host that is rewritten is what TLS must ask for, too. */
@@ -341,19 +350,7 @@ static ClusterWeight *weigh(struct proxy_node *node, const struct target *t, boo
 
 	w->name = (char *)t->cluster;
 	w->weight = envoy_uint32(node->a, all_zero ? 1 : (uint32_t)MIN(weight, max));
-	w->n_request_headers_to_add = t->request.n_set;
-	w->request_headers_to_add = t->request.set;
-	w->n_request_headers_to_remove = t->request.n_remove;
-	w->request_headers_to_remove = t->request.remove;
-	w->n_response_headers_to_add = t->response.n_set;
-	w->response_headers_to_add = t->response.set;
-	w->n_response_headers_to_remove = t->response.n_remove;
-	w->response_headers_to_remove = t->response.remove;
-	if (t->request.host) {
-		w->host_rewrite_specifier_case =
-			ENVOY__CONFIG__ROUTE__V3__WEIGHTED_CLUSTER__CLUSTER_WEIGHT__HOST_REWRITE_SPECIFIER_HOST_REWRITE_LITERAL;
-		w->host_rewrite_literal = (char *)t->request.host;
-	}
+	proxy_headers_encode(&t->request, &t->response, w);
 	proxy_filter_cookies(node->a, &t->cookies, &filters);
 	proxy_filter_cluster(node->a, &filters, w);
 	return w;
@@ -361,8 +358,7 @@ static ClusterWeight *weigh(struct proxy_node *node, const struct target *t, boo
 
 static bool is_plain(const struct target *t)
 {
-	return !t->request.n_set && !t->request.n_remove && !t->request.host && !t->response.n_set &&
-	       !t->response.n_remove && !t->cookies.n;
+	return proxy_headers_none(&t->request) && proxy_headers_none(&t->response) && !t->cookies.n;
 }
 
 static int compare_weights(const void *a, const void *b)

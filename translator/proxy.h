@@ -4,6 +4,7 @@
 
 #include "translator/envoy-cookie.h"
 #include "translator/proxy-condition.h"
+#include "translator/proxy-headers.h"
 #include "translator/units.h"
 
 /* A route before it is encoded: it may still be split by prefix rewriting. */
@@ -98,14 +99,6 @@ int proxy_jwt_route(struct proxy_node *node, const K8s__ProxyRoute *route, struc
 bool proxy_jwt_has(const struct proxy_jwt *jwt, const char *name);
 
 /* proxy-headers.c */
-struct header_policy {
-	Envoy__Config__Core__V3__HeaderValueOption **set; /* sorted */
-	size_t n_set;
-	char **remove; /* sorted */
-	size_t n_remove;
-	const char *host;	 /* literal, or NULL */
-	const char *host_header; /* name of the header that holds it, or NULL */
-};
 /* response: no Host. service, port: of the Service that it is for, or NULL. -EINVAL with a sentence. */
 int proxy_headers_parse(struct proxy_node *node, const K8s__ProxyHeaders *policy, bool response,
 			const char *service, const char *port, struct header_policy *ret,

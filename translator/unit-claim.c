@@ -15,6 +15,9 @@ void unit_claim(struct reader *r, const char *key, size_t key_len)
 		return;
 	if (!units_class_is_ours(r, p->metadata, p->spec->ingress_class_name, &why))
 		return;
+	/* Or a namespace that may have none could take a host away. */
+	if (!units_may_hold_roots(r, p->metadata->namespace_))
+		return;
 	host = host_name_normal(reader_arena(r), p->spec->virtualhost->fqdn, &why);
 	if (host)
 		emit_fact(r, FACT_CLAIM, host, strlen(host), key, key_len, NULL, 0);

@@ -17,6 +17,27 @@ bool units_hosts_are_shared(struct reader *r)
 	return strcmp(units_config(r)->portolan->tls->hosts, SETTINGS_SHARED) == 0;
 }
 
+const char *units_tls_bound(struct reader *r, uint32_t min, uint32_t max)
+{
+	const K8s__ConfigTLS *all = units_config(r)->envoy->listener->tls;
+
+	if (max == 2 && strcmp(all->minimum_protocol_version, "1.3") == 0)
+		return "the configuration allows TLS 1.3 and no other version, so the host has that";
+	if (min == 3 && strcmp(all->maximum_protocol_version, "1.2") == 0)
+		return "the configuration allows TLS 1.2 and no other version, so the host has that";
+	return NULL;
+}
+
+bool units_may_hold_roots(struct reader *r, const char *namespace)
+{
+	const K8s__ConfigHTTPProxy *c = units_config(r)->httpproxy;
+
+	for (size_t i = 0; i < c->n_root_namespaces; i++)
+		if (strcmp(c->root_namespaces[i], namespace) == 0)
+			return true;
+	return !c->n_root_namespaces;
+}
+
 static void on_problem(void *ctx, enum configuration_severity severity, const char *field, const char *message)
 {
 	struct reader *r = ctx;

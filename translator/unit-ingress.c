@@ -9,6 +9,7 @@
 #include "translator/host-name.h"
 #include "translator/ingress-options.h"
 #include "translator/ingress-path.h"
+#include "translator/proxy-headers.h"
 #include "translator/units.h"
 
 typedef Portolan__Model__HostRoute HostRoute;
@@ -119,9 +120,12 @@ static const char *find_secret(struct plan *p, const char *text, const char *fie
 static void plan_tls(struct plan *p, const K8s__IngressTLS *t, size_t index)
 {
 	const char *field = arena_printf(p->a, "spec.tls[%zu]", index), *secret;
+	const char *bound = units_tls_bound(p->r, p->options.min_tls, p->options.max_tls);
 	const Portolan__Model__SecretResult *facts;
 	const struct item *result;
 
+	if (bound)
+		units_warning(p->r, OBJECT_INGRESS, p->key, "TLSVersions", field, "%s", bound);
 	if (!*t->secret_name) {
 		complain(p, "SecretMissing", field,
 			 "there is no secretName: name a Secret with tls.crt and tls.key");
@@ -166,6 +170,47 @@ static HostTls *tls_of(const struct plan *p, const char *host)
 
 /* ---- routes ---- */
 
+/* The number of a port that may be given by name. */
+static const char *port_number(struct plan *p, const struct route_spec *spec)
+{
+	const char *key = arena_printf(p->a, "%s/%s", p->namespace, spec->service);
+	const K8s__Service *s = read_message(p->r, OBJECT_SERVICE, key);
+	const K8s__ServicePort *port;
+	bool other;
+
+	port = s && s->spec ? cluster_find_port(s->spec, spec->port, &other) : NULL;
+	return port ? arena_printf(p->a, "%d", port->port) : spec->port;
+}
+
+/* What the configuration sets for all Services goes where there may be several. */
+static void set_headers(struct plan *p, const struct route_spec *spec, Envoy__Config__Route__V3__Route *route)
+{
+	typedef Envoy__Config__Route__V3__WeightedCluster Weighted;
+	typedef Envoy__Config__Route__V3__WeightedCluster__ClusterWeight Weight;
+	const K8s__ConfigPolicy *policy = units_config(p->r)->policy;
+	struct header_context c = { p->namespace, spec->service, NULL };
+	struct header_policy request = { 0 }, response = { 0 };
+	Weight *w;
+
+	if (!policy->apply_to_ingress || route->action_case != ENVOY__CONFIG__ROUTE__V3__ROUTE__ACTION_ROUTE)
+		return;
+	c.port = port_number(p, spec);
+	proxy_headers_default(p->a, &c, policy->request_headers, &request);
+	proxy_headers_default(p->a, &c, policy->response_headers, &response);
+	if (proxy_headers_none(&request) && proxy_headers_none(&response))
+		return;
+	w = ENVOY_NEW(p->a, Weight, ENVOY__CONFIG__ROUTE__V3__WEIGHTED_CLUSTER__CLUSTER_WEIGHT__INIT);
+	w->name = (char *)spec->cluster;
+	w->weight = envoy_uint32(p->a, 1);
+	proxy_headers_encode(&request, &response, w);
+	route->route->cluster_specifier_case =
+		ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__CLUSTER_SPECIFIER_WEIGHTED_CLUSTERS;
+	route->route->weighted_clusters =
+		ENVOY_NEW(p->a, Weighted, ENVOY__CONFIG__ROUTE__V3__WEIGHTED_CLUSTER__INIT);
+	route->route->weighted_clusters->n_clusters = 1;
+	route->route->weighted_clusters->clusters = arena_memdup(p->a, &w, sizeof(w));
+}
+
 static ProtobufCBinaryData encode(struct plan *p, const struct route_spec *spec, const char *written)
 {
 	Envoy__Config__Route__V3__Route *route = envoy_route(p->a, spec);
@@ -173,6 +218,7 @@ static ProtobufCBinaryData encode(struct plan *p, const struct route_spec *spec,
 	uint8_t *packed;
 	size_t len;
 
+	set_headers(p, spec, route);
 	ingress_options_apply(p->a, &p->options, written, route);
 	asks_policy_apply(p->a, &p->asks, route);
 	packed = reader_pack(p->r, &route->base, &len);
@@ -214,9 +260,9 @@ static void add_route(struct plan *p, const char *host, struct route_spec *spec,
 	p->n_wishes++;
 }
 
-/* The name of the backend's cluster, or NULL: then the answer is 503, so that a longer path whose
+/* The backend's cluster, or none: then the answer is 503, so that a longer path whose
  * Service is missing does not fall through to what a shorter one serves. */
-static const char *resolve(struct plan *p, const K8s__IngressBackend *b, const char *field)
+static void resolve(struct plan *p, const K8s__IngressBackend *b, const char *field, struct route_spec *ret)
 {
 	Portolan__Model__ClusterSpec spec = PORTOLAN__MODEL__CLUSTER_SPEC__INIT;
 	const K8s__ServiceBackendPort *port = b && b->service ? b->service->port : NULL;
@@ -229,11 +275,11 @@ static const char *resolve(struct plan *p, const K8s__IngressBackend *b, const c
 		complain(p, "BackendNotSupported", field,
 			 b && b->resource ? "a resource is not supported as a backend: name a Service" :
 					    "there is no Service: give service.name and service.port");
-		return NULL;
+		return;
 	}
 	if (!port || (!*port->name && !port->number)) {
 		complain(p, "ServicePortMissing", field, "there is no service.port: give its name or number");
-		return NULL;
+		return;
 	}
 	spec.namespace_ = (char *)p->namespace;
 	spec.service = b->service->name;
@@ -243,7 +289,9 @@ static const char *resolve(struct plan *p, const K8s__IngressBackend *b, const c
 	result = portolan__model__cluster_result__unpack(arena_pb(p->a), item->value_len, item_value(item));
 	if (!result->name)
 		complain(p, result->reason, field, "%s; requests are answered with 503", result->message);
-	return result->name;
+	ret->service = spec.service;
+	ret->port = spec.port;
+	ret->cluster = result->name;
 }
 
 static void plan_path(struct plan *p, const char *host, const K8s__HTTPIngressPath *path, const char *field)
@@ -260,7 +308,7 @@ static void plan_path(struct plan *p, const char *host, const K8s__HTTPIngressPa
 	}
 	spec.kind = parsed.kind;
 	spec.path = parsed.path;
-	spec.cluster = resolve(p, path->backend, arena_printf(p->a, "%s.backend", field));
+	resolve(p, path->backend, arena_printf(p->a, "%s.backend", field), &spec);
 	if (spec.cluster)
 		p->served++;
 	else
@@ -293,7 +341,7 @@ static void plan_default(struct plan *p, const K8s__IngressBackend *backend)
 	const K8s__IngressSpec *s = p->ingress->spec;
 	const char *field = "spec.defaultBackend", *why, *host;
 
-	spec.cluster = resolve(p, backend, field);
+	resolve(p, backend, field, &spec);
 	if (spec.cluster)
 		p->served++;
 	else

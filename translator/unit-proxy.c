@@ -207,6 +207,7 @@ static int plan_secret(struct root *root, const K8s__ProxyTLS *tls)
 static int plan_tls(struct root *root, const K8s__ProxyTLS *tls)
 {
 	struct proxy_node *node = &root->node;
+	const char *bound;
 	uint32_t min, max;
 
 	if (!tls)
@@ -236,6 +237,9 @@ static int plan_tls(struct root *root, const K8s__ProxyTLS *tls)
 			    "the minimum is above the maximum");
 		return -EINVAL;
 	}
+	bound = units_tls_bound(node->r, min, max);
+	if (bound)
+		proxy_warning(node, "TLSWarning/VersionBound", "spec.virtualhost.tls", "%s", bound);
 	root->tls->has_min_version = min != 0;
 	root->tls->min_version = min;
 	root->tls->has_max_version = max != 0;
@@ -370,6 +374,13 @@ static int check_root(struct root *root, const K8s__HTTPProxySpec *spec)
 	if (!*spec->virtualhost->fqdn) {
 		proxy_error(node, "VirtualHostError/FQDNNotSpecified", "spec.virtualhost.fqdn",
 			    "it must not be empty");
+		return -EINVAL;
+	}
+	if (!units_may_hold_roots(node->r, node->namespace)) {
+		proxy_error(node, "RootNamespaceError/RootProxyNotAllowedInNamespace", "metadata.namespace",
+			    "namespace %s may hold no root HTTPProxies: rootNamespaces of the configuration has "
+			    "those that may",
+			    node->namespace);
 		return -EINVAL;
 	}
 	root->host = host_name_normal(node->a, spec->virtualhost->fqdn, &why);

@@ -58,6 +58,10 @@ const K8s__ContourConfigurationSpec *units_config(struct reader *r);
 
 /* Whether hosts with ordinary TLS settings stand behind one filter chain (tls.hosts: shared). */
 bool units_hosts_are_shared(struct reader *r);
+/* Why a host cannot have these TLS versions (2, 3; 0: not said), and what it has instead; NULL if it can. */
+const char *units_tls_bound(struct reader *r, uint32_t min, uint32_t max);
+/* Whether a namespace may hold root HTTPProxies. */
+bool units_may_hold_roots(struct reader *r, const char *namespace);
 
 /* The object's namespace/name from such a key, in the reader's arena. */
 void units_split_key(struct reader *r, const char *key, const char **ret_namespace, const char **ret_name);
