@@ -107,7 +107,7 @@ static void json_client(struct strbuf *out, const struct client *c)
 	json_text(out, "node_cluster", i->node_cluster);
 	strbuf_putc(out, ',');
 	json_text(out, "agent", i->agent);
-	strbuf_putc(out, ',');
+	strbuf_printf(out, ",\"newer\":%s,", i->newer ? "true" : "false");
 	json_text(out, "peer", c->peer);
 	strbuf_putc(out, ',');
 	json_text(out, "protocol", c->protocol);
