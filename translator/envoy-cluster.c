@@ -260,6 +260,8 @@ static struct upstream_limits limits_of(const struct cluster_spec *spec)
 	const K8s__CircuitBreakerPolicy *all = spec->settings->config->envoy->cluster->circuit_breakers;
 	const struct upstream_limits *own = &spec->limits;
 
+	if (spec->own_limits)
+		return *own;
 	return (struct upstream_limits){
 		.connections = own->connections ? own->connections : all->max_connections,
 		.pending = own->pending ? own->pending : all->max_pending_requests,

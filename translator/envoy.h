@@ -76,6 +76,7 @@ struct cluster_spec {
 	const void *ca; /* PEM by which the upstream's certificate is verified, or NULL */
 	size_t ca_len;
 	struct upstream_limits limits;
+	bool own_limits; /* the configuration's are not for it */
 	const Portolan__Model__ClusterSpec *wish; /* all else, may be NULL */
 };
 

@@ -141,6 +141,7 @@ static void plan_balancing(struct plan *p, const K8s__ProxyLoadBalancer *wish)
 
 static void plan_limits(struct plan *p, const K8s__CircuitBreakerPolicy *wish)
 {
+	p->cluster.own_limits = wish != NULL;
 	if (wish)
 		p->cluster.limits = (struct upstream_limits){ wish->max_connections, wish->max_pending_requests,
 							      wish->max_requests, wish->max_retries,

@@ -7,6 +7,7 @@ import pytest
 
 from backends import Load, loaded
 from certs import Authority
+from extension_services import AuthorizationServer
 from objects import ingress, path, port, rule, service, slice_of, tls_secret
 
 HOST = "web.example.com"
@@ -249,6 +250,25 @@ def test_upstreams_are_shown_the_certificate_of_the_configuration_which_is_rotat
     assert load.failed == []
     assert site.get(HOST).status == 200
     assert web.asked[-1].certificate == new.der
+
+
+def test_extension_services_are_shown_the_certificate_of_the_configuration(running, authority):
+    site, clients = running, Authority("envoys")
+    web = site.backend("web")
+    with AuthorizationServer("auth", site.address, authority.issue("auth"), clients.text) as auth:
+        site.write("all.yaml", *backend_objects(web), *auth.objects(spec={"protocol": "h2"}),
+                   tls_secret("cert", authority.issue(HOST)),
+                   proxy(to(), spec={"virtualhost": {"fqdn": HOST, "tls": {"secretName": "cert"},
+                                                     "authorization": {"extensionRef": {"name": "auth"}}}}))
+        friend = {"x-user": "friend"}
+        assert site.get(HOST, tls=True, headers=friend).status == 403
+        config = configuration(envoy={"clientCertificate": {"namespace": "vault", "name": "envoy"}})
+        site.write("config.yaml", config)
+        assert site.get(HOST, tls=True, headers=friend).status == 403
+        found = site.pipeline.statuses()["ExtensionService default/auth"]["problems"]
+        assert [p["reason"] for p in found] == ["TLSError/SecretNotValid"]
+        site.write("config.yaml", config, tls_secret("envoy", clients.issue("envoy"), namespace="vault"))
+        assert site.get(HOST, tls=True, headers=friend).status == 200
 
 
 # ---- Secrets of other namespaces ----

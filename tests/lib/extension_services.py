@@ -21,10 +21,12 @@ def option(name, value):
 class _Server:
     """A gRPC server on a port of its own, which can go away and come back there."""
 
-    def __init__(self, name, address, certificate=None):
+    def __init__(self, name, address, certificate=None, clients=None):
+        """certificate: it speaks TLS. clients: PEM of the authority of certificates that it then demands."""
         self.name = name
         self.address = address
         self.certificate = certificate
+        self.clients = clients and clients.encode()
         self.port = 0
         self.lock = threading.Condition()
         self.asked = collections.deque(maxlen=1000)
@@ -39,7 +41,8 @@ class _Server:
         where = f"{self.address}:{self.port}"
         if self.certificate:
             pair = (self.certificate.key.encode(), self.certificate.chain.encode())
-            self.port = self.server.add_secure_port(where, grpc.ssl_server_credentials([pair]))
+            self.port = self.server.add_secure_port(where, grpc.ssl_server_credentials(
+                [pair], self.clients, self.clients is not None))
         else:
             self.port = self.server.add_insecure_port(where)
         self.server.start()
