@@ -435,17 +435,32 @@ static bool same_place(const char *a, int32_t a_port, const char *b, int32_t b_p
 	return a_port && a_port == b_port && strcmp(a, b) == 0;
 }
 
+static const char *pages_address(const char *address)
+{
+	return *address ? address : CONFIGURATION_PAGES_ADDRESS;
+}
+
+static int32_t pages_port(int32_t port)
+{
+	return port ? port : CONFIGURATION_PAGES_PORT;
+}
+
 static void check_places(struct check *c)
 {
 	const K8s__ConfigEnvoy *e = c->spec->envoy;
 	const K8s__ConfigMetrics *m = e->metrics;
 	const K8s__ConfigAddress *h = e->health, *om = e->om_enforced_health;
 
-	if (h && m && m->tls && same_place(h->address, h->port, m->address, m->port))
+	if (h && m && m->tls && same_place(pages_address(h->address), pages_port(h->port),
+					   pages_address(m->address), pages_port(m->port)))
 		wrong(c, "envoy.health.port", "health without TLS and metrics with TLS cannot share a port");
-	if (om && h && same_place(om->address, om->port, h->address, h->port))
+	if (om && !om->port)
+		wrong(c, "envoy.omEnforcedHealth.port", "must be there");
+	if (om && h && same_place(pages_address(om->address), om->port, pages_address(h->address),
+				  pages_port(h->port)))
 		wrong(c, "envoy.omEnforcedHealth.port", "is the port of envoy.health, too");
-	if (om && m && same_place(om->address, om->port, m->address, m->port))
+	if (om && m && same_place(pages_address(om->address), om->port, pages_address(m->address),
+				  pages_port(m->port)))
 		wrong(c, "envoy.omEnforcedHealth.port", "is the port of envoy.metrics, too");
 	if (e->http->port && same_place(e->http->address, e->http->port, e->https->address, e->https->port))
 		wrong(c, "envoy.https.port", "is the port of envoy.http, too");
@@ -519,18 +534,6 @@ static const struct {
 	{ "metrics", "say it to portolan-admin, by its options" },
 	{ "featureFlags", "there are none" },
 	{ "gateway", "Gateways are not served yet" },
-	{ "tracing", NULL },
-	{ "envoy.health", NULL },
-	{ "envoy.metrics", NULL },
-	{ "envoy.omEnforcedHealth", NULL },
-	{ "envoy.runtimeSettings", NULL },
-	{ "envoy.logging.accessLogFormat", NULL },
-	{ "envoy.logging.accessLogFormatString", NULL },
-	{ "envoy.logging.accessLogJSONFields", NULL },
-	{ "envoy.logging.accessLogLevel", NULL },
-	{ "envoy.network.adminPort", NULL },
-	{ "envoy.listener.maxRequestsPerIOCycle", NULL },
-	{ "envoy.listener.maxConnectionsPerListener", NULL },
 };
 
 static void say_without_effect(struct check *c)

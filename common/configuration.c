@@ -153,6 +153,9 @@ static const struct {
 	{ "envoy.http.accessLog", "off" },
 	{ "envoy.https.address", "0.0.0.0" },
 	{ "envoy.https.accessLog", "off" },
+	{ "envoy.metrics.address", CONFIGURATION_PAGES_ADDRESS },
+	{ "envoy.health.address", CONFIGURATION_PAGES_ADDRESS },
+	{ "envoy.omEnforcedHealth.address", CONFIGURATION_PAGES_ADDRESS },
 	{ "envoy.listener.compression.algorithm", "gzip" },
 	{ "envoy.listener.serverHeaderTransformation", "overwrite" },
 	{ "envoy.listener.tls.minimumProtocolVersion", "1.2" },
@@ -173,6 +176,8 @@ static const struct {
 } number_defaults[] = {
 	{ "envoy.http.port", 8080 },
 	{ "envoy.https.port", 8443 },
+	{ "envoy.metrics.port", CONFIGURATION_PAGES_PORT },
+	{ "envoy.health.port", CONFIGURATION_PAGES_PORT },
 };
 
 void configuration_default(K8s__ContourConfigurationSpec *spec)

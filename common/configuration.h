@@ -13,6 +13,10 @@
 #define CONFIGURATION_NAME "portolan"
 #define CONFIGURATION_KEY CONFIGURATION_NAMESPACE "/" CONFIGURATION_NAME
 
+/* Where Envoy shows metrics and health, where that is asked for and not said. */
+#define CONFIGURATION_PAGES_ADDRESS "0.0.0.0"
+#define CONFIGURATION_PAGES_PORT 8002
+
 /* Makes the sections that only group settings, where they are absent, so that they can be read without
  * asking whether they are there. What turns something on by being there (references to objects, tracing,
  * rateLimitService, globalExtAuth, omEnforcedHealth, gateway, metrics…) stays absent. */

@@ -144,6 +144,40 @@ static void put_tls(const struct bootstrap *b, struct strbuf *out)
 		      name, cert, name, ca);
 }
 
+/* Where the admin interface is. */
+static char *admin_place(const struct bootstrap *b)
+{
+	_cleanup_(host_port_done) struct host_port admin = { 0 };
+	_cleanup_free_ char *where = NULL;
+
+	if (b->admin_path) {
+		where = quoted(b->admin_path);
+		return xasprintf("{ pipe: { path: %s", where);
+	}
+	(void)split(b->admin_address, &admin);
+	where = quoted(admin.host);
+	return xasprintf("{ socket_address: { address: %s, port_value: %u", where, admin.port);
+}
+
+static void put_admin_cluster(const struct bootstrap *b, struct strbuf *out)
+{
+	_cleanup_free_ char *where = admin_place(b);
+
+	strbuf_printf(out,
+		      "  # For the listeners that show metrics and health, where the configuration asks for them.\n"
+		      "  - name: envoy-admin\n"
+		      "    type: STATIC\n"
+		      "    connect_timeout: 0.25s\n"
+		      "    load_assignment:\n"
+		      "      cluster_name: envoy-admin\n"
+		      "      endpoints:\n"
+		      "      - lb_endpoints:\n"
+		      "        - endpoint:\n"
+		      "            address: %s } }\n"
+		      "\n",
+		      where);
+}
+
 static void put_cluster(const struct bootstrap *b, struct strbuf *out)
 {
 	_cleanup_(host_port_done) struct host_port xds = { 0 };
@@ -184,26 +218,18 @@ static void put_cluster(const struct bootstrap *b, struct strbuf *out)
 		      xds.is_name ? "STRICT_DNS\n    dns_lookup_family: ALL" : "STATIC", host, xds.port);
 	if (b->tls_cert)
 		put_tls(b, out);
-	strbuf_putc(out, '\n');
+	put_admin_cluster(b, out);
 }
 
 static void put_admin(const struct bootstrap *b, struct strbuf *out)
 {
-	_cleanup_(host_port_done) struct host_port admin = { 0 };
-	_cleanup_free_ char *where = NULL;
+	_cleanup_free_ char *where = admin_place(b);
 
-	strbuf_puts(out, "# Whoever reaches this can change and stop Envoy: keep it to this machine.\n"
-			 "admin:\n");
-	if (b->admin_path) {
-		where = quoted(b->admin_path);
-		strbuf_printf(out, "  address: { pipe: { path: %s, mode: 0600 } }\n\n", where);
-		return;
-	}
-	(void)split(b->admin_address, &admin);
-	where = quoted(admin.host);
 	strbuf_printf(out,
-		      "  address: { socket_address: { address: %s, port_value: %u } }\n\n", where,
-		      admin.port);
+		      "# Whoever reaches this can change and stop Envoy: keep it to this machine.\n"
+		      "admin:\n"
+		      "  address: %s%s } }\n\n",
+		      where, b->admin_path ? ", mode: 0600" : "");
 }
 
 /* What every cluster has from the start, used or not, and no dashboard shows: with 2,000 unused clusters
@@ -249,6 +275,8 @@ static void put_limits(const struct bootstrap *b, struct strbuf *out)
 		      "      # Portolan refuses larger expressions before Envoy sees them.\n"
 		      "      re2.max_program_size.error_level: 1048576\n"
 		      "      re2.max_program_size.warn_level: 1000\n"
+		      "  - name: dynamic # the configuration's runtime settings\n"
+		      "    rtds_layer: { name: dynamic, rtds_config: { ads: {}, resource_api_version: V3 } }\n"
 		      "  - name: admin\n"
 		      "    admin_layer: {}\n"
 		      "\n"

@@ -9,6 +9,26 @@
 
 typedef Portolan__Model__HostAsks HostAsks;
 
+/* NULL: requests are not traced, as is said in the configuration's status where they should be. */
+static Portolan__Model__Collector *collector(struct reader *r)
+{
+	const K8s__ConfigTracing *wish = units_config(r)->tracing;
+	Portolan__Model__Collector *m;
+	struct extension e;
+
+	if (!wish || !wish->extension_service)
+		return NULL;
+	extension_find(r, wish->extension_service->namespace_, wish->extension_service->name, &e);
+	if (!e.result->cluster || e.result->http1)
+		return NULL;
+	m = ENVOY_NEW(reader_arena(r), Portolan__Model__Collector, PORTOLAN__MODEL__COLLECTOR__INIT);
+	m->cluster = (char *)e.cluster;
+	m->authority = (char *)e.authority;
+	m->has_timeout_usec = e.result->has_timeout_usec;
+	m->timeout_usec = e.result->timeout_usec;
+	return m;
+}
+
 HostAsks *asks_gather(struct reader *r, const Portolan__Model__HostTls *tls)
 {
 	HostAsks *m = ENVOY_NEW(reader_arena(r), HostAsks, PORTOLAN__MODEL__HOST_ASKS__INIT);
@@ -21,7 +41,8 @@ HostAsks *asks_gather(struct reader *r, const Portolan__Model__HostTls *tls)
 		authorization_global(r, &global);
 		m->authorization = global.filter;
 	}
-	return m->authorization || m->rate_limits ? m : NULL;
+	m->collector = collector(r);
+	return m->authorization || m->rate_limits || m->collector ? m : NULL;
 }
 
 static void complain(struct reader *r, const char *reason, const char *field, const char *why)
@@ -52,6 +73,21 @@ static void report_rate_limits(struct reader *r, const K8s__ConfigRateLimitServi
 			 arena_printf(a, "spec.rateLimitService.defaultGlobalRateLimitPolicy.%s", field), why);
 }
 
+static void report_tracing(struct reader *r, const K8s__ConfigReference *ref)
+{
+	struct extension e;
+
+	if (!ref)
+		return;
+	extension_find(r, ref->namespace_, ref->name, &e);
+	if (!e.result->cluster || e.result->http1)
+		complain(r, "ExtensionServiceNotFound", "spec.tracing.extensionService",
+			 arena_printf(reader_arena(r), "%s; requests are not traced",
+				      e.result->cluster ? "it speaks http/1.1, which cannot carry gRPC: it needs "
+							  "protocol h2 or h2c" :
+							  e.result->message));
+}
+
 void asks_report(struct reader *r)
 {
 	const K8s__ContourConfigurationSpec *config = units_config(r);
@@ -64,6 +100,8 @@ void asks_report(struct reader *r)
 			 arena_printf(reader_arena(r), "%s; requests are refused", global.problem.why));
 	if (config->rate_limit_service)
 		report_rate_limits(r, config->rate_limit_service);
+	if (config->tracing)
+		report_tracing(r, config->tracing->extension_service);
 }
 
 void asks_policy_read(struct reader *r, struct asks_policy *ret)

@@ -5,7 +5,7 @@
 #include "translator/units.h"
 
 /* For the host with this TLS, or with NULL for plain HTTP: its own authorization, else the configuration's,
- * and the configuration's rate limits. NULL: nobody is asked. */
+ * and the configuration's rate limits and traces. NULL: nobody is asked. */
 Portolan__Model__HostAsks *asks_gather(struct reader *r, const Portolan__Model__HostTls *tls);
 
 /* Says in the configuration's status what is wrong with it there. */

@@ -2,15 +2,15 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "envoy/extensions/access_loggers/file/v3/file.pb-c.h"
-#include "envoy/extensions/access_loggers/stream/v3/stream.pb-c.h"
 #include "envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.pb-c.h"
 #include "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.pb-c.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb-c.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb-c.h"
+#include "translator/envoy-access-log.h"
 #include "translator/envoy-filters.h"
 #include "translator/envoy-http.h"
 #include "translator/envoy-server-name.h"
+#include "translator/envoy-tracing.h"
 
 #define HCM "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 #define TCP_IDLE (9001 * USEC_PER_SEC) /* of a connection that is passed on */
@@ -39,18 +39,24 @@ static void add_option(struct arena *a, Listener *l, int64_t level, int64_t name
 	l->socket_options[l->n_socket_options++] = o;
 }
 
-/* Dead clients are noticed: SO_KEEPALIVE, and TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT of tcp(7). Packets are
- * marked: IP_TOS of ip(7), IPV6_TCLASS of ipv6(7), which a socket of IPv4 does not have. */
-static void set_socket(struct arena *a, const struct settings *s, const char *address, Listener *l)
-{
-	static const struct {
-		int64_t level, name, value;
-	} rows[] = { { 1, 9, 1 }, { 6, 4, 45 }, { 6, 5, 5 }, { 6, 6, 9 } };
-	const K8s__ConfigSocketOptions *o = s->config->envoy->listener->socket_options;
+/* SO_KEEPALIVE, and TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT of tcp(7). */
+static const struct {
+	int64_t level, name, value;
+} keep_alive[] = { { 1, 9, 1 }, { 6, 4, 45 }, { 6, 5, 5 }, { 6, 6, 9 } };
 
-	l->socket_options = arena_new_of(a, Envoy__Config__Core__V3__SocketOption *, ARRAY_SIZE(rows) + 2);
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		add_option(a, l, rows[i].level, rows[i].name, rows[i].value);
+#define MARKS_MAX 2
+
+void envoy_keep_alive(struct arena *a, Listener *l)
+{
+	l->socket_options = arena_new_of(a, Envoy__Config__Core__V3__SocketOption *,
+					 ARRAY_SIZE(keep_alive) + MARKS_MAX);
+	for (size_t i = 0; i < ARRAY_SIZE(keep_alive); i++)
+		add_option(a, l, keep_alive[i].level, keep_alive[i].name, keep_alive[i].value);
+}
+
+/* IP_TOS of ip(7), IPV6_TCLASS of ipv6(7), which a socket of IPv4 does not have. */
+static void mark_packets(struct arena *a, const K8s__ConfigSocketOptions *o, const char *address, Listener *l)
+{
 	if (o->tos)
 		add_option(a, l, 0, 1, o->tos);
 	if (o->traffic_class && strchr(address, ':'))
@@ -76,34 +82,6 @@ static void take_connections(struct arena *a, const K8s__ConfigListener *c, List
 	l->connection_balance_config->exact_balance = ENVOY_NEW(
 		a, Envoy__Config__Listener__V3__Listener__ConnectionBalanceConfig__ExactBalance,
 		ENVOY__CONFIG__LISTENER__V3__LISTENER__CONNECTION_BALANCE_CONFIG__EXACT_BALANCE__INIT);
-}
-
-static void log_access(struct arena *a, const K8s__ConfigEnvoyListener *place,
-		       Envoy__Config__Accesslog__V3__AccessLog ***ret, size_t *ret_n)
-{
-	Envoy__Extensions__AccessLoggers__Stream__V3__StdoutAccessLog out =
-		ENVOY__EXTENSIONS__ACCESS_LOGGERS__STREAM__V3__STDOUT_ACCESS_LOG__INIT;
-	Envoy__Extensions__AccessLoggers__File__V3__FileAccessLog file =
-		ENVOY__EXTENSIONS__ACCESS_LOGGERS__FILE__V3__FILE_ACCESS_LOG__INIT;
-	Envoy__Config__Accesslog__V3__AccessLog *log;
-
-	if (strcmp(place->access_log, "off") == 0)
-		return;
-	log = ENVOY_NEW(a, Envoy__Config__Accesslog__V3__AccessLog,
-			ENVOY__CONFIG__ACCESSLOG__V3__ACCESS_LOG__INIT);
-	log->config_type_case = ENVOY__CONFIG__ACCESSLOG__V3__ACCESS_LOG__CONFIG_TYPE_TYPED_CONFIG;
-	if (strcmp(place->access_log, "stdout") == 0) {
-		log->name = (char *)"envoy.access_loggers.stdout";
-		log->typed_config = envoy_any(
-			a, "envoy.extensions.access_loggers.stream.v3.StdoutAccessLog", &out.base);
-	} else {
-		log->name = (char *)"envoy.access_loggers.file";
-		file.path = place->access_log;
-		log->typed_config = envoy_any(
-			a, "envoy.extensions.access_loggers.file.v3.FileAccessLog", &file.base);
-	}
-	*ret_n = 1;
-	*ret = arena_memdup(a, &log, sizeof(log));
 }
 
 /* x-forwarded-client-cert, with these parts. */
@@ -145,7 +123,9 @@ static Filter *http(struct arena *a, const struct http_spec *spec)
 		server_name_routes(a, &m);
 	envoy_filters(a, spec, &m);
 	envoy_http_options(a, spec->settings, &m);
-	log_access(a, spec->place, &m.access_log, &m.n_access_log);
+	envoy_access_log(a, spec->settings->config->envoy->logging, spec->place->access_log, &m.access_log, &m.n_access_log);
+	if (spec->asks && spec->asks->collector)
+		m.tracing = envoy_tracing(a, spec->settings->config->tracing, spec->asks->collector);
 	if (spec->tls && spec->tls->client && spec->tls->client->forward)
 		tell_of_client(a, spec->tls->client->forward, &m);
 	f->name = (char *)"envoy.filters.network.http_connection_manager";
@@ -176,7 +156,8 @@ static Listener *listener(struct arena *a, const struct settings *s, const char 
 
 	l->name = (char *)name;
 	l->address = envoy_address(a, place->address, (uint32_t)place->port);
-	set_socket(a, s, place->address, l);
+	envoy_keep_alive(a, l);
+	mark_packets(a, c->socket_options, place->address, l);
 	take_connections(a, c, l);
 	l->listener_filters = arena_new_of(a, Envoy__Config__Listener__V3__ListenerFilter *, 2);
 	if (c->use_proxy_protocol)
@@ -326,24 +307,27 @@ static bool same_message(struct arena *a, const ProtobufCMessage *x, const Proto
 }
 
 bool envoy_chain_is_ordinary(struct arena *a, const struct settings *s, const char *host,
-			     const Portolan__Model__HostTls *tls)
+			     const Portolan__Model__HostTls *tls, const Portolan__Model__HostAsks *asks)
 {
 	Portolan__Model__HostTls plain = PORTOLAN__MODEL__HOST_TLS__INIT;
 	FilterChain *x = envoy_tls_chain(a, s, host, tls, SERVER_NAME_CHAIN), *y;
 
 	plain.secret = tls->secret;
+	plain.asks = (Portolan__Model__HostAsks *)(uintptr_t)asks;
 	y = envoy_tls_chain(a, s, SERVER_NAME_CHAIN, &plain, SERVER_NAME_CHAIN);
 	x->name = y->name;
 	x->filter_chain_match = y->filter_chain_match;
 	return same_message(a, &x->base, &y->base);
 }
 
-Listener *envoy_shared_listener(struct arena *a, const struct settings *s)
+Listener *envoy_shared_listener(struct arena *a, const struct settings *s, const Portolan__Model__HostAsks *asks)
 {
 	Portolan__Model__HostTls plain = PORTOLAN__MODEL__HOST_TLS__INIT;
 	Listener *l = envoy_https_listener(a, s);
-	FilterChain *c = envoy_tls_chain(a, s, SERVER_NAME_CHAIN, &plain, NULL);
+	FilterChain *c;
 
+	plain.asks = (Portolan__Model__HostAsks *)(uintptr_t)asks;
+	c = envoy_tls_chain(a, s, SERVER_NAME_CHAIN, &plain, NULL);
 	c->filter_chain_match = NULL;
 	l->filter_chain_matcher = server_name_matcher(a);
 	l->n_filter_chains = 1;
@@ -398,7 +382,8 @@ FilterChain *envoy_tcp_chain(struct arena *a, const struct settings *s, const ch
 
 	proxy.stat_prefix = (char *)"ingress_https";
 	proxy.idle_timeout = envoy_duration(a, TCP_IDLE);
-	log_access(a, s->config->envoy->https, &proxy.access_log, &proxy.n_access_log);
+	envoy_access_log(a, s->config->envoy->logging, s->config->envoy->https->access_log, &proxy.access_log,
+			 &proxy.n_access_log);
 	spread(a, tcp, &proxy);
 	f->name = (char *)"envoy.filters.network.tcp_proxy";
 	f->config_type_case = ENVOY__CONFIG__LISTENER__V3__FILTER__CONFIG_TYPE_TYPED_CONFIG;

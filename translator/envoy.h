@@ -175,6 +175,9 @@ Envoy__Extensions__TransportSockets__Tls__V3__TlsParameters *envoy_tls_parameter
 
 /* ---- envoy-listener.c ---- */
 
+/* Dead clients are noticed. To be called before other socket options are added. */
+void envoy_keep_alive(struct arena *a, Envoy__Config__Listener__V3__Listener *l);
+
 #define ENVOY_LISTENER_CHAINS 3
 Envoy__Config__Listener__V3__Listener *envoy_http_listener(struct arena *a, const struct settings *s,
 							   const Portolan__Model__HostAsks *asks);
@@ -186,12 +189,13 @@ Envoy__Config__Listener__V3__FilterChain *envoy_tls_chain(struct arena *a, const
 							  const Portolan__Model__HostTls *tls,
 							  const char *routes);
 /* Whether that chain differs from any other host's in names only. Decided by looking at the whole of it: what
- * is not thought of keeps a chain of its own. */
+ * is not thought of keeps a chain of its own. asks: what the configuration has all hosts ask, or NULL. */
 bool envoy_chain_is_ordinary(struct arena *a, const struct settings *s, const char *host,
-			     const Portolan__Model__HostTls *tls);
+			     const Portolan__Model__HostTls *tls, const Portolan__Model__HostAsks *asks);
 /* With one chain for all ordinary hosts. The chains of others go behind it, without their own matches, and
  * envoy_server_name_match() of each. */
-Envoy__Config__Listener__V3__Listener *envoy_shared_listener(struct arena *a, const struct settings *s);
+Envoy__Config__Listener__V3__Listener *envoy_shared_listener(struct arena *a, const struct settings *s,
+							    const Portolan__Model__HostAsks *asks);
 /* The chain for connections whose server name no other chain has, or that have none. */
 Envoy__Config__Listener__V3__FilterChain *envoy_fallback_chain(struct arena *a, const struct settings *s,
 								const Portolan__Model__HostTls *tls,

@@ -23,6 +23,10 @@ libtranslator_a_SOURCES = \
 	translator/composed.c \
 	translator/composed.h \
 	translator/envoy-authorization.c \
+	translator/envoy-access-log.c \
+	translator/envoy-access-log.h \
+	translator/envoy-admin.c \
+	translator/envoy-admin.h \
 	translator/envoy-cluster.c \
 	translator/envoy-common.c \
 	translator/envoy-cookie.c \
@@ -39,8 +43,12 @@ libtranslator_a_SOURCES = \
 	translator/envoy-route.c \
 	translator/envoy-server-name.c \
 	translator/envoy-server-name.h \
+	translator/envoy-runtime.c \
+	translator/envoy-runtime.h \
 	translator/envoy-struct.c \
 	translator/envoy-struct.h \
+	translator/envoy-tracing.c \
+	translator/envoy-tracing.h \
 	translator/envoy-tls.c \
 	translator/envoy.h \
 	translator/delegation.c \

@@ -19,8 +19,6 @@ struct settings {
 	struct settings_timeouts timeouts;
 };
 
-#define SETTINGS_SHARED "shared"
-
 #define SETTINGS_SHARED "shared" /* portolan.tls.hosts */
 
 /* An IngressClass whose spec.controller says this is ours, whatever its name. */

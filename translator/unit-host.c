@@ -193,7 +193,7 @@ static void emit_tls_chain(struct reader *r, const char *host, const Portolan__M
 	const struct settings *s = reader_settings(r);
 	Envoy__Config__Listener__V3__FilterChain *chain = envoy_tls_chain(a, s, host, tls, table);
 
-	if (!units_hosts_are_shared(r) || *host == '*' || !envoy_chain_is_ordinary(a, s, host, tls)) {
+	if (!units_hosts_are_shared(r) || *host == '*' || !envoy_chain_is_ordinary(a, s, host, tls, asks_gather(r, NULL))) {
 		emit_own_chain(r, host, chain);
 		return;
 	}

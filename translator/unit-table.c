@@ -2,7 +2,10 @@
  * two listeners. Runs in the translator. */
 #include <string.h>
 
+#include "common/configuration.h"
 #include "translator/asks.h"
+#include "translator/envoy-admin.h"
+#include "translator/envoy-runtime.h"
 #include "translator/units.h"
 
 /* Its key is the version of the routes; the hosts are all that have exactly these. They share a virtual
@@ -72,9 +75,43 @@ static void https(struct reader *r)
 	emit_head(r, RESOURCE_LISTENER, "ingress_https", packed, len, true);
 	if (!units_hosts_are_shared(r))
 		return;
-	packed = reader_pack(r, &envoy_shared_listener(reader_arena(r), reader_settings(r))->base, &len);
+	packed = reader_pack(r, &envoy_shared_listener(reader_arena(r), reader_settings(r), asks_gather(r, NULL))->base, &len);
 	emit_head(r, RESOURCE_NEWER_LISTENER, "ingress_https", packed, len, false);
 	misdirected(r);
+}
+
+static void runtime(struct reader *r)
+{
+	const K8s__ConfigEnvoy *config = units_config(r)->envoy;
+	size_t len;
+	uint8_t *packed = reader_pack(r, &envoy_runtime(reader_arena(r), config)->base, &len);
+
+	emit_resource(r, RESOURCE_RUNTIME, ENVOY_RUNTIME_LAYER, packed, len);
+	for (size_t i = 0; i < config->n_runtime_settings; i++)
+		if (envoy_runtime_is_ours(config, config->runtime_settings[i]->key))
+			units_warning(r, OBJECT_CONTOUR_CONFIGURATION, CONFIGURATION_KEY, "NoEffect",
+				      "spec.envoy.runtimeSettings",
+				      "%s has no effect: another setting, or the bootstrap, has a value for it",
+				      config->runtime_settings[i]->key);
+}
+
+static void admin(struct reader *r)
+{
+	const K8s__ConfigEnvoy *config = units_config(r)->envoy;
+	Envoy__Config__Listener__V3__Listener *listeners[ENVOY_ADMIN_LISTENERS_MAX];
+	Envoy__Extensions__TransportSockets__Tls__V3__Secret *secrets[2];
+	size_t n = envoy_admin_listeners(reader_arena(r), config, listeners), len;
+	uint8_t *packed;
+
+	for (size_t i = 0; i < n; i++) {
+		packed = reader_pack(r, &listeners[i]->base, &len);
+		emit_resource(r, RESOURCE_LISTENER, listeners[i]->name, packed, len);
+	}
+	n = envoy_admin_secrets(reader_arena(r), config, secrets);
+	for (size_t i = 0; i < n; i++) {
+		packed = reader_pack(r, &secrets[i]->base, &len);
+		emit_resource(r, RESOURCE_SECRET, secrets[i]->name, packed, len);
+	}
 }
 
 void unit_table(struct reader *r, const char *key, size_t key_len _unused_)
@@ -82,7 +119,11 @@ void unit_table(struct reader *r, const char *key, size_t key_len _unused_)
 	static const struct {
 		const char *key;
 		void (*make)(struct reader *r);
-	} rows[] = { { "routes", routes }, { "ingress_http", http }, { "ingress_https", https } };
+	} rows[] = { { "routes", routes },
+		     { "ingress_http", http },
+		     { "ingress_https", https },
+		     { "admin", admin },
+		     { "runtime", runtime } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (strcmp(rows[i].key, key) == 0)

@@ -4,7 +4,7 @@
 #include "translator/delegation.h"
 #include "translator/units.h"
 
-static const char *const tables[] = { "ingress_http", "ingress_https", "routes", NULL };
+static const char *const tables[] = { "ingress_http", "ingress_https", "routes", "admin", "runtime", NULL };
 
 const struct unit_row units[UNIT_KIND_MAX_] = {
 	[UNIT_SECRET] = { .name = "secret", .run = unit_secret },

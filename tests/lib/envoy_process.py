@@ -34,7 +34,7 @@ class Envoy:
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 [self.binary, "-c", self.config, "--use-dynamic-base-id", "--concurrency", "2",
-                 "--log-level", "warning", "--drain-time-s", "1", "--parent-shutdown-time-s", "2"],
+                 "--log-level", "warning", "--file-flush-interval-msec", "50", "--drain-time-s", "1", "--parent-shutdown-time-s", "2"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             folder.wait_for(self.admin_path.name, self.process, timeout)

@@ -1,4 +1,4 @@
-"""Services that Envoy asks about requests, over its own gRPC APIs: who may pass, and how often."""
+"""Services that Envoy calls over gRPC: who may pass, how often, and who keeps its traces."""
 
 import collections
 import concurrent.futures
@@ -134,3 +134,24 @@ class RateLimitServer(_Server, rls_pb2_grpc.RateLimitServiceServicer):
         """Of the last request: the domain, and the descriptors."""
         request = self.asked[-1]
         return request.domain, [tuple((e.key, e.value) for e in d.entries) for d in request.descriptors]
+
+
+class TraceCollector(_Server):
+    """Keeps what OpenTelemetry's exporters send, as bytes: names and values stand in them as they are."""
+
+    EXPORT = "opentelemetry.proto.collector.trace.v1.TraceService"
+
+    def register(self, server):
+        export = grpc.unary_unary_rpc_method_handler(self.export)
+        server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler(self.EXPORT, {"Export": export})])
+
+    def export(self, request, context):
+        self.heard(request)
+        return b""
+
+    def wait_for(self, words, timeout=20):
+        """The spans that have been sent, once all of these words are in them."""
+        with self.lock:
+            assert self.lock.wait_for(lambda: all(w in b"".join(self.asked) for w in words), timeout), \
+                f"{words}: {list(self.asked)}"
+            return b"".join(self.asked)

@@ -114,3 +114,9 @@ def app(name, address, target, host=None, namespace="default", tls=None):
         service(name, port(80, target=target), namespace=namespace),
         slice_of(name, target, address, namespace=namespace),
     ]
+
+
+def configuration(**spec):
+    """What the configuration file becomes; in a folder without one it does as well."""
+    return {"apiVersion": "projectcontour.io/v1alpha1", "kind": "ContourConfiguration",
+            "metadata": {"name": "portolan", "namespace": "portolan"}, "spec": spec}

@@ -74,7 +74,7 @@ def translate_state(objects, options=()):
 # Map fields, whose entries Google's protobuf hands out in any order.
 MAPS = {line.split()[-3] for folder in ("envoy", "xds") for file in (TOP / "proto" / folder).rglob("*.proto")
         for line in file.read_text().splitlines() if line.lstrip().startswith("map<")}
-STRUCTS = {"filter_context", "filter_metadata"}
+STRUCTS = {"filter_context", "filter_metadata", "json_format", "layer"}
 
 
 def _sorted(value, deep):
@@ -116,6 +116,8 @@ def resources(state):
     type_url = {short: url for url, short in SHORT.items()}
     for (kind, name), (_, data) in sorted(frames.resources(state).items()):
         message = unpack(type_url[URLS[kind]], data)
+        if URLS[kind] == "RTDS" and not message.layer.fields:
+            continue  # every Envoy has it, and hardly ever something in it
         place = URLS[kind] + (" for newer Envoys" if kind.startswith("newer") else "")
         found.setdefault(place, {})[name] = _shorten(_in_order(plain(message)))
     return found
