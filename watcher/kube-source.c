@@ -716,7 +716,8 @@ int kube_source_new(struct event_loop *loop, struct store *store,
 		s->arena = arena_new(ARENA_CHUNK);
 		s->objects = kube_objects_new();
 		s->commit = event_loop_timer(loop, on_commit, s);
-		r = kube_writers_new(loop, s->http, s->access, s->objects, config, &s->writers);
+		r = kube_writers_new(loop, s->http, s->access, s->objects, store_objects(store), config,
+				     &s->writers);
 	}
 	if (r < 0) {
 		kube_source_free(&s->source);

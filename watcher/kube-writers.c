@@ -4,7 +4,10 @@
 #include <string.h>
 
 #include "common/alloc.h"
+#include "common/arena.h"
+#include "common/configuration.h"
 #include "common/log.h"
+#include "common/object-kind.h"
 
 #include "watcher/event-writer.h"
 #include "watcher/kube-writers.h"
@@ -25,6 +28,11 @@ struct kube_writers {
 	struct status_writer *statuses;
 	struct event_writer *events;
 	struct state *all; /* every status, for the day when we become leader */
+	const struct kube_source_config *options;
+	const char *own_namespace;
+	struct state *store_objects; /* the configuration is among them */
+	struct state_observer on_objects;
+	bool configured; /* a configuration came or went, and is committed next */
 };
 
 bool kube_writers_leader(const struct kube_writers *w)
@@ -72,7 +80,54 @@ static void on_address(void *ctx)
 {
 	struct kube_writers *w = ctx;
 
-	status_writer_address(w->statuses);
+	if (w->statuses)
+		status_writer_address(w->statuses);
+}
+
+/* ---- what is published ---- */
+
+/* Options count more than the configuration. */
+static int publish(struct kube_writers *w)
+{
+	const struct item *i = state_get(w->store_objects, OBJECT_CONTOUR_CONFIGURATION, CONFIGURATION_KEY,
+					 strlen(CONFIGURATION_KEY));
+	_cleanup_(arena_freep) struct arena *a = arena_new(4096);
+	const K8s__ContourConfiguration *c;
+	const K8s__ConfigReference *service;
+
+	if (w->options->publish_address || w->options->publish_service)
+		return publish_address_set(w->address, w->options->publish_address, w->options->publish_service);
+	c = i ? k8s__contour_configuration__unpack(arena_pb(a), i->value_len, item_value(i)) : NULL;
+	if (!c || !c->spec)
+		return publish_address_set(w->address, NULL, NULL);
+	configuration_fill(a, c->spec);
+	if (*c->spec->ingress->status_address)
+		return publish_address_set(w->address, c->spec->ingress->status_address, NULL);
+	service = c->spec->envoy->service;
+	if (!service)
+		return publish_address_set(w->address, NULL, NULL);
+	return publish_address_set(w->address, NULL,
+				   arena_printf(a, "%s/%s",
+						*service->namespace_ ? service->namespace_ : w->own_namespace,
+						*service->name ? service->name : "envoy"));
+}
+
+static void on_object(void *ctx, struct item *before, struct item *after)
+{
+	struct kube_writers *w = ctx;
+	const struct item *i = after ? after : before;
+
+	if (i->kind == OBJECT_CONTOUR_CONFIGURATION && strcmp(item_key(i), CONFIGURATION_KEY) == 0)
+		w->configured = true;
+}
+
+static void on_commit(void *ctx)
+{
+	struct kube_writers *w = ctx;
+
+	if (w->configured)
+		(void)publish(w);
+	w->configured = false;
 }
 
 static char *make_identity(void)
@@ -87,22 +142,21 @@ static char *make_identity(void)
 	return xasprintf("%s_%016llx", host, id);
 }
 
-static int open_address(struct kube_writers *w, struct event_loop *loop, struct http *http,
-			const struct kube_source_config *config)
+static int open_address(struct kube_writers *w, struct event_loop *loop, struct http *http)
 {
-	if (config->publish_address && config->publish_service) {
+	if (w->options->publish_address && w->options->publish_service) {
 		log_error("--publish-address and --publish-service: give one of them");
 		return -EINVAL;
 	}
-	if (!config->publish_address && !config->publish_service)
-		return 0;
-	return publish_address_new(loop, http, config->publish_address, config->publish_service,
-				   on_address, w, &w->address);
+	w->address = publish_address_new(loop, http, on_address, w);
+	w->on_objects = (struct state_observer){ on_object, on_commit, w, NULL };
+	state_observe(w->store_objects, &w->on_objects);
+	return publish(w);
 }
 
 int kube_writers_new(struct event_loop *loop, struct http *http, const struct kube_access *access,
-		     struct kube_objects *objects, const struct kube_source_config *config,
-		     struct kube_writers **ret)
+		     struct kube_objects *objects, struct state *store_objects,
+		     const struct kube_source_config *config, struct kube_writers **ret)
 {
 	struct kube_writers *w = xnew(struct kube_writers, 1);
 	_cleanup_free_ char *identity = make_identity();
@@ -129,7 +183,10 @@ int kube_writers_new(struct event_loop *loop, struct http *http, const struct ku
 	int r;
 
 	w->all = state_new();
-	r = open_address(w, loop, http, config);
+	w->options = config;
+	w->own_namespace = kube_access_own_namespace(access);
+	w->store_objects = store_objects;
+	r = open_address(w, loop, http);
 	if (r < 0) {
 		kube_writers_free(w);
 		return r;
@@ -152,6 +209,8 @@ void kube_writers_free(struct kube_writers *w)
 	lease_free(w->lease);
 	status_writer_free(w->statuses);
 	event_writer_free(w->events);
+	if (w->address)
+		state_unobserve(w->store_objects, &w->on_objects);
 	publish_address_free(w->address);
 	state_free(w->all);
 	free(w);

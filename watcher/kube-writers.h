@@ -9,9 +9,11 @@
 
 struct kube_writers;
 
-/* http, access and objects are borrowed. -EINVAL: the configuration, logged. */
+/* All are borrowed; store_objects: those of the store, of which one is the configuration. -EINVAL: the options,
+ * logged. */
 int kube_writers_new(struct event_loop *loop, struct http *http, const struct kube_access *access,
-		     struct kube_objects *objects, const struct kube_source_config *config,
+		     struct kube_objects *objects, struct state *store_objects,
+		     const struct kube_source_config *config,
 		     struct kube_writers **ret);
 /* Gives the lease back, for which it waits up to a second. */
 void kube_writers_free(struct kube_writers *w);

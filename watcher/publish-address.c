@@ -17,6 +17,9 @@ struct publish_address {
 	size_t n;
 	bool known;
 	bool seen; /* in the list that is under way */
+	struct event_loop *loop;
+	struct http *http;
+	char *text, *service; /* where from; at most one is there */
 	struct reflector *reflector;
 	void (*changed)(void *ctx);
 	void *ctx;
@@ -146,27 +149,29 @@ static void transport_cancel(void *ctx _unused_, struct http_call *call)
 	http_cancel(call);
 }
 
-static int follow(struct publish_address *p, struct event_loop *loop, struct http *http,
-		  const char *service)
+static bool is_service(const char *text)
+{
+	const char *slash = strchr(text, '/');
+
+	return slash && slash > text && slash[1] && !strchr(slash + 1, '/');
+}
+
+static void follow(struct publish_address *p, const char *service)
 {
 	struct reflector_config config = REFLECTOR_CONFIG_DEFAULT;
 	const char *slash = strchr(service, '/');
 	_cleanup_strbuf_ struct strbuf path = STRBUF_INIT, selector = STRBUF_INIT;
 	_cleanup_free_ char *namespace = NULL, *name = NULL;
 
-	if (!slash || slash == service || !slash[1] || strchr(slash + 1, '/')) {
-		log_error("--publish-service: \"%s\" is not NAMESPACE/NAME", service);
-		return -EINVAL;
-	}
 	namespace = xstrndup(service, (size_t)(slash - service));
 	strbuf_puts(&path, "/api/v1/namespaces/");
 	http_escape(&path, namespace);
 	strbuf_puts(&path, "/services");
 	strbuf_puts(&selector, "fieldSelector=metadata.name%3D");
 	http_escape(&selector, slash + 1);
-	name = xasprintf("Service %s (--publish-service)", service);
-	config.loop = loop;
-	config.transport = (struct reflector_transport){ transport_send, transport_cancel, http };
+	name = xasprintf("Service %s, whose addresses are published", service);
+	config.loop = p->loop;
+	config.transport = (struct reflector_transport){ transport_send, transport_cancel, p->http };
 	config.name = name;
 	config.path = strbuf_str(&path);
 	config.selector = strbuf_str(&selector);
@@ -174,43 +179,90 @@ static int follow(struct publish_address *p, struct event_loop *loop, struct htt
 	config.ops = &ops;
 	config.ctx = p;
 	p->reflector = reflector_new(&config);
-	return 0;
 }
 
 /* ---- given outright ---- */
 
-static int parse(struct publish_address *p, const char *text)
+static int check(const char *text, const char *service)
+{
+	_cleanup_free_ char *copy = xstrdup(text ? text : "");
+	char *rest = copy, *word;
+	size_t n = 0;
+
+	if (service && !is_service(service)) {
+		log_error("\"%s\", whose addresses are to be published, is not NAMESPACE/NAME", service);
+		return -EINVAL;
+	}
+	while ((word = strsep(&rest, ","))) {
+		if (!*word)
+			continue;
+		if ((!is_ip(word) && !is_host(word)) || n++ == ADDRESSES_MAX) {
+			log_error("\"%s\", which is to be published, is neither an IP address nor a host name",
+				  word);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static void parse(struct publish_address *p, const char *text)
 {
 	_cleanup_free_ char *copy = xstrdup(text);
 	char *rest = copy, *word;
 
-	while ((word = strsep(&rest, ","))) {
-		if (!*word)
-			continue;
-		if ((!is_ip(word) && !is_host(word)) || p->n == ADDRESSES_MAX) {
-			log_error("--publish-address: \"%s\" is neither an IP address nor a host name",
-				  word);
-			return -EINVAL;
-		}
-		add(p, word);
-	}
+	while ((word = strsep(&rest, ",")))
+		if (*word)
+			add(p, word);
 	p->known = true;
-	return 0;
 }
 
-int publish_address_new(struct event_loop *loop, struct http *http, const char *text,
-			const char *service, void (*changed)(void *ctx), void *ctx,
-			struct publish_address **ret)
-{
-	_cleanup_(publish_address_freep) struct publish_address *p = xnew(struct publish_address, 1);
-	int r;
+/* ---- which of them ---- */
 
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+struct publish_address *publish_address_new(struct event_loop *loop, struct http *http,
+					    void (*changed)(void *ctx), void *ctx)
+{
+	struct publish_address *p = xnew(struct publish_address, 1);
+
+	p->loop = loop;
+	p->http = http;
 	p->changed = changed;
 	p->ctx = ctx;
-	r = text ? parse(p, text) : follow(p, loop, http, service);
+	return p;
+}
+
+static void forget(struct publish_address *p)
+{
+	reflector_free(TAKE_PTR(p->reflector));
+	clear(p->list, p->n);
+	p->n = 0;
+	p->known = false;
+	free(TAKE_PTR(p->text));
+	free(TAKE_PTR(p->service));
+}
+
+int publish_address_set(struct publish_address *p, const char *text, const char *service)
+{
+	int r;
+
+	if (same_text(p->text, text) && same_text(p->service, service))
+		return 0;
+	r = check(text, service);
 	if (r < 0)
 		return r;
-	*ret = TAKE_PTR(p);
+	forget(p);
+	p->text = text ? xstrdup(text) : NULL;
+	p->service = service && !text ? xstrdup(service) : NULL;
+	if (p->text)
+		parse(p, p->text);
+	else if (p->service)
+		follow(p, p->service);
+	if (p->text)
+		p->changed(p->ctx);
 	return 0;
 }
 
@@ -218,8 +270,7 @@ void publish_address_free(struct publish_address *p)
 {
 	if (!p)
 		return;
-	reflector_free(p->reflector);
-	clear(p->list, p->n);
+	forget(p);
 	free(p);
 }
 

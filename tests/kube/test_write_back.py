@@ -72,6 +72,28 @@ def test_addresses_follow_a_service(kube, namespace, lease, tmp_path):
         wait_addresses(kube, namespace, "a")
 
 
+def test_addresses_are_those_of_the_configuration(kube, namespace, lease, tmp_path):
+    """Which may change: first given outright, then a Service's, then an option's that counts more."""
+    file = tmp_path / "config.yaml"
+    file.write_text("ingress-status-address: 192.0.2.9\n")
+    kube.client.create(web("a", namespace))
+    envoy = kube.client.create(service("envoy", namespace=namespace, type="LoadBalancer"))
+    kube.client.patch(envoy, {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}, sub="status")
+    with KubeWatcher(kube, tmp_path / "w", "--config", file, *lease) as watcher, \
+            watcher.translator() as translator:
+        translator.wait_for("Ingress", f"{namespace}/a")
+        translator.set_status("Ingress", f"{namespace}/a", ACCEPTED)
+        wait_addresses(kube, namespace, "a", "192.0.2.9")
+        file.write_text(f"envoy-service-name: envoy\nenvoy-service-namespace: {namespace}\n")
+        watcher.process.send_signal(signal.SIGHUP)
+        wait_addresses(kube, namespace, "a", "192.0.2.1")
+    with KubeWatcher(kube, tmp_path / "v", "--config", file, "--publish-address", "lb.example",
+                     *lease) as watcher, watcher.translator() as translator:
+        translator.wait_for("Ingress", f"{namespace}/a")
+        translator.set_status("Ingress", f"{namespace}/a", ACCEPTED)
+        wait_addresses(kube, namespace, "a", "lb.example")
+
+
 def test_many_statuses_are_written_while_config_goes_on(kube, namespace, lease, tmp_path):
     names = [f"i{n}" for n in range(300)]
     kube.client.bulk("create", [web(name, namespace) for name in names])
