@@ -2,24 +2,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/alloc.h"
-#include "common/frame-stream.h"
 #include "common/frame.h"
 #include "common/options.h"
-#include "common/recording-moment.h"
-#include "common/recording.h"
 #include "portolan/commands.h"
-#include "portolan/program.h"
+#include "portolan/once.h"
+#include "portolan/recorded-world.h"
 #include "portolan/stage-options.h"
-
-extern char **environ;
 
 static const char *arg_print = "yaml", *arg_diff, *arg_log_level = "warning";
 static bool arg_full;
@@ -33,85 +27,20 @@ static const struct option_row own_options[] = {
 	  "debug, info, warning or error (default: warning)" },
 };
 
-struct place {
-	struct recording_reader *reader;
-	struct state *mirror;
-	int64_t first_usec, usec;
-	uint64_t transfers;
-};
-
-/* Reads on up to the moment: 0, -ENODATA if there is nothing at all, -errno. */
-static int go_to(struct place *p, const struct recording_moment *m)
-{
-	uint64_t source;
-	int64_t usec;
-	int r;
-
-	while ((r = recording_reader_peek(p->reader, &usec, &source)) > 0) {
-		if (p->transfers && recording_moment_before(m, p->first_usec, usec, source))
-			break;
-		r = recording_reader_next(p->reader, &usec);
-		if (r <= 0)
-			break;
-		if (!p->transfers++)
-			p->first_usec = usec;
-		p->usec = usec;
-	}
-	if (r < 0)
-		return r;
-	return p->transfers ? 0 : -ENODATA;
-}
-
-static void say(const struct place *p)
-{
-	const struct recording_damage *d = recording_reader_damage(p->reader);
-	char time[RECORDING_TIME_SIZE];
-
-	(void)fprintf(stderr, "world %llu of %s (change %llu)\n", (unsigned long long)state_source(p->mirror),
-		      recording_time(p->usec, time), (unsigned long long)p->transfers);
-	if (d->bad_blocks || d->lost_transfers)
-		(void)fprintf(stderr, "the recording is damaged before that: %llu changes are lost\n",
-			      (unsigned long long)d->lost_transfers);
-}
-
 /* ---- the translator ---- */
 
 static int start_translator(int in, pid_t *ret)
 {
-	posix_spawn_file_actions_t actions;
-	char *path = program_find("portolan-translator");
 	struct words w = { 0 };
-	int r;
 
-	if (!path)
+	if (once_words("portolan-translator", arg_log_level, &w) < 0)
 		return -ENOENT;
-	words_take(&w, path);
-	words_add(&w, "--once");
 	words_add(&w, "--read-stream=-");
 	words_take(&w, xasprintf("--%s=%s", arg_diff ? "print-changes" : "print", arg_print));
 	if (arg_full)
 		words_add(&w, "--full");
-	words_take(&w, xasprintf("--log-level=%s", arg_log_level));
 	stage_options_pass(&w, FOR_TRANSLATOR);
-	(void)posix_spawn_file_actions_init(&actions);
-	(void)posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
-	r = posix_spawn(ret, w.v[0], &actions, NULL, w.v, environ);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	if (r)
-		(void)fprintf(stderr, "portolan at: cannot start %s: %s\n", w.v[0], strerror(r));
-	words_done(&w);
-	return -r;
-}
-
-/* 0: a resource or status may be anything; that an object is rejected is an answer, not an error. */
-static int wait_for(pid_t pid)
-{
-	int status;
-
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return EXIT_FAILURE;
-	return WIFEXITED(status) && WEXITSTATUS(status) <= 1 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return once_start("at", &w, in, -1, -1, ret);
 }
 
 static int fail(int r, const char *doing)
@@ -121,22 +50,22 @@ static int fail(int r, const char *doing)
 	return r;
 }
 
-static int write_worlds(struct place *p, const struct recording_moment moments[2], int fd)
+static int write_worlds(struct recorded_world *p, const struct recording_moment moments[2], int fd)
 {
 	_cleanup_(frame_writer_freep) struct frame_writer *writer = NULL;
 	int r = frame_writer_new(fd, "watcher", p->mirror, &writer);
 
 	for (unsigned i = 0; i < (arg_diff ? 2 : 1) && r >= 0; i++) {
-		r = go_to(p, &moments[i]);
+		r = recorded_world_go_to(p, &moments[i]);
 		if (r < 0)
 			return fail(r, "cannot read the recording");
-		say(p);
+		recorded_world_say(p);
 		r = frame_writer_write(writer);
 	}
 	return r < 0 ? fail(r, "cannot write to the translator") : 0;
 }
 
-static int show(struct place *p, const struct recording_moment moments[2])
+static int show(struct recorded_world *p, const struct recording_moment moments[2])
 {
 	int ends[2], r;
 	pid_t pid;
@@ -154,22 +83,22 @@ static int show(struct place *p, const struct recording_moment moments[2])
 	}
 	r = write_worlds(p, moments, ends[1]);
 	(void)close(ends[1]);
-	return wait_for(pid) == EXIT_SUCCESS && r >= 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	/* 1: that an object is rejected is an answer, not an error. */
+	return once_wait(pid) <= 1 && r >= 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int at_moment(const char *const *paths, size_t n, const struct recording_moment moments[2])
 {
-	_cleanup_(state_freep) struct state *mirror = state_new();
-	_cleanup_(recording_reader_freep) struct recording_reader *reader = NULL;
-	struct place p = { .mirror = mirror };
+	struct recorded_world world;
 	char why[FRAME_REASON_MAX];
+	int r = EXIT_FAILURE;
 
-	if (recording_reader_new(paths, n, "watcher", mirror, &reader, why) < 0) {
+	if (recorded_world_open(&world, paths, n, why) < 0)
 		(void)fprintf(stderr, "portolan at: %s\n", why);
-		return EXIT_FAILURE;
-	}
-	p.reader = reader;
-	return show(&p, moments);
+	else
+		r = show(&world, moments);
+	recorded_world_close(&world);
+	return r;
 }
 
 int cmd_at(const struct command *c, int argc, char **argv)

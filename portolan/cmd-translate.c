@@ -2,12 +2,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/alloc.h"
@@ -16,12 +13,8 @@
 #include "common/status-document.h"
 #include "portolan/commands.h"
 #include "portolan/object-report.h"
-#include "portolan/program.h"
+#include "portolan/once.h"
 #include "portolan/stage-options.h"
-
-extern char **environ;
-
-#define STATUSES_FD 3 /* in the translator */
 
 static const char *arg_print = "yaml", *arg_log_level = "warning", *arg_config;
 static bool arg_quiet;
@@ -35,74 +28,31 @@ static const struct option_row own_options[] = {
 	  "debug, info, warning or error (default: warning)" },
 };
 
-/* argv is freed. Descriptors that are >= 0 become stdin, stdout and STATUSES_FD. */
-static int start(struct words *argv, int in, int out, int statuses, pid_t *ret)
-{
-	posix_spawn_file_actions_t actions;
-	int r;
-
-	(void)posix_spawn_file_actions_init(&actions);
-	if (in >= 0)
-		(void)posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
-	if (out >= 0)
-		(void)posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-	if (statuses >= 0)
-		(void)posix_spawn_file_actions_adddup2(&actions, statuses, STATUSES_FD);
-	r = posix_spawn(ret, argv->v[0], &actions, NULL, argv->v, environ);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	if (r) {
-		errno = r;
-		(void)fprintf(stderr, "portolan translate: cannot start %s: %m\n", argv->v[0]);
-	}
-	words_done(argv);
-	return -r;
-}
-
 static int start_watcher(char **files, int out, pid_t *ret)
 {
 	struct words w = { 0 };
-	char *path = program_find("portolan-watcher");
 
-	if (!path)
+	if (once_words("portolan-watcher", arg_log_level, &w) < 0)
 		return -ENOENT;
-	words_take(&w, path);
-	words_add(&w, "--once");
 	words_add(&w, "--write-stream=-");
-	words_take(&w, xasprintf("--log-level=%s", arg_log_level));
 	if (arg_config)
 		words_take(&w, xasprintf("--config=%s", arg_config));
 	for (char **f = files; *f; f++)
 		words_take(&w, xasprintf("--manifests=%s", *f));
-	return start(&w, -1, out, -1, ret);
+	return once_start("translate", &w, -1, out, -1, ret);
 }
 
 static int start_translator(int in, int statuses, pid_t *ret)
 {
 	struct words w = { 0 };
-	char *path = program_find("portolan-translator");
 
-	if (!path)
+	if (once_words("portolan-translator", arg_log_level, &w) < 0)
 		return -ENOENT;
-	words_take(&w, path);
-	words_add(&w, "--once");
 	words_add(&w, "--read-stream=-");
-	words_take(&w, xasprintf("--write-statuses=/dev/fd/%d", STATUSES_FD));
+	words_take(&w, xasprintf("--write-statuses=/dev/fd/%d", ONCE_STATUSES_FD));
 	words_take(&w, xasprintf("--print=%s", arg_print));
-	words_take(&w, xasprintf("--log-level=%s", arg_log_level));
 	stage_options_pass(&w, FOR_TRANSLATOR);
-	return start(&w, in, -1, statuses, ret);
-}
-
-static int wait_for(pid_t pid)
-{
-	int status;
-
-	if (pid <= 0)
-		return EXIT_FAILURE;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return EXIT_FAILURE;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
+	return once_start("translate", &w, in, -1, statuses, ret);
 }
 
 static void print_statuses(const struct state *statuses)
@@ -153,8 +103,8 @@ static int translate(char **files)
 	(void)close(statuses[1]);
 	read_statuses(statuses[0]);
 	(void)close(statuses[0]);
-	translate_exit = wait_for(translator);
-	read_exit = wait_for(watcher);
+	translate_exit = once_wait(translator);
+	read_exit = once_wait(watcher);
 	return translate_exit > read_exit ? translate_exit : read_exit;
 }
 

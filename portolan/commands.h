@@ -18,6 +18,7 @@ int cmd_run(const struct command *c, int argc, char **argv);
 int cmd_bootstrap(const struct command *c, int argc, char **argv);
 int cmd_translate(const struct command *c, int argc, char **argv);
 int cmd_config(const struct command *c, int argc, char **argv);
+int cmd_explain(const struct command *c, int argc, char **argv);
 int cmd_status(const struct command *c, int argc, char **argv);
 int cmd_health(const struct command *c, int argc, char **argv);
 int cmd_record(const struct command *c, int argc, char **argv);

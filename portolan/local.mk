@@ -8,6 +8,7 @@ portolan_portolan_SOURCES = \
 	portolan/cmd-at.c \
 	portolan/cmd-bootstrap.c \
 	portolan/cmd-config.c \
+	portolan/cmd-explain.c \
 	portolan/cmd-health.c \
 	portolan/cmd-inspect.c \
 	portolan/cmd-record.c \
@@ -16,15 +17,21 @@ portolan_portolan_SOURCES = \
 	portolan/cmd-translate.c \
 	portolan/cmd-version.c \
 	portolan/commands.h \
+	portolan/explain-report.c \
+	portolan/explain-report.h \
 	portolan/main.c \
 	portolan/object-report.c \
 	portolan/object-report.h \
+	portolan/once.c \
+	portolan/once.h \
 	portolan/output-file.c \
 	portolan/output-file.h \
 	portolan/port-choice.c \
 	portolan/port-choice.h \
 	portolan/program.c \
 	portolan/program.h \
+	portolan/recorded-world.c \
+	portolan/recorded-world.h \
 	portolan/run-screen.c \
 	portolan/run-screen.h \
 	portolan/stage-options.c \

@@ -16,6 +16,8 @@ const struct command commands[] = {
 	{ "run", "[OPTION…]", "start everything here: all stages, and Envoy if asked", cmd_run },
 	{ "status", "[OPTION…] [KIND/NAMESPACE/NAME]",
 	  "show what the stages do, or what became of an object", cmd_status },
+	{ "explain", "[OPTION…] URL | KIND/NAMESPACE/NAME",
+	  "say what a request meets and why, or what an object has made", cmd_explain },
 	{ "translate", "[OPTION…] FILE…", "translate objects in files, without running anything",
 	  cmd_translate },
 	{ "config", "check FILE", "say what is wrong with a configuration file", cmd_config },

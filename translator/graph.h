@@ -136,8 +136,21 @@ const struct graph_counters *graph_counters(const struct graph *g);
 void graph_provenance(struct graph *g, uint32_t kind, const char *key, size_t key_len,
 		      void (*fn)(void *ctx, enum object_kind kind, const char *key), void *ctx);
 
+/* What depends on the object: hosts that something is wanted of (keys of FACT_HOST), and outputs by kind and
+ * key; each once, in no order, some thousand at most. */
+struct graph_consequence_ops {
+	void (*host)(void *ctx, const char *key, size_t key_len);
+	void (*output)(void *ctx, uint32_t kind, const char *key, size_t key_len);
+};
+void graph_consequences(struct graph *g, const struct item *object, const struct graph_consequence_ops *ops,
+			void *ctx);
+
 /* The parts of a resource that are wanted, by key; borrowed until the graph runs. */
 const struct item *const *graph_parts(struct graph *g, enum resource_kind kind, const char *name,
+				      size_t *ret_n);
+
+/* What units emitted and others injected, in order; borrowed until the graph runs. */
+const struct item *const *graph_facts(struct graph *g, enum fact_kind fact, const char *key, size_t key_len,
 				      size_t *ret_n);
 
 /* A fact that no unit emits; the same item is given to take it away. The reference stays the caller's. */

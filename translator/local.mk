@@ -51,8 +51,24 @@ libtranslator_a_SOURCES = \
 	translator/envoy-tracing.h \
 	translator/envoy-tls.c \
 	translator/envoy.h \
+	translator/consequences.c \
 	translator/delegation.c \
 	translator/delegation.h \
+	translator/explain-absent.c \
+	translator/explain-action.c \
+	translator/explain-cluster.c \
+	translator/explain-host.c \
+	translator/explain-internal.h \
+	translator/explain-listener.c \
+	translator/explain-match.c \
+	translator/explain-object.c \
+	translator/explain-origin.c \
+	translator/explain-path.c \
+	translator/explain-request.c \
+	translator/explain-route.c \
+	translator/explain-sent.c \
+	translator/explain.c \
+	translator/explain.h \
 	translator/extension.h \
 	translator/go-duration.h \
 	translator/graph-internal.h \

@@ -35,6 +35,8 @@ static const struct option_row options[] = {
 	  "made it so, as yaml or json on standard output" },
 	{ "full", 0, OPTION_FLAG, &translator_options.full, NULL,
 	  "with --print-changes: the changed resources as they were and are" },
+	{ "explain", 0, OPTION_STRING, &translator_options.explain, "QUERY",
+	  "with --once: answer a question as the page /debug/explain does, as JSON on standard output" },
 	{ "write-stream", 0, OPTION_STRING, &translator_options.write_stream, "FILE",
 	  "with --once: write the resources as frames of the link; - is standard output" },
 	{ "write-statuses", 0, OPTION_STRING, &translator_options.write_statuses, "FILE",

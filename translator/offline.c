@@ -1,5 +1,6 @@
 /* Translation without a pipeline: one stream of objects in, resources and statuses out. What
  * `portolan translate` and the golden tests are made of. Runs in portolan-translator --once. */
+#include <event2/http.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "common/status-document.h"
 #include "translator/changes.h"
 #include "translator/composed.h"
+#include "translator/explain.h"
 #include "translator/print.h"
 #include "translator/translator.h"
 
@@ -167,15 +169,29 @@ static int write_all(struct translator *t, struct translator *first)
 	return r;
 }
 
+/* Returns main()'s exit code: 2 if the question makes no sense, 1 if there is no such object. */
+static int answer(struct translator *t, const char *query)
+{
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+	int status = explain(t, query, &out);
+
+	if (fwrite(out.s, 1, out.len, stdout) != out.len || fflush(stdout) != 0) {
+		log_error("cannot write to standard output: %m");
+		return EXIT_FAILURE;
+	}
+	return status == HTTP_OK ? EXIT_SUCCESS : status == HTTP_BADREQUEST ? 2 : EXIT_FAILURE;
+}
+
 int translator_once(void)
 {
 	_cleanup_(translator_freep) struct translator *t = NULL, *first = NULL;
 	const struct translator_options *o = &translator_options;
 
 	if (!o->once)
-		return o->read_stream || o->write_stream || o->write_statuses || o->print || o->print_changes ?
-			       bad_usage("--read-stream, --write-stream, --write-statuses, --print and "
-					 "--print-changes go with --once") :
+		return o->read_stream || o->write_stream || o->write_statuses || o->print || o->print_changes ||
+				       o->explain ?
+			       bad_usage("--read-stream, --write-stream, --write-statuses, --print, "
+					 "--print-changes and --explain go with --once") :
 			       -1;
 	if (!is_format(o->print) || !is_format(o->print_changes))
 		return bad_usage("--print, --print-changes: the format is yaml or json");
@@ -183,5 +199,7 @@ int translator_once(void)
 		return 2;
 	if (read_objects(t, first, o->read_stream ? o->read_stream : "-") < 0 || write_all(t, first) < 0)
 		return EXIT_FAILURE;
+	if (o->explain)
+		return answer(t, o->explain);
 	return all_well(t->statuses) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -9,6 +9,7 @@
 #include "common/document.h"
 #include "common/status-document.h"
 #include "translator/composed.h"
+#include "translator/explain.h"
 #include "translator/print.h"
 #include "translator/translator.h"
 #include "translator/units.h"
@@ -155,6 +156,11 @@ static int on_statuses(void *ctx, const char *query _unused_, struct strbuf *out
 	return HTTP_OK;
 }
 
+static int on_explain(void *ctx, const char *query, struct strbuf *out)
+{
+	return explain(ctx, query, out);
+}
+
 static void metric(struct strbuf *b, const char *name, const char *type, const char *help, uint64_t value)
 {
 	strbuf_printf(b, "# HELP portolan_translator_%s %s\n# TYPE portolan_translator_%s %s\n"
@@ -205,5 +211,6 @@ void translator_pages(struct daemon *d, struct translator *t)
 	control_add(d->control, "/debug/status", JSON, on_status, d);
 	control_add(d->control, "/debug/resources", JSON, on_resources, t);
 	control_add(d->control, "/debug/statuses", JSON, on_statuses, t);
+	control_add(d->control, "/debug/explain", JSON, on_explain, t);
 	control_add_metrics(d->control, on_metrics, t);
 }

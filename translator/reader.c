@@ -193,6 +193,15 @@ const struct item *const *graph_parts(struct graph *g, enum resource_kind kind, 
 	return c ? cell_entries(c, ret_n) : NULL;
 }
 
+const struct item *const *graph_facts(struct graph *g, enum fact_kind fact, const char *key, size_t key_len,
+				      size_t *ret_n)
+{
+	struct cell *c = hashmap_get(&g->cells[SPACE_FACT][fact], key, key_len);
+
+	*ret_n = 0;
+	return c ? cell_entries(c, ret_n) : NULL;
+}
+
 /* Key: the resource's name, a NUL, the part's own. */
 static struct item *make_part(struct reader *r, uint32_t kind, const char *name, const char *part,
 			      const void *value, size_t len)

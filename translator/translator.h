@@ -49,6 +49,7 @@ struct translator_options {
 	const char *print;
 	const char *print_changes;
 	bool full;
+	const char *explain;
 };
 extern struct translator_options translator_options;
 

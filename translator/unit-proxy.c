@@ -295,6 +295,8 @@ static HostRoute *finish(struct root *root, const struct proxy_route *from)
 	out->queries = (uint32_t)from->match.n_queries;
 	out->conditions = (char *)from->match.text;
 	out->field = (char *)from->field;
+	if (strcmp(from->owner, root->node.key) != 0)
+		out->owner = (char *)from->owner;
 	out->has_https = root->tls && !root->tcp;
 	if (out->has_https)
 		out->https = encode(root, route);

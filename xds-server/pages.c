@@ -1,4 +1,6 @@
 /* What xds-server shows of itself: /debug/status, /debug/envoys, /debug/resources and metrics. */
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -174,6 +176,81 @@ static const struct control_wait_ops answered_ops = {
 	.describe = describe_envoys,
 };
 
+/* ---- who has what ---- */
+
+/* "KIND NAME", as /debug/resources has them; NULL if nobody has heard of it. */
+static struct resource *find_resource(const struct resource_store *s, const char *text)
+{
+	size_t n = strcspn(text, " ");
+
+	for (unsigned k = 1; text[n] && k < RESOURCE_KIND_MAX_; k++) {
+		const struct resource_kind_row *row = resource_kind(k);
+
+		if (row && strlen(row->name) == n && memcmp(row->name, text, n) == 0)
+			return resource_store_find(s, k, text + n + 1, strlen(text + n + 1));
+	}
+	return NULL;
+}
+
+static bool refuses(const struct stream *s, const struct resource *r)
+{
+	const struct subscription *sub = s->subs[r->kind];
+	const struct entry *e = sub ? subscription_find(sub, r->id) : NULL;
+
+	return e && e->flags & ENTRY_REJECTED;
+}
+
+static void json_acceptance(struct strbuf *out, const struct xds_server *x, const struct client *c,
+			    const struct evkeyvalq *words)
+{
+	const struct stream_info *i = &c->stream->info;
+	size_t accepted = 0, waiting = 0;
+	const char *sep = "";
+
+	strbuf_printf(out, "{\"stream\":%llu,", (unsigned long long)c->number);
+	json_text(out, "node_id", i->node_id);
+	strbuf_putc(out, ',');
+	json_text(out, "peer", c->peer);
+	strbuf_printf(out, ",\"acked_source\":%llu,\"refused\":[", (unsigned long long)i->acked_source);
+	for (const struct evkeyval *w = words->tqh_first; w; w = w->next.tqe_next) {
+		struct resource *r = find_resource(x->store, w->value);
+		int accepts = r && r->item ? stream_accepts(c->stream, r) : 0;
+
+		accepted += accepts == 1;
+		if (accepts < 0 && refuses(c->stream, r)) {
+			strbuf_puts(out, sep);
+			strbuf_json(out, w->value, strlen(w->value));
+			sep = ",";
+		} else {
+			waiting += accepts < 0;
+		}
+	}
+	strbuf_printf(out, "],\"accepted\":%zu,\"waiting\":%zu}", accepted, waiting);
+}
+
+/* /debug/accepted?resource=KIND NAME&resource=…: what each Envoy makes of these, as they are now. Those that
+ * it did not ask for, or is sent in another form, are in none of the numbers. */
+static int on_accepted(void *ctx, const char *query, struct strbuf *out)
+{
+	const struct xds_server *x = ctx;
+	const char *sep = "\n";
+	struct evkeyvalq words;
+
+	if (evhttp_parse_query_str(query, &words) < 0)
+		return 400;
+	strbuf_putc(out, '[');
+	for (const struct client *c = x->clients; c; c = c->next) {
+		if (!c->stream->info.named)
+			continue;
+		strbuf_puts(out, sep);
+		json_acceptance(out, x, c, &words);
+		sep = ",\n";
+	}
+	strbuf_puts(out, "]\n");
+	evhttp_clear_headers(&words);
+	return 200;
+}
+
 /* ---- resources ---- */
 
 static int on_resources(void *ctx, const char *query _unused_, struct strbuf *out)
@@ -301,6 +378,7 @@ void pages_add(struct xds_server *x)
 
 	control_add(c, "/debug/status", "application/json", on_status, x);
 	control_add(c, "/debug/envoys", "application/json", on_envoys, x);
+	control_add(c, "/debug/accepted", "application/json", on_accepted, x);
 	control_add(c, "/debug/resources", "application/json", on_resources, x);
 	control_add_metrics(c, on_metrics, x);
 	x->answered = control_wait_new_for(x->daemon->loop, c, &answered_ops, x);

@@ -11,7 +11,7 @@ from programs import TOP, program
 STAGES = ("watcher", "translator", "xds-server", "admin", "supervisor")
 # Options of stages that are not for `portolan run`: modes in which a stage is no daemon.
 NOT_FOR_RUN = {"once", "read-stream", "write-stream", "write-statuses", "print",
-               "print-changes", "full"}
+               "print-changes", "full", "explain"}
 OWN_OF_RUN = {
     "envoy", "envoy-concurrency", "envoy-log-level", "envoy-bootstrap", "no-screen", "try-file",
     "record", "record-redact",

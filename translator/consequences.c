@@ -1,0 +1,84 @@
+/* What an object has an effect on: the units that read it, and those that read what these made. The other way
+ * round than provenance.c; a search, for questions by people. Runs in the translator. */
+#include <string.h>
+
+#include "translator/graph-internal.h"
+
+/* An IngressClass may be behind everything; nobody reads all of that. */
+#define UNITS_MAX 4000
+
+struct search {
+	struct vec units; /* to look at; grows while they are looked at */
+	struct vec cells; /* outputs and facts of hosts, each once */
+};
+
+static void add_once(struct vec *v, void *p)
+{
+	for (uint32_t i = 0; i < v->n; i++)
+		if (vec_at(v, i) == p)
+			return;
+	if (v->n < UNITS_MAX)
+		vec_add(v, p);
+}
+
+static void add_readers(struct search *s, const struct cell *c)
+{
+	for (uint32_t i = 0; i < c->readers.n; i++)
+		add_once(&s->units, vec_at(&c->readers, i));
+}
+
+static bool holds(const struct cell *c, const struct item *object)
+{
+	for (uint32_t i = 0; i < c->entries.n; i++)
+		if (vec_at(&c->entries, i) == object)
+			return true;
+	return false;
+}
+
+static void begin(struct graph *g, struct search *s, const struct item *object)
+{
+	struct cell *c = hashmap_get(&g->cells[SPACE_OBJECT][object->kind], object->data, object->key_len);
+
+	if (c)
+		add_readers(s, c);
+	for (unsigned k = 0; k < INDEX_KIND_MAX_; k++)
+		HASHMAP_FOREACH(&g->cells[SPACE_INDEX][k], c)
+			if (holds(c, object))
+				add_readers(s, c);
+}
+
+static void follow(struct search *s, const struct unit *u)
+{
+	add_readers(s, &u->cell);
+	for (uint32_t i = 0; i < u->n_emits; i++) {
+		struct cell *c = u->emits[i].cell;
+
+		if (c->space == SPACE_OUTPUT)
+			add_once(&s->cells, c);
+		/* Of the other facts, claims are about statuses, and a table is everybody's. */
+		if (c->space != SPACE_FACT || c->kind != FACT_HOST)
+			continue;
+		add_once(&s->cells, c);
+		add_readers(s, c);
+	}
+}
+
+void graph_consequences(struct graph *g, const struct item *object, const struct graph_consequence_ops *ops,
+			void *ctx)
+{
+	struct search s = { 0 };
+
+	begin(g, &s, object);
+	for (uint32_t i = 0; i < s.units.n; i++)
+		follow(&s, vec_at(&s.units, i));
+	for (uint32_t i = 0; i < s.cells.n; i++) {
+		const struct cell *c = vec_at(&s.cells, i);
+
+		if (c->space == SPACE_FACT)
+			ops->host(ctx, c->key, c->key_len);
+		else
+			ops->output(ctx, c->kind, c->key, c->key_len);
+	}
+	vec_done(&s.units);
+	vec_done(&s.cells);
+}
