@@ -56,6 +56,7 @@ enum fact_kind {
 	FACT_INCLUDED,	   /* key: "namespace/name" of an HTTPProxy; the roots that reach it */
 	FACT_BELOW,	   /* key: "*." and the domain above; hosts right below it that are served by TLS */
 	FACT_SERVER_NAME,  /* key: host; the Secret that is its certificate, where hosts share a chain */
+	FACT_KEPT_SECRET,  /* key: "namespace/name"; what a Secret held that is unusable now: injected */
 	FACT_FALLBACK,	   /* key: ""; hosts that are served to clients that name none: the Secret */
 	FACT_PART,	   /* key: "<resource kind digit>/<resource name>"; its parts */
 	FACT_KIND_MAX_,

@@ -120,6 +120,8 @@ libtranslator_a_SOURCES = \
 	translator/reader.c \
 	translator/regex.cc \
 	translator/regex.h \
+	translator/secret-keeper.c \
+	translator/secret-keeper.h \
 	translator/service-options.c \
 	translator/service-options.h \
 	translator/settings.c \

@@ -190,6 +190,8 @@ static void on_metrics(void *ctx, struct strbuf *b)
 	       quarantine_counters(t->quarantine)->rejects);
 	metric(b, "held", "gauge", "Resources and parts of them held back since Envoy refused them.",
 	       quarantine_counters(t->quarantine)->held);
+	metric(b, "secrets_kept", "gauge", "Secrets that are unusable and whose former certificate is served.",
+	       secret_keeper_kept(t->keeper));
 	metric(b, "unconfirmed", "gauge", "Changes that not every Envoy has accepted yet.",
 	       quarantine_counters(t->quarantine)->pending);
 	metric(b, "last_wave_microseconds", "gauge", "Time that the last change took.", c->last_wave_usec);

@@ -55,6 +55,7 @@ int proxy_fallback_plan(struct proxy_node *node, Portolan__Model__HostTls *ret)
 		proxy_error(node, "TLSError/FallbackNotValid", FIELD, "Secret %s: %s", key, facts->message);
 		return -EINVAL;
 	}
+	units_secret_kept(node->r, OBJECT_HTTP_PROXY, node->key, "TLSError/FallbackNotValid", FIELD, key, facts);
 	ret->fallback = (char *)key;
 	return 0;
 }

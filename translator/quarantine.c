@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "proto/ipc.pb-c.h"
 #include "translator/quarantine-subject.h"
+#include "translator/secret-keeper.h"
 
 struct quarantine *quarantine_new(struct state *resources, struct state *reports)
 {
@@ -197,7 +198,7 @@ void quarantine_recall(struct quarantine *q)
 	size_t pos = 0;
 
 	while ((i = state_next(q->reports, &pos))) {
-		if (i->kind == REPORT_QUARANTINE)
+		if (i->kind == REPORT_QUARANTINE && !secret_keeper_is(i))
 			hold_recall(q, i);
 	}
 }

@@ -76,6 +76,7 @@ static void on_object(void *ctx, struct item *before, struct item *after)
 
 	if (before && is_hidden(t, before))
 		take_back(t, before);
+	secret_keeper_object(t->keeper, before, after);
 	graph_object_changed(t->graph, before, after);
 	if (after && is_hidden(t, after))
 		set_aside(t, after);
@@ -85,6 +86,8 @@ static void commit(struct translator *t)
 {
 	uint64_t source = state_source(t->objects);
 
+	if (secret_keeper_settle(t->keeper))
+		graph_run(t->graph);
 	/* To settle may say something in statuses and serve hosts otherwise, and that settle again. */
 	while (quarantine_settle(t->quarantine, source))
 		graph_run(t->graph);
@@ -103,6 +106,7 @@ static void advance(struct translator *t)
 		if (!state_complete(t->reports) && !t->patience_ended)
 			return;
 		quarantine_recall(t->quarantine);
+		secret_keeper_recall(t->keeper);
 	}
 	graph_run(t->graph);
 	commit(t);
@@ -174,6 +178,7 @@ int translator_new(struct translator **ret)
 	t->quarantine = quarantine_new(t->resources, t->reports);
 	t->graph = graph_new(&config);
 	quarantine_attach(t->quarantine, t->graph);
+	t->keeper = secret_keeper_new(t->graph, t->objects, t->resources, t->reports);
 	t->on_objects = (struct state_observer){ on_object, on_objects_committed, t, NULL };
 	t->on_reports = (struct state_observer){ NULL, on_reports_committed, t, NULL };
 	state_observe(t->objects, &t->on_objects);
@@ -202,6 +207,7 @@ void translator_free(struct translator *t)
 		vec_take_out(&t->set_aside, t->set_aside.n - 1);
 	}
 	poison_close(t->poison);
+	secret_keeper_free(t->keeper);
 	quarantine_free(t->quarantine);
 	graph_free(t->graph);
 	state_free(t->reports);

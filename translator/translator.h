@@ -9,6 +9,7 @@
 #include "translator/graph.h"
 #include "translator/poison.h"
 #include "translator/quarantine.h"
+#include "translator/secret-keeper.h"
 #include "translator/settings.h"
 
 struct translator {
@@ -20,6 +21,7 @@ struct translator {
 	struct state_observer on_reports;
 	struct graph *graph;
 	struct quarantine *quarantine;
+	struct secret_keeper *keeper;
 	struct poison *poison;	   /* NULL offline */
 	struct vec set_aside;	   /* struct aside: objects that are, and what was said of it */
 	struct event *patience; /* for xds-server's reports before the first commit */

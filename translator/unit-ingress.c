@@ -122,7 +122,6 @@ static void plan_tls(struct plan *p, const K8s__IngressTLS *t, size_t index)
 	const char *field = arena_printf(p->a, "spec.tls[%zu]", index), *secret;
 	const char *bound = units_tls_bound(p->r, p->options.min_tls, p->options.max_tls);
 	const Portolan__Model__SecretResult *facts;
-	const struct item *result;
 
 	if (bound)
 		units_warning(p->r, OBJECT_INGRESS, p->key, "TLSVersions", field, "%s", bound);
@@ -141,16 +140,15 @@ static void plan_tls(struct plan *p, const K8s__IngressTLS *t, size_t index)
 	secret = find_secret(p, t->secret_name, field);
 	if (!secret)
 		return;
-	result = read_unit(p->r, UNIT_SECRET, secret, strlen(secret));
-	facts = portolan__model__secret_result__unpack(arena_pb(p->a), result->value_len,
-						       item_value(result));
+	facts = units_secret(p->r, secret);
 	if (!facts->usable) {
 		complain(p, facts->reason, field, "Secret %s: %s; its hosts are served without TLS",
 			 secret, facts->message);
 		p->failed++;
 		return;
 	}
-	if (facts->message)
+	units_secret_kept(p->r, OBJECT_INGRESS, p->key, facts->reason, field, secret, facts);
+	if (facts->message && !facts->kept)
 		units_warning(p->r, OBJECT_INGRESS, p->key, facts->reason, field, "Secret %s: %s",
 			      secret, facts->message);
 	plan_tls_hosts(p, t, secret, field, facts);

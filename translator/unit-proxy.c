@@ -194,6 +194,8 @@ static int plan_secret(struct root *root, const K8s__ProxyTLS *tls)
 			    "Secret %s: %s", key, facts->message);
 		return -EINVAL;
 	}
+	units_secret_kept(node->r, OBJECT_HTTP_PROXY, node->key, "TLSError/SecretNotValid",
+			  "spec.virtualhost.tls.secretName", key, facts);
 	if (!certificate_covers(facts->names, facts->n_names, root->host))
 		proxy_warning(node, "TLSWarning/CertificateName", "spec.virtualhost.tls.secretName",
 			      "the certificate in Secret %s is not for host %s; clients will refuse it", key,

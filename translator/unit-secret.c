@@ -1,5 +1,6 @@
 /* A Secret that somebody refers to, as an SDS resource "namespace/name". Its name does not hold its
  * content: a rotated certificate reaches Envoy without touching a listener. Runs in the translator. */
+#include <errno.h>
 #include <string.h>
 
 #include "translator/certificate.h"
@@ -43,41 +44,73 @@ static void fail(struct reader *r, SecretResult *result, const char *key, const 
 	emit_verdict(r, OBJECT_SECRET, key, PORTOLAN__IPC__VERDICT__VERDICT_REJECTED);
 }
 
-static void translate(struct reader *r, const char *key, const K8s__Secret *s, SecretResult *result)
+int secret_check(struct arena *a, const K8s__Secret *s, struct certificate_facts *ret, const char **ret_reason,
+		 const char **ret_why)
 {
 	ProtobufCBinaryData chain = find(s, "tls.crt"), private = find(s, "tls.key");
 	struct certificate_facts facts;
-	const char *why;
 
 	if (strcmp(s->type, "kubernetes.io/tls") != 0 && strcmp(s->type, "Opaque") != 0 && *s->type) {
-		fail(r, result, key, "SecretType",
-		     arena_printf(reader_arena(r),
-				  "its type is \"%s\"; a certificate is in a Secret of type "
-				  "kubernetes.io/tls or Opaque",
-				  s->type));
-		return;
+		*ret_reason = "SecretType";
+		*ret_why = arena_printf(a,
+					"its type is \"%s\"; a certificate is in a Secret of type "
+					"kubernetes.io/tls or Opaque",
+					s->type);
+		return -EINVAL;
 	}
 	if (!chain.len || !private.len) {
-		fail(r, result, key, "SecretIncomplete",
-		     arena_printf(reader_arena(r), "it has no %s", chain.len ? "tls.key" : "tls.crt"));
-		return;
+		*ret_reason = "SecretIncomplete";
+		*ret_why = arena_printf(a, "it has no %s", chain.len ? "tls.key" : "tls.crt");
+		return -EINVAL;
 	}
-	if (certificate_check(reader_arena(r), chain.data, chain.len, private.data, private.len, &facts,
-			      &why) < 0) {
-		fail(r, result, key, "CertificateInvalid", why);
-		return;
+	*ret_reason = "CertificateInvalid";
+	return certificate_check(a, chain.data, chain.len, private.data, private.len, ret ? ret : &facts, ret_why);
+}
+
+/* What it held when it was usable: injected by the secret keeper. */
+static const K8s__Secret *read_kept(struct reader *r, const char *key, struct certificate_facts *facts)
+{
+	const char *reason, *why;
+	const K8s__Secret *s = NULL;
+	const struct item *const *kept;
+	size_t n;
+
+	kept = read_facts(r, FACT_KEPT_SECRET, key, strlen(key), &n);
+	if (n)
+		s = k8s__secret__unpack(arena_pb(reader_arena(r)), kept[0]->value_len, item_value(kept[0]));
+	return s && secret_check(reader_arena(r), s, facts, &reason, &why) == 0 ? s : NULL;
+}
+
+static void translate(struct reader *r, const char *key, const K8s__Secret *s, SecretResult *result)
+{
+	const char *reason, *why;
+	struct certificate_facts facts;
+
+	if (secret_check(reader_arena(r), s, &facts, &reason, &why) < 0) {
+		s = read_kept(r, key, &facts);
+		if (!s) {
+			fail(r, result, key, reason, why);
+			return;
+		}
+		facts.warning = arena_printf(reader_arena(r),
+					     "%s; the certificate that it held before is served until it is mended",
+					     why);
+		result->has_kept = result->kept = 1;
+		units_error(r, OBJECT_SECRET, key, reason, NULL, "%s", facts.warning);
+		emit_verdict(r, OBJECT_SECRET, key, PORTOLAN__IPC__VERDICT__VERDICT_PARTIAL);
+	} else if (facts.warning) {
+		reason = "CertificateExpiry";
+		units_warning(r, OBJECT_SECRET, key, reason, "data[tls.crt]", "%s", facts.warning);
 	}
 	result->has_usable = 1;
 	result->usable = 1;
 	result->n_names = facts.n_names;
 	result->names = facts.names;
 	if (facts.warning) {
-		result->reason = (char *)"CertificateExpiry";
+		result->reason = (char *)reason;
 		result->message = (char *)facts.warning;
-		units_warning(r, OBJECT_SECRET, key, "CertificateExpiry", "data[tls.crt]", "%s",
-			      facts.warning);
 	}
-	emit(r, key, chain, private);
+	emit(r, key, find(s, "tls.crt"), find(s, "tls.key"));
 }
 
 void unit_secret(struct reader *r, const char *key, size_t key_len _unused_)

@@ -93,3 +93,12 @@ const char *units_reference(struct reader *r, const K8s__ConfigReference *ref)
 		return NULL;
 	return arena_printf(reader_arena(r), "%s/%s", ref->namespace_, ref->name);
 }
+
+void units_secret_kept(struct reader *r, enum object_kind kind, const char *key, const char *reason,
+		       const char *field, const char *secret, const Portolan__Model__SecretResult *facts)
+{
+	if (!facts->kept)
+		return;
+	units_error(r, kind, key, reason, field, "Secret %s: %s", secret, facts->message);
+	emit_verdict(r, kind, key, PORTOLAN__IPC__VERDICT__VERDICT_PARTIAL);
+}

@@ -42,6 +42,11 @@ int cluster_read_authority(struct reader *r, const char *secret, ProtobufCBinary
 /* The Secret with the certificate that Envoy shows to upstreams over TLS; NULL: the configuration names none.
  * -EINVAL with a sentence. */
 int cluster_read_client(struct reader *r, const char **ret, const char **ret_why);
+/* unit-secret.c: whether it can be served as a certificate. ret: what that is for; may be NULL. -EINVAL:
+ * *ret_reason is a word, *ret_why a sentence. */
+struct certificate_facts;
+int secret_check(struct arena *a, const K8s__Secret *s, struct certificate_facts *ret, const char **ret_reason,
+		 const char **ret_why);
 /* ingress-class.c: IngressClasses that are the default. */
 int ingress_class_index(const struct item *object, struct arena *scratch, const char **ret_key);
 
@@ -72,6 +77,9 @@ void units_result(struct reader *r, const ProtobufCMessage *m);
 /* What an object wants of a host, as facts; sort: of the object, among those that want the same host. */
 void units_want_host(struct reader *r, const char *host, const char *sort,
 		     const Portolan__Model__HostRoutes *routes);
+/* Says what is wrong with a Secret of which the former content is in use. */
+void units_secret_kept(struct reader *r, enum object_kind kind, const char *key, const char *reason,
+		       const char *field, const char *secret, const Portolan__Model__SecretResult *facts);
 /* The result of a Secret's unit, which keeps its SDS resource alive; never NULL. */
 const Portolan__Model__SecretResult *units_secret(struct reader *r, const char *key);
 /* A reference in the configuration as "namespace/name", or NULL if there is none. */

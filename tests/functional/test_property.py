@@ -9,6 +9,7 @@ import pytest
 import frames
 import offline
 from certs import Authority
+from extension_services import extension
 from objects import (
     app, backend, endpoint, ingress, ingress_class, path, port, rule, service, slice_of, tls_secret,
 )
@@ -48,7 +49,7 @@ class History:
     def ingress(self):
         rules = [rule(self.host(), *[self.path() for _ in range(self.random.randint(1, 4))])
                  for _ in range(self.random.randint(0, 3))]
-        tls = [(f"cert-{self.name('ab')}", *{self.host() for _ in range(self.random.randint(0, 2))})
+        tls = [(f"cert-{self.name()}", *{self.host() for _ in range(self.random.randint(0, 2))})
                for _ in range(self.random.randint(0, 2))]
         return ingress(
             self.name(), *rules, namespace=self.namespace(), tls=tls,
@@ -73,19 +74,73 @@ class History:
                         namespace=self.namespace(), suffix=self.name("12"))
 
     def secret(self):
+        """cert-c is never usable, the others always are: what stays in use of a Secret that breaks is the
+        translator's history, and no part of translation."""
+        name = self.name("abc")
         chain, key = self.random.choice(self.certificates)
-        if self.random.random() < 0.3:
-            _, key = self.random.choice(self.certificates)
-        if self.random.random() < 0.1:
-            chain = "no certificate"
-        return tls_secret(f"cert-{self.name('ab')}", (chain, key), namespace=self.namespace())
+        if name == "c":
+            others = [other for _, other in self.certificates if other != key]
+            chain, key = self.random.choice([(chain, others[0]), ("no certificate", key)])
+        return tls_secret(f"cert-{name}", (chain, key), namespace=self.namespace())
 
     def klass(self):
         return ingress_class("edge", self.random.choice(["portolan.io/ingress-controller", "other/x"]),
                              default=self.random.random() < 0.3)
 
+    def extension(self):
+        more = self.random.choice([{}, {}, {"timeoutPolicy": {"response": self.random.choice(["1s", "soon"])}}])
+        services = [{"name": self.name("abcd"), "port": self.random.choice([80, 80, 81]),
+                     "weight": self.random.randint(0, 2)} for _ in range(self.random.randint(1, 3))]
+        return extension(f"ask-{self.name('ab')}", *services, namespace=self.namespace(), **more,
+                         protocol=self.random.choice(["h2c", "h2c", "http/1.1"]))
+
+    def authorization(self):
+        found = {"authPolicy": self.random.choice([{}, {"disabled": True}, {"context": {"a": "1", "b": "2"}}])}
+        if self.random.random() < 0.8:
+            found["extensionRef"] = {"name": f"ask-{self.name('ab')}", "namespace": "default"}
+        if self.random.random() < 0.3:
+            found["serviceType"] = "http"
+        return found
+
+    def limits(self):
+        return {"global": self.random.choice([
+            {"disabled": True}, {"descriptors": [{"entries": [{"remoteAddress": {}}]}]},
+            {"descriptors": [{"entries": [{}]}]}])}
+
+    def proxy(self):
+        """With one route each way: this is about what they ask, not about the routes."""
+        host = {"fqdn": self.random.choice(["a.example.com", "b.example.com", "p.example.com"])}
+        if self.random.random() < 0.7:
+            host["tls"] = {"secretName": f"cert-{self.name()}"}
+        if self.random.random() < 0.6:
+            host["authorization"] = self.authorization()
+        route = {"services": [{"name": self.name("abcd"), "port": 80}],
+                 "permitInsecure": self.random.random() < 0.5}
+        for where, what in ((host, "rateLimitPolicy"), (route, "rateLimitPolicy")):
+            if self.random.random() < 0.3:
+                where[what] = self.limits()
+        if self.random.random() < 0.5:
+            route["authPolicy"] = self.authorization()["authPolicy"]
+        return {"apiVersion": "projectcontour.io/v1", "kind": "HTTPProxy",
+                "metadata": {"name": self.name(), "namespace": self.namespace()},
+                "spec": {"virtualhost": host, "routes": [route]}}
+
+    def configuration(self):
+        """Asks for all hosts, or counts, or both, or neither."""
+        spec = {}
+        if self.random.random() < 0.5:
+            spec["globalExtAuth"] = {**self.authorization(), "extensionRef": {
+                "name": f"ask-{self.name('ab')}", "namespace": "default"}}
+        if self.random.random() < 0.5:
+            spec["rateLimitService"] = {
+                "extensionService": {"name": f"ask-{self.name('ab')}", "namespace": "default"},
+                "defaultGlobalRateLimitPolicy": self.limits()["global"]}
+        return {"apiVersion": "projectcontour.io/v1alpha1", "kind": "ContourConfiguration",
+                "metadata": {"name": "portolan", "namespace": "portolan"}, "spec": spec}
+
     def objects(self):
         makers = [self.ingress] * 4 + [self.service] * 3 + [self.slice] * 3 + [self.secret, self.klass]
+        makers += [self.proxy] * 3 + [self.extension] * 2 + [self.configuration]
         return [self.random.choice(makers)() for _ in range(self.random.choice([1, 3, 5, 8]))]
 
     def step(self, manifests):
@@ -135,15 +190,18 @@ def test_the_history_makes_worlds_worth_comparing(folder):
     """Resources of every kind, and refused objects among accepted ones, or equality says little."""
     manifests = Manifests(folder / "manifests")
     history = History(SEEDS[0])
-    kinds, verdicts = set(), set()
+    kinds, verdicts, listeners = set(), set(), b""
     for _ in range(12):
         for _ in range(10):
             history.step(manifests)
         translated = offline.translate(folder, manifests.path)
-        kinds |= {kind for kind, _ in frames.resources(translated.resources)}
+        resources = frames.resources(translated.resources)
+        kinds |= {kind for kind, _ in resources}
+        listeners += b"".join(value for (kind, _), (_, value) in resources.items() if kind == "listener")
         verdicts |= {s["verdict"] for s in offline.statuses(translated.statuses).values()}
     assert kinds == {"cluster", "endpoint", "listener", "route", "runtime", "secret"}
     assert verdicts == {"accepted", "partial", "rejected", "ignored"}
+    assert all(filter in listeners for filter in (b"v3.ExtAuthz", b"ratelimit.v3.RateLimit"))
 
 
 def test_a_difference_would_be_seen(folder):

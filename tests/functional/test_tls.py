@@ -303,3 +303,89 @@ def test_an_ingress_uses_a_certificate_of_the_namespace_that_its_annotation_name
     assert site.get(HOST, tls=True).backend == "web"
     site.remove("lent.yaml")
     assert refused(site)
+
+
+# ---- Secrets that break ----
+
+def metric(site, name):
+    text = site.pipeline.translator.get("/metrics")
+    return int(next(line for line in text.splitlines() if line.startswith(f"portolan_translator_{name} ")).split()[1])
+
+
+def reasons(site, *names):
+    found = site.pipeline.statuses()
+    return {name: (found[name]["verdict"], [p["reason"] for p in found[name]["problems"]
+                                            if p["severity"] == "error"]) for name in names}
+
+
+def test_a_secret_that_breaks_leaves_its_hosts_with_the_certificate_that_they_had(running, authority):
+    site = running
+    web, names = site.backend("web"), (HOST, "other.example.com")
+    old, new = authority.issue(*names), authority.issue(*names)
+    objects = ("HTTPProxy default/web", "Ingress default/other", "Secret vault/cert")
+    site.write("app.yaml", *backend_objects(web), proxy(to(), tls={"secretName": "vault/cert"}),
+               ingress("other", rule(names[1], path("web")), tls=[("vault/cert", names[1])]))
+    site.write("lent.yaml", delegation("vault", "cert", "default"))
+    site.write("cert.yaml", tls_secret("cert", old, namespace="vault"))
+    broken = tls_secret("cert", (old.chain, new.key), namespace="vault")
+
+    def served():
+        return [site.get(name, tls=True).certificate for name in names]
+
+    assert served() == [old.der, old.der]
+    with Load(site.client, HOST, tls=True) as load:
+        site.write("cert.yaml", broken)
+        load.more(50)
+        assert served() == [old.der, old.der]
+        assert reasons(site, *objects) == {
+            objects[0]: ("partial", ["TLSError/SecretNotValid"]),
+            objects[1]: ("partial", ["CertificateInvalid"]), objects[2]: ("partial", ["CertificateInvalid"])}
+        assert metric(site, "secrets_kept") == 1
+        # Neither a restart nor a change of something else forgets it.
+        site.pipeline.xds.keep_address()
+        for names_of in (("translator",), ("xds-server", "translator")):
+            for name in names_of:
+                site.pipeline.stages[name].kill()
+            site.pipeline.start(*names_of)
+            site.settle()
+            assert metric(site, "secrets_kept") == 1
+        site.write("cert.yaml", tls_secret("cert", ("nonsense", ""), namespace="vault"))
+        assert metric(site, "secrets_kept") == 1
+        assert served() == [old.der, old.der]
+        site.write("cert.yaml", tls_secret("cert", new, namespace="vault"))
+        assert served() == [new.der, new.der]
+        load.more(50)
+    assert load.failed == []
+    assert metric(site, "secrets_kept") == 0
+    assert {verdict for verdict, _ in reasons(site, *objects).values()} == {"accepted"}
+
+
+def test_of_a_secret_that_is_deleted_or_not_lent_any_more_nothing_is_kept(running, authority):
+    site = running
+    web, old = site.backend("web"), authority.issue(HOST)
+    broken = tls_secret("cert", (old.chain, "nonsense"), namespace="vault")
+    site.write("app.yaml", *backend_objects(web), proxy(to(), tls={"secretName": "vault/cert"}))
+    for away in ("cert.yaml", "lent.yaml"):
+        site.write("lent.yaml", delegation("vault", "cert", "default"))
+        site.write("cert.yaml", tls_secret("cert", old, namespace="vault"))
+        site.write("cert.yaml", broken)
+        assert site.get(HOST, tls=True).certificate == old.der
+        site.remove(away)
+        assert refused(site)
+        assert metric(site, "secrets_kept") == 0
+        # It comes back, but as broken as it was.
+        site.write("lent.yaml", delegation("vault", "cert", "default"))
+        site.write("cert.yaml", broken)
+        assert refused(site)
+
+
+def test_a_secret_that_was_never_good_takes_only_its_own_host_away(running, authority):
+    site = running
+    web = site.backend("web")
+    site.write("app.yaml", *backend_objects(web), tls_secret("cert", authority.issue(HOST)),
+               tls_secret("bad", ("nonsense", "nonsense")), proxy(to(), tls={"secretName": "cert"}),
+               proxy(to(), name="bad", fqdn="bad.example.com", tls={"secretName": "bad"}))
+    assert site.get(HOST, tls=True).backend == "web"
+    assert refused(site, "bad.example.com")
+    assert reasons(site, "HTTPProxy default/bad") == {
+        "HTTPProxy default/bad": ("rejected", ["TLSError/SecretNotValid"])}

@@ -6,9 +6,11 @@ import pytest
 import yaml
 
 from crds import shipped
+from extension_services import extension
 from kube_watcher import KubeWatcher, status_addresses
 from objects import ingress, path, rule, service
 from programs import TOP
+from stage import Stage
 
 ACCEPTED, PARTIAL, REJECTED, IGNORED = range(4)
 
@@ -216,6 +218,36 @@ def test_a_proxy_has_a_condition_that_says_what_is_wrong(own_kube, tmp_path):
                 "HTTPProxy", "default", "a", api_version=version, wanted=lambda i: (
                     i["status"]["currentStatus"] == "valid"
                     and (i["status"]["loadBalancer"].get("ingress") or []) == wanted))
+
+
+def test_an_extension_service_has_a_condition_that_follows_what_it_needs(own_kube, tmp_path):
+    kube = own_kube
+    kube.install(shipped()["ExtensionService"])
+    item = kube.client.create(extension("auth", "auth", loadBalancerPolicy={"strategy": "Cookie"}))
+
+    def condition(**wanted):
+        found = kube.client.wait_for(
+            "ExtensionService", "default", "auth", api_version=item["apiVersion"], wanted=lambda i: [
+                {k: c.get(k) for k in wanted} for c in i.get("status", {}).get("conditions", [])] == [wanted])
+        return found["status"]["conditions"][0]
+
+    watcher, translator = KubeWatcher(kube, tmp_path / "w"), Stage("translator", tmp_path / "w")
+    with watcher:
+        translator.start()
+        try:
+            bad = condition(type="Valid", status="False", reason="ErrorPresent", observedGeneration=1)
+            assert [(e["type"], e["reason"]) for e in bad["errors"]] == [
+                ("ServiceError", "ServiceUnresolvedReference")]
+            assert [(w["type"], w["reason"]) for w in bad["warnings"]] == [("SpecError", "IgnoredField")]
+            kube.client.create(service("auth"))
+            good = condition(status="True", reason="Valid", message="Valid ExtensionService")
+            assert "errors" not in good
+            kube.client.patch(item, {"spec": {"validation": {"caSecret": "gone", "subjectName": "a"}}})
+            bad = condition(status="False", observedGeneration=2)
+            assert [(e["type"], e["reason"]) for e in bad["errors"]] == [
+                ("SpecError", "InconsistentProtocol"), ("SpecError", "TLSUpstreamValidation")]
+        finally:
+            translator.close()
 
 
 def test_the_next_replica_leads_when_the_leader_is_killed(kube, namespace, lease, tmp_path):
