@@ -373,9 +373,9 @@ void graph_run_unit(struct graph *g, struct unit *u)
 		g->counters.units_unchanged++;
 }
 
-static bool run_lowest(struct graph *g)
+static bool run_lowest(struct graph *g, enum unit_kind end)
 {
-	for (unsigned k = 0; k < UNIT_KIND_MAX_; k++)
+	for (unsigned k = 0; k < end; k++)
 		while (g->due[k].n) {
 			uint32_t last = g->due[k].n - 1;
 			struct unit *u = vec_at(&g->due[k], last);
@@ -454,12 +454,11 @@ void graph_run(struct graph *g)
 	int64_t began = clock_monotonic();
 	uint64_t before = g->counters.units_run;
 
-	/* What is published may inject facts, which make other units due. */
+	/* What is published may inject facts, which make other units due. A table is made of all hosts, and so
+	 * once, when those that go are gone. */
 	do {
-		do {
-			while (run_lowest(g))
-				;
-		} while (collect(g));
+		while (run_lowest(g, UNIT_TABLE) || collect(g) || run_lowest(g, UNIT_KIND_MAX_))
+			;
 		publish(g);
 	} while (any_due(g));
 	if (g->counters.units_run == before)

@@ -25,7 +25,7 @@ def plain(result):
     return next(block for block in result["changes"] if not block["tls"])
 
 
-@pytest.mark.parametrize("kind, most", [("endpoint", 3), ("path", 6), ("new_host", 12)])
+@pytest.mark.parametrize("kind, most", [("endpoint", 3), ("path", 4), ("new_host", 7)])
 def test_a_change_runs_the_same_few_units_again_each_time(result, kind, most):
     change = plain(result)["changes"][kind]
     assert 1 <= change["units"] <= change["units_max"] <= most
