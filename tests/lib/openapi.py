@@ -176,3 +176,16 @@ def variants(schema, path="", needed=None, seen=None):
                 yield below, {"a": value}
             else:
                 yield below, {**least, step[1:]: value}
+
+
+def fill(schema, value):
+    """The value as an API server hands it out: with what is absent and has a default."""
+    if isinstance(value, list):
+        return [fill(schema.get("items", {}), v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    properties = schema.get("properties", {})
+    # null is the same as absent where there is a default.
+    absent = {n: s["default"] for n, s in properties.items() if "default" in s and value.get(n) is None}
+    known = {**value, **absent}
+    return {n: fill(properties.get(n, schema.get("additionalProperties") or {}), v) for n, v in known.items()}
