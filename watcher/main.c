@@ -62,6 +62,7 @@ static unsigned allow_more(const struct daemon *d _unused_, struct sandbox_paths
 	if (named || (list && *list && !o->kube.in_cluster))
 		return SANDBOX_READ | SANDBOX_EXEC;
 	sandbox_list_add(&paths->read, KUBE_SERVICE_ACCOUNT);
+	sandbox_list_add_folder_of(&paths->read, o->config);
 	return 0;
 }
 

@@ -13,7 +13,9 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "common/alloc.h"
 #include "common/log.h"
@@ -85,6 +87,8 @@ struct grpc_listener {
 	bool is_shutdown;
 	uint64_t refused;
 	char *address;
+	void (*deaf)(void *ctx);
+	struct event *on_deaf;
 };
 
 /* ---- calls ---- */
@@ -264,6 +268,27 @@ static int listen_at(struct grpc_listener *l, const char *address, grpc_server_c
 /* What fails before, we say ourselves. */
 static atomic_bool listening;
 
+/* Written to by whichever thread of gRPC stops accepting (src/core/lib/iomgr/tcp_server_posix.cc of 1.51:
+ * it says so in its log and nowhere else). */
+static int deaf_fd = -1;
+
+static void on_deaf(evutil_socket_t fd, short what _unused_, void *ctx)
+{
+	struct grpc_listener *l = ctx;
+	uint64_t n;
+
+	if (read(fd, &n, sizeof(n)) == sizeof(n) && l->deaf)
+		l->deaf(l->streams.ctx);
+}
+
+static void watch_deafness(struct grpc_listener *l, const struct grpc_listener_config *c)
+{
+	l->deaf = c->deaf;
+	deaf_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	l->on_deaf = event_new(event_loop_base(c->loop), deaf_fd, EV_READ | EV_PERSIST, on_deaf, l);
+	(void)event_add(l->on_deaf, NULL);
+}
+
 /* gRPC's own words, on any thread: failed handshakes above all. */
 static void on_grpc_log(gpr_log_func_args *args)
 {
@@ -276,6 +301,8 @@ static void on_grpc_log(gpr_log_func_args *args)
 		log_debug("grpc: %s", args->message);
 		return;
 	}
+	if (strstr(args->message, "Failed accept"))
+		(void)!write(deaf_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
 	(void)pthread_mutex_lock(&mutex);
 	pass = log_limit_pass(&limit, &dropped);
 	(void)pthread_mutex_unlock(&mutex);
@@ -353,6 +380,7 @@ int grpc_listener_new(const struct grpc_listener_config *config, struct grpc_lis
 	gpr_set_log_function(on_grpc_log);
 	grpc_init();
 	l->thread = grpc_thread_new(config->loop);
+	watch_deafness(l, config);
 	r = start(l, config);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r < 0)
@@ -379,6 +407,9 @@ void grpc_listener_free(struct grpc_listener *l)
 	grpc_thread_free(l->thread);
 	grpc_tls_free(l->tls);
 	grpc_shutdown();
+	event_freep(&l->on_deaf);
+	if (deaf_fd >= 0)
+		(void)close(TAKE_FD(deaf_fd));
 	free(l->address);
 	free(l);
 }

@@ -18,6 +18,9 @@ struct grpc_listener_config {
 	struct resource_store *store;
 	struct stream_stats *stats;
 	const struct client_ops *ops;
+	/* No descriptor was left to accept an Envoy with, and this gRPC then never accepts again: what is
+	 * connected goes on, others need another listener. */
+	void (*deaf)(void *ctx);
 	void *ctx;
 };
 

@@ -1,10 +1,15 @@
 /* The xds-server process: the mirror of the translator's resources, the streams of Envoys, what goes
  * back, and what is kept for a restart. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "common/alloc.h"
 #include "common/clock.h"
+#include "common/incident.h"
 #include "common/log.h"
 #include "xds-server/pages.h"
 #include "xds-server/scrub.h"
@@ -12,6 +17,8 @@
 
 /* How long an encoding that nobody uses is kept. */
 #define TRIM_USEC 1000000LL
+#define DEAF_USEC (200 * USEC_PER_MSEC)
+#define DESCRIPTORS_MAX 524288
 
 struct xds_server_options xds_server_options = {
 	.address = "127.0.0.1:8001",
@@ -27,6 +34,8 @@ bool xds_server_ready(struct daemon *d, struct strbuf *why)
 		strbuf_printf(why, "the saved state was refused: %s\n", x->saved_error);
 	if (x->saved && saved_state_error(x->saved)[0])
 		strbuf_printf(why, "the state cannot be saved: %s\n", saved_state_error(x->saved));
+	if (x->deaf && evtimer_pending(x->deaf, NULL))
+		strbuf_puts(why, "out of file descriptors: no other Envoy can connect\n");
 	if (!x->link || !link_connected(x->link))
 		strbuf_printf(why, "the translator is away: %s\n",
 			      state_complete(x->state) ? "its last resources are served" :
@@ -207,6 +216,42 @@ static int open_link(struct xds_server *x)
 	return r < 0 ? log_error_errno(r, "cannot use %s: %m", x->socket_path) : 0;
 }
 
+/* So many Envoys as the machine allows, not as the shell does. */
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = MIN(limit.rlim_max, (rlim_t)DESCRIPTORS_MAX);
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* gRPC can make no new listener in this process without ending its streams, and a new process is as quick:
+ * so when there are descriptors again, another one takes over. */
+static void on_deaf_timer(evutil_socket_t fd_ _unused_, short what _unused_, void *ctx)
+{
+	struct xds_server *x = ctx;
+	int fd = eventfd(0, EFD_CLOEXEC);
+
+	if (fd < 0) {
+		event_loop_arm(x->deaf, DEAF_USEC);
+		return;
+	}
+	(void)close(fd);
+	log_warning("there are file descriptors again: starting anew, to listen for Envoys again");
+	event_loop_stop(x->daemon->loop, -EMFILE);
+}
+
+static void on_deaf(void *ctx)
+{
+	struct xds_server *x = ctx;
+
+	incident(INCIDENT_DESCRIPTORS, "envoys",
+		 "no file descriptor was left for an Envoy that connected: others cannot connect until there is");
+	event_loop_arm(x->deaf, DEAF_USEC);
+}
+
 static int open_listener(struct xds_server *x)
 {
 	const struct xds_server_options *o = &xds_server_options;
@@ -219,10 +264,14 @@ static int open_listener(struct xds_server *x)
 		.store = x->store,
 		.stats = &x->stats,
 		.ops = &client_ops,
+		.deaf = on_deaf,
 		.ctx = x,
 	};
-	int r = grpc_listener_new(&config, &x->listener);
+	int r;
 
+	raise_limit();
+	x->deaf = event_loop_timer(x->daemon->loop, on_deaf_timer, x);
+	r = grpc_listener_new(&config, &x->listener);
 	if (r < 0)
 		return r;
 	log_info("listening for Envoys at %s%s", grpc_listener_address(x->listener),
@@ -254,6 +303,7 @@ static void xds_server_free(struct xds_server *x)
 		return;
 	/* Envoys see the end of their streams while all that the streams need is there. */
 	grpc_listener_free(x->listener);
+	event_freep(&x->deaf);
 	control_wait_free(x->wait);
 	control_wait_free(x->answered);
 	link_free(x->link);

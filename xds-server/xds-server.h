@@ -25,6 +25,7 @@ struct xds_server {
 	struct stream_stats stats;
 	struct report *report;
 	struct saved_state *saved;
+	struct event *deaf; /* pending while the listener takes nobody any more */
 	struct link *link;
 	struct grpc_listener *listener;
 	struct control_wait *wait;

@@ -1,7 +1,8 @@
 """What goes wrong on machines, done to the stages of one `portolan run` in an order that its seed gives,
 and the witnesses of what came of it.
 
-An incident ends when its stage is whole again, and has said in the log what happened to it.
+An incident ends when its stage is whole again, and what happened to it stands in the log, in metrics and in
+`portolan status`.
 """
 
 import contextlib
@@ -103,18 +104,35 @@ class Chaos:
         self.struck.append(Struck(kind, name, died))
         return died
 
+    # ---- naming ----
+
+    def times(self, name, kind, subject):
+        """How often the stage that runs now has met with it."""
+        rows = self.run.ask(name, "/debug/incidents")
+        return sum(r["times"] for r in rows if (r["kind"], r["subject"]) == (kind, subject))
+
+    def named(self, name, kind, subject, text, before=0):
+        """What the log has said stands in the stage's metrics and in `portolan status`, too."""
+        assert self.times(name, kind, subject) > before
+        _, page = stage.ask(self.run.dir / f"{name}.control", "/metrics")
+        counted = re.search(rf'^portolan_incidents_total{{kind="{kind}"}} (\d+)$', page, re.M)
+        assert counted and int(counted[1]) > before, page
+        _, status = self.run.command("status")
+        assert re.search(rf"^{name} +{kind} +\d+ +\d+s +.*{text}", status, re.M), status
+
     # ---- waiting ----
 
-    def wait_gone(self, pid):
+    def wait_gone(self, pid, timeout=PATIENCE):
         with contextlib.suppress(ProcessLookupError):
             fd = os.pidfd_open(pid)
             try:
-                readable([fd], Deadline(PATIENCE), f"the end of {pid}")
+                readable([fd], Deadline(timeout), f"the end of {pid}")
             finally:
                 os.close(fd)
 
-    def dies(self, name, pid, log, pattern, do):
-        """Does what ends the stage; until its successor answers and the log says how it ended."""
+    def dies(self, name, pid, log, pattern, do, kinds=("ended",)):
+        """Does what ends the stage; until its successor answers, and all say how it ended."""
+        before = {kind: self.times("supervisor", kind, name) for kind in kinds}
         control = self.run.dir / f"{name}.control"
         folder = Folder(self.run.dir)
         try:
@@ -129,6 +147,8 @@ class Chaos:
         child = self.run.children()[name]
         assert child["restarts"] >= self.expected_deaths[name], child
         assert child["last_exit"], child
+        kind = next(k for k in kinds if self.times("supervisor", k, name) > before[k])
+        self.named("supervisor", kind, name, rf"{name} \(pid {pid}\)", before[kind])
         return True
 
     def signalled(self, name, pid, log, sig):
@@ -144,8 +164,10 @@ class Chaos:
         return self.signalled(name, pid, log, signal.SIGABRT)
 
     def stop(self, name, pid, log):
+        before = self.times("supervisor", "stuck", name)
         self.dies(name, pid, log, rf"{name} \(pid {pid}\) has not fed its watchdog",
                   lambda: os.kill(pid, signal.SIGSTOP))
+        self.named("supervisor", "stuck", name, rf"{name} \(pid {pid}\) has not fed its watchdog", before)
         assert self.run.children()[name]["watchdog_kills"] >= 1
         return True
 
@@ -154,10 +176,17 @@ class Chaos:
         def exhaust():
             resource.prlimit(pid, resource.RLIMIT_AS, (1 << 20, resource.RLIM_INFINITY))
             resource.prlimit(pid, resource.RLIMIT_DATA, (0, resource.RLIM_INFINITY))
-            self.crowd(400)
+            # What it had before and gave back to the C library lasts for a while.
+            for n in (400, 1200, 3600):
+                self.crowd(n)
+                with contextlib.suppress(TimeoutError):
+                    self.wait_gone(pid, 8)
+                    return
 
         try:
-            return self.dies(name, pid, log, rf"{name} \(pid {pid}\) (was killed|exited)", exhaust)
+            # The C library's and gRPC's own allocations end the process without a word.
+            ended = rf"{name} \(pid {pid}\) (was killed|exited)"
+            return self.dies(name, pid, log, ended, exhaust, kinds=("memory", "ended"))
         finally:
             self.manifests.write("crowd.yaml")
 
@@ -178,12 +207,21 @@ class Chaos:
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, had[1]))
             try:
                 os.kill(other, signal.SIGKILL)
-                log.wait_for(r"Too many open files", PATIENCE)
+                log.wait_for(r"warning +\S+: link \w+: .*Too many open files", PATIENCE)
             finally:
                 resource.prlimit(pid, resource.RLIMIT_NOFILE, had)
 
+        link = {"watcher": "objects", "translator": "objects", "xds-server": "resources"}[name]
+        before = self.times(name, "descriptors", link)
         self.dies(neighbour, other, log, rf"{neighbour} \(pid {other}\) was killed by signal 9 ", exhaust)
+        if name == "xds-server" and "for an Envoy that connected" in log.text:
+            # gRPC listens no more: another one takes over.
+            log.wait_for(rf"{name} \(pid {pid}\) exited with code 1", PATIENCE)
+            log.wait_for(rf"supervisor: {name} \(pid (?!{pid}\))\d+\) is ready", PATIENCE)
+            self.expected_deaths[name] += 1
+            return True
         assert self.run.children()[name]["pid"] == pid
+        self.named(name, "descriptors", link, "Too many open files", before)
         return False
 
     def full(self, name, pid, log):
@@ -191,7 +229,8 @@ class Chaos:
         with self.disk.full():
             self.kill(name, pid, log)
             if name == "xds-server":
-                log.wait_for(r"cannot write \S*xds-server.state: No space left", PATIENCE)
+                log.wait_for(r"cannot write \S*xds-server/state: No space left", PATIENCE)
+                self.named(name, "storage", "state", "No space left")
         return True
 
     def garbage(self, name, pid, log):
@@ -203,6 +242,8 @@ class Chaos:
                 whole + frames.encode(frames.DELTA, 7, b"", length=1 << 31),
                 whole + frames.encode(frames.SNAPSHOT_ITEMS, 7, noise),
                 whole + frames.encode(frames.SNAPSHOT_END, 7, b"\x08\x05")[:-1]]
+        link = (LISTENS.get(name) or CONNECTS[name]).removesuffix(".sock")
+        before = self.times(name, "frames", link)
         for lie in lies:
             for target in self.listens(name):
                 with self.connect(target) as sock, contextlib.suppress(OSError):
@@ -210,10 +251,15 @@ class Chaos:
                     sock.shutdown(socket.SHUT_WR)
                     while select.select([sock], [], [], PATIENCE)[0] and sock.recv(65536):
                         pass
-        if name in LISTENS:
-            log.wait_for(r"link \w+: .*bytes that are no frame", PATIENCE)
         assert self.run.children()[name]["pid"] == pid
-        return False
+        if name not in LISTENS:
+            # And from where it connects to.
+            before = 0
+            self.dies(name, pid, log, rf"{name} \(pid {pid}\) was killed by signal 9 ",
+                      lambda: self.host(name, lambda peer: peer.sock.sendall(noise), pid))
+        log.wait_for(r"link \w+: .*bytes that are no frame", PATIENCE)
+        self.named(name, "frames", link, "", before)
+        return name not in LISTENS
 
     def listens(self, name):
         if name in LISTENS:
@@ -231,14 +277,18 @@ class Chaos:
 
     def version(self, name, pid, log):
         """Its neighbour is another release's: an older one's, and a newer one's."""
+        link = (LISTENS.get(name) or CONNECTS[name]).removesuffix(".sock")
         for major in self.random.sample((0, frames.MAJOR + 1), 2):
             if name not in CONNECTS:
                 self.visit(name, major)
             else:
                 pid = self.run.children()[name]["pid"]
                 self.dies(name, pid, log, rf"{name} \(pid {pid}\) was killed by signal 9 ",
-                          lambda: self.host(name, major, pid))
+                          lambda: self.host(name, lambda peer: peer.write(self.hello(
+                              ROLES[CONNECTS[name]][0], major)), pid))
+                link = CONNECTS[name].removesuffix(".sock")
             log.wait_for(rf"protocol version {major} came", PATIENCE)
+            self.named(name, "protocol", link, f"protocol version {major} came")
         if name in LISTENS:
             # A minor version is for additions that the other side may pass over.
             self.visit(name, frames.MAJOR, minor=9, role="reader")
@@ -260,8 +310,9 @@ class Chaos:
                               pid=os.getpid(), boot="test")
         return frames.encode(frames.HELLO, 0, body, major=major, minor=minor)
 
-    def host(self, name, major, pid):
-        """The stage comes back, and who listens where its neighbour did is of another version."""
+    def host(self, name, speak, pid):
+        """The stage comes back, and who listens where its neighbour did is another: speak(peer) says what it
+        says."""
         there = self.run.dir / CONNECTS[name]
         aside = there.with_suffix(".aside")
         role = ROLES[CONNECTS[name]][0]
@@ -274,7 +325,7 @@ class Chaos:
             os.kill(pid, signal.SIGKILL)
             with listener.accept()[0] as sock:
                 peer = frames.Connection(sock, role, hello=False)
-                peer.write(self.hello(role, major))
+                speak(peer)
                 peer.wait_closed(PATIENCE)
         finally:
             os.rename(aside, there)
@@ -469,8 +520,8 @@ def restarts(run):
 def status_restarts(run):
     """The same, by `portolan status`."""
     _, text = run.command("status")
-    lines = text.splitlines()
-    head = next(line for line in lines if "RESTARTS" in line)
+    table = next(part for part in text.split("\n\n") if "RESTARTS" in part)
+    head, *lines = table.splitlines()
     at = head.index("RESTARTS")
     return {line.split()[0]: int(line[at:].split()[0]) for line in lines
             if line.split()[:1] and line.split()[0] in STAGES}
