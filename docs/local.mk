@@ -1,5 +1,5 @@
 # docs/
-EXTRA_DIST += docs/features.md docs/features docs/from-contour.md docs/ipc-protocol.md docs/kubernetes.md docs/manifests.md \
+EXTRA_DIST += docs/configuration.md docs/features.md docs/features docs/from-contour.md docs/ipc-protocol.md docs/kubernetes.md docs/manifests.md \
 	docs/one-bug-one-file.md docs/performance.md docs/performance.svg docs/recording.md \
 	docs/sandbox.md docs/systemd.md
 dist_man_MANS += \

@@ -70,7 +70,6 @@ libtranslator_a_SOURCES = \
 	translator/explain.c \
 	translator/explain.h \
 	translator/extension.h \
-	translator/go-duration.h \
 	translator/graph-internal.h \
 	translator/graph-status.c \
 	translator/graph.c \

@@ -1,6 +1,7 @@
 """The configuration file: checked, taken at the start, read again at SIGHUP, kept when it is bad."""
 
 import json
+import re
 import signal
 import subprocess
 
@@ -8,7 +9,8 @@ import pytest
 
 from events import Growing
 from objects import app
-from programs import program
+from programs import TOP, program
+from replay import Recorder, Replay
 from stage import Pipeline
 
 KEY = "ContourConfiguration portolan/portolan"
@@ -124,3 +126,54 @@ def test_an_object_is_the_configuration_where_there_is_no_file(pipeline):
     ours, other = pipeline.statuses()[KEY], pipeline.statuses()["ContourConfiguration portolan/other"]
     assert ours["verdict"] == "partial" and ours["problems"][0]["field"] == "spec.envoy.timeouts.requestTimeout"
     assert other["verdict"] == "ignored" and other["problems"][0]["reason"] == "NotInForce"
+
+
+def test_the_page_about_it_names_every_key_and_no_other():
+    source = (TOP / "common" / "configuration-file.c").read_text()
+    keys = set(re.findall(r'^\t{ "([\w.-]+)",', source, re.M))
+    page = (TOP / "docs" / "configuration.md").read_text()
+    table = page.split("## Keys")[1].split("## What is not")[0]
+    named = {word for row in table.splitlines() if row.startswith("| `")
+             for word in re.findall(r"`([\w.-]+)`", row.split("|")[1])}
+    assert len(keys) > 100
+    assert named == keys
+
+
+def test_the_pages_example_can_be_used(file):
+    example, = re.findall(r"```yaml\n(.*?)```", (TOP / "docs" / "configuration.md").read_text(), re.S)
+    file.write_text(example)
+    done = check(file)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def listener(pipeline):
+    return pipeline.resources()["listener", "ingress_http"][1]
+
+
+def test_a_recording_has_the_configuration_of_its_time_and_can_be_played_with_another(configured, file, folder):
+    pipeline = configured
+    recorder = Recorder(pipeline, folder / "recording")
+    recorder.start()
+    worlds = []
+    for hops in (1, 2):
+        worlds.append(reload(pipeline, file, f"network: {{num-trusted-hops: {hops}}}\n", "was read again"))
+        recorder.wait_source(worlds[-1])
+        worlds[-1] = worlds[-1], listener(pipeline)
+    recorder.flush(worlds[-1][0])
+    recorder.close()
+    assert worlds[0][1] != worlds[1][1]
+    with Replay(folder / "same", folder / "recording", speed="max") as replay:
+        replay.start()
+        replay.settle_at(worlds[1][0])
+        assert listener(replay) == worlds[1][1]
+    with Replay(folder / "past", folder / "recording", speed="max", until=worlds[0][0]) as replay:
+        replay.start()
+        replay.settle_at(worlds[0][0])
+        assert listener(replay) == worlds[0][1]
+    other = folder / "other.yaml"
+    other.write_text("network: {num-trusted-hops: 1}\n")
+    with Replay(folder / "other", folder / "recording", speed="max") as replay:
+        replay.watcher.args += ["--config", str(other)]
+        replay.start()
+        replay.settle_at(worlds[1][0])
+        assert listener(replay) == worlds[0][1]

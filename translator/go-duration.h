@@ -1,4 +1,0 @@
-/* Where it was before. */
-#pragma once
-
-#include "common/go-duration.h"
