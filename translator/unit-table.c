@@ -51,14 +51,14 @@ static void http(struct reader *r)
 }
 
 /* For server names whose connections have no business in the shared chain. */
-static void misdirected(struct reader *r)
+static void misdirected(struct reader *r, bool authorized)
 {
 	struct arena *a = reader_arena(r);
 	uint8_t *head, *host, *all;
 	size_t head_len, host_len;
 
 	head = reader_pack(r, &envoy_routes(a, UNITS_MISDIRECTED)->base, &head_len);
-	envoy_misdirected(a, false, NULL, 0, &host, &host_len);
+	envoy_misdirected(a, authorized, NULL, 0, &host, &host_len);
 	all = arena_alloc(a, head_len + host_len);
 	memcpy(all, head, head_len);
 	memcpy(all + head_len, host, host_len);
@@ -67,6 +67,7 @@ static void misdirected(struct reader *r)
 
 static void https(struct reader *r)
 {
+	Portolan__Model__HostAsks *asks;
 	size_t len;
 	uint8_t *packed = reader_pack(
 		r, &envoy_https_listener(reader_arena(r), reader_settings(r))->base, &len);
@@ -75,9 +76,10 @@ static void https(struct reader *r)
 	emit_head(r, RESOURCE_LISTENER, "ingress_https", packed, len, true);
 	if (!units_hosts_are_shared(r))
 		return;
-	packed = reader_pack(r, &envoy_shared_listener(reader_arena(r), reader_settings(r), asks_gather(r, NULL))->base, &len);
+	asks = asks_gather(r, NULL);
+	packed = reader_pack(r, &envoy_shared_listener(reader_arena(r), reader_settings(r), asks)->base, &len);
 	emit_head(r, RESOURCE_NEWER_LISTENER, "ingress_https", packed, len, false);
-	misdirected(r);
+	misdirected(r, asks && asks->authorization);
 }
 
 static void runtime(struct reader *r)

@@ -263,9 +263,10 @@ def test_an_extension_that_comes_goes_and_changes_takes_no_connection_with_it(se
     connection.close()
 
 
-def test_the_configurations_service_is_asked_for_all_hosts_without_their_own(secure, auth):
+@pytest.mark.parametrize("form", ["chains", "shared"])
+def test_the_configurations_service_is_asked_for_all_hosts_without_their_own(secure, auth, form):
     site = secure
-    everywhere = configuration(globalExtAuth={
+    everywhere = configuration(portolan={"tls": {"hosts": form}}, globalExtAuth={
         "extensionRef": {"namespace": "default", "name": "auth"}, "authPolicy": {"context": {"from": "all"}}})
     hosts = [proxy(to(), to(at="/open", authPolicy={"disabled": True}), host="plain.example.com", name="plain", tls=False),
              proxy(to(), to(at="/insecure", permitInsecure=True)),
@@ -283,6 +284,8 @@ def test_the_configurations_service_is_asked_for_all_hosts_without_their_own(sec
         assert status(site, host="open.example.com") == 200
         assert status(site, "/insecure", tls=False) == 401
         before = len(auth.asked)
+        assert site.get("other.example.com", tls=True, sni=HOST).status == 421
+        assert site.get(HOST, tls=True, sni="other.example.com").status == 421
         # A redirection to HTTPS is everybody's, and a host's own service is asked instead.
         assert status(site, tls=False) == 301
         assert status(site, host="other.example.com", **FRIEND) == 200
