@@ -68,16 +68,20 @@ int secret_check(struct arena *a, const K8s__Secret *s, struct certificate_facts
 }
 
 /* What it held when it was usable: injected by the secret keeper. */
-static const K8s__Secret *read_kept(struct reader *r, const char *key, struct certificate_facts *facts)
+static const K8s__Secret *read_kept(struct reader *r, const char *key)
 {
-	const char *reason, *why;
-	const K8s__Secret *s = NULL;
 	const struct item *const *kept;
 	size_t n;
 
 	kept = read_facts(r, FACT_KEPT_SECRET, key, strlen(key), &n);
-	if (n)
-		s = k8s__secret__unpack(arena_pb(reader_arena(r)), kept[0]->value_len, item_value(kept[0]));
+	return n ? k8s__secret__unpack(arena_pb(reader_arena(r)), kept[0]->value_len, item_value(kept[0])) : NULL;
+}
+
+static const K8s__Secret *read_kept_checked(struct reader *r, const char *key, struct certificate_facts *facts)
+{
+	const K8s__Secret *s = read_kept(r, key);
+	const char *reason, *why;
+
 	return s && secret_check(reader_arena(r), s, facts, &reason, &why) == 0 ? s : NULL;
 }
 
@@ -87,7 +91,7 @@ static void translate(struct reader *r, const char *key, const K8s__Secret *s, S
 	struct certificate_facts facts;
 
 	if (secret_check(reader_arena(r), s, &facts, &reason, &why) < 0) {
-		s = read_kept(r, key, &facts);
+		s = read_kept_checked(r, key, &facts);
 		if (!s) {
 			fail(r, result, key, reason, why);
 			return;
@@ -128,15 +132,21 @@ void unit_secret(struct reader *r, const char *key, size_t key_len _unused_)
 }
 
 /* The certificate of a host that shares a chain, under the name by which clients ask for it. The host asks for
- * none that is not usable. */
+ * none that is not usable; of one that was, what is kept is served, here as there. */
 void unit_server_name(struct reader *r, const char *host, size_t len)
 {
 	const struct item *const *facts;
-	const K8s__Secret *s;
+	const K8s__Secret *s, *kept;
+	const char *key;
 	size_t n;
 
 	facts = read_facts(r, FACT_SERVER_NAME, host, len, &n);
-	s = n ? read_message(r, OBJECT_SECRET, (const char *)item_value(facts[0])) : NULL;
+	if (!n)
+		return;
+	key = (const char *)item_value(facts[0]);
+	s = read_message(r, OBJECT_SECRET, key);
+	kept = read_kept(r, key);
+	s = kept ? kept : s;
 	if (s)
 		emit(r, host, find(s, "tls.crt"), find(s, "tls.key"));
 }

@@ -137,6 +137,11 @@ def test_hosts_come_change_and_go_and_no_connection_notices(shared, authority):
     assert c.get("new.example.com", tls=True).certificate == ssl.PEM_cert_to_DER_cert(second.chain)
     assert is_kept(open_before, "new") and is_kept(kept, "keep")
 
+    # A certificate that cannot be served changes nothing.
+    site.write("new.yaml", tls_secret("new", (second.chain, first.key)), proxy("new"))
+    assert c.get("new.example.com", tls=True).certificate == ssl.PEM_cert_to_DER_cert(second.chain)
+    site.write("new.yaml", *host("new", second))
+
     # One that needs a chain of its own comes, and leaves the others alone.
     site.write("own.yaml", *host("own", issue(authority, "own"), minimumProtocolVersion="1.3"))
     assert asked(c, "own") == "web"
