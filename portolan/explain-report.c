@@ -180,9 +180,10 @@ static void put_connection(struct strbuf *out, struct json_object *answer)
 		     number_of(l, "port"));
 	if (!*text_of(c, "tls"))
 		return;
-	line(out, "filter chain", "%s, TLS %s%s%s%s", *name ? name : "for all names", text_of(c, "tls"),
+	line(out, "filter chain", "%s, TLS %s%s%s%s%s", *name ? name : "for all names", text_of(c, "tls"),
 	     *text_of(c, "secret") ? ", Secret " : "", text_of(c, "secret"),
-	     *text_of(c, "client_certificate") ? ", asks clients for a certificate" : "");
+	     *text_of(c, "client_certificate") ? ", asks clients for a certificate" : "",
+	     member(c, "shared") ? "; newer Envoys have one chain for many such hosts" : "");
 	by(out, member(c, "made_by"));
 	by_all(out, member(c, "secret_made_by"), "");
 }
@@ -264,8 +265,8 @@ void explain_report_request(struct json_object *answer, struct strbuf *out)
 	strbuf_printf(out, "%s %s ", text_of(r, "method"), text_of(r, "url"));
 	put_summary(out, answer);
 	strbuf_putc(out, '\n');
-	if (*text_of(r, "normal_path"))
-		line(out, "path", "%s, as Envoy reads it", text_of(r, "normal_path"));
+	if (*text_of(answer, "normal_path"))
+		line(out, "path", "%s, as Envoy reads it", text_of(answer, "normal_path"));
 	put_connection(out, answer);
 	put_route(out, answer);
 	put_clusters(out, answer);

@@ -2,6 +2,9 @@
  * answered. Runs in the translator. */
 #include <string.h>
 
+#include "envoy/extensions/filters/http/ext_authz/v3/ext_authz.pb-c.h"
+#include "envoy/extensions/filters/http/jwt_authn/v3/config.pb-c.h"
+#include "translator/envoy-jwt.h"
 #include "translator/explain-internal.h"
 
 typedef Envoy__Config__Route__V3__RedirectAction Redirect;
@@ -160,48 +163,84 @@ static bool write_forward(struct explain *e, const Route *route)
 
 /* ---- what may come before ---- */
 
-/* In a request's way before its route is followed; who passes is not known here. */
-static const struct {
-	const char *name, *what;
-} filters[] = {
-	{ "envoy.filters.http.rbac", "only some clients' addresses are let through" },
-	{ "envoy.filters.http.local_ratelimit", "requests beyond a rate are refused" },
-	{ "envoy.filters.http.ratelimit", "a rate limit service is asked" },
-	{ "envoy.filters.http.ext_authz", "an authorization service is asked" },
-	{ "envoy.filters.http.jwt_authn", "a JSON Web Token may be asked for" },
-	{ "envoy.filters.http.cors", "CORS: preflight requests are answered at once" },
-};
-
-static bool has_filter(const Route *route, const VirtualHost *host, const char *name)
+static const Google__Protobuf__Any *per_route(const Route *route, const VirtualHost *host, const char *name)
 {
 	for (size_t i = 0; i < route->n_typed_per_filter_config; i++)
 		if (strcmp(route->typed_per_filter_config[i]->key, name) == 0)
-			return true;
+			return route->typed_per_filter_config[i]->value;
 	for (size_t i = 0; i < host->n_typed_per_filter_config; i++)
 		if (strcmp(host->typed_per_filter_config[i]->key, name) == 0)
+			return host->typed_per_filter_config[i]->value;
+	return NULL;
+}
+
+static bool acts_if_told(struct explain *e _unused_, const Route *route, const VirtualHost *host, const char *name)
+{
+	return per_route(route, host, name) != NULL;
+}
+
+static bool token_is_asked(struct explain *e, const Route *route, const VirtualHost *host, const char *name)
+{
+	const Envoy__Extensions__Filters__Http__JwtAuthn__V3__PerRouteConfig *c = explain_any(
+		e->a, per_route(route, host, name),
+		&envoy__extensions__filters__http__jwt_authn__v3__per_route_config__descriptor);
+
+	return c && c->requirement_specifier_case ==
+			    ENVOY__EXTENSIONS__FILTERS__HTTP__JWT_AUTHN__V3__PER_ROUTE_CONFIG__REQUIREMENT_SPECIFIER_REQUIREMENT_NAME;
+}
+
+static bool service_is_asked(struct explain *e, const Route *route, const VirtualHost *host, const char *name)
+{
+	const Envoy__Extensions__Filters__Http__ExtAuthz__V3__ExtAuthzPerRoute *c = explain_any(
+		e->a, per_route(route, host, name),
+		&envoy__extensions__filters__http__ext_authz__v3__ext_authz_per_route__descriptor);
+
+	return !c || c->override_case !=
+			     ENVOY__EXTENSIONS__FILTERS__HTTP__EXT_AUTHZ__V3__EXT_AUTHZ_PER_ROUTE__OVERRIDE_DISABLED;
+}
+
+static bool rate_is_asked(struct explain *e _unused_, const Route *route, const VirtualHost *host,
+			  const char *name _unused_)
+{
+	return host->n_rate_limits || (route->action_case == ENVOY__CONFIG__ROUTE__V3__ROUTE__ACTION_ROUTE &&
+				       route->route->n_rate_limits);
+}
+
+/* In a request's way before its route is followed; who passes is not known here. */
+static const struct {
+	const char *name, *what;
+	bool (*acts)(struct explain *e, const Route *route, const VirtualHost *host, const char *name);
+} filters[] = {
+	{ "envoy.filters.http.cors", "CORS: preflight requests are answered at once", acts_if_told },
+	{ "envoy.filters.http.local_ratelimit", "requests beyond a rate are refused", acts_if_told },
+	{ "envoy.filters.http.rbac", "only some clients' addresses are let through", acts_if_told },
+	{ ENVOY_JWT_FILTER, "a JSON Web Token is asked for", token_is_asked },
+	{ ENVOY_AUTHORIZATION, "an authorization service is asked", service_is_asked },
+	{ ENVOY_RATE_LIMIT, "a rate limit service is asked", rate_is_asked },
+};
+
+static bool is_there(const HttpManager *m, const char *name)
+{
+	for (size_t i = 0; i < m->n_http_filters; i++)
+		if (strcmp(m->http_filters[i]->name, name) == 0)
 			return true;
 	return false;
 }
 
 static void write_filters(struct explain *e, const Route *route, const VirtualHost *host)
 {
-	bool any = false;
-
+	document_key(e->d, "filters");
+	document_list(e->d);
 	for (size_t i = 0; i < ARRAY_SIZE(filters); i++) {
-		if (!has_filter(route, host, filters[i].name))
+		if (!is_there(e->manager, filters[i].name) ||
+		    !filters[i].acts(e, route, host, filters[i].name))
 			continue;
-		if (!any) {
-			document_key(e->d, "filters");
-			document_list(e->d);
-			any = true;
-		}
 		document_map(e->d);
 		explain_string(e, "name", filters[i].name);
 		explain_string(e, "what", filters[i].what);
 		document_end(e->d);
 	}
-	if (any)
-		document_end(e->d);
+	document_end(e->d);
 }
 
 bool explain_action_write(struct explain *e, const Route *route, const VirtualHost *host)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/document.h"
+#include "translator/envoy-filters.h"
 #include "translator/explain.h"
 #include "translator/host-merge.h"
 #include "translator/translator.h"
@@ -18,7 +19,7 @@ struct explain_request {
 	bool tls;
 	uint32_t port;		/* that the URL names; 0: none */
 	const char *host;	/* the URL's, without the port */
-	const char *authority;	/* what the request says in Host */
+	const char *authority;	/* what the request says in Host, as Envoy reads it */
 	const char *sni;	/* NULL: none */
 	const char *sent_path;	/* with the query */
 	const char *path;	/* with the query, as Envoy's routes see it; NULL: it is refused before */
@@ -35,6 +36,7 @@ struct explain {
 	struct item **sent;	 /* all resources, sorted */
 	size_t n_sent;
 	struct explain_request request;
+	const HttpManager *manager; /* that has the connection; NULL: none, or not yet */
 	struct document *d;
 };
 
@@ -43,6 +45,8 @@ struct explain {
 /* Reads the request out of parsed words; -EINVAL with a sentence. */
 struct evkeyvalq;
 int explain_request_read(struct explain *e, const struct evkeyvalq *words, const char **ret_why);
+/* What the connection manager makes of it before it looks for a route: "path", or "refused". */
+void explain_request_take(struct explain *e, const HttpManager *m);
 /* Values of the header by that name, pseudo headers included; NULL and 0 if there is none. */
 const char **explain_request_header(const struct explain *e, const char *name, size_t *ret_n);
 

@@ -1,28 +1,22 @@
 /* The listener that a connection comes to, and of that the filter chain: for TLS by the name that the client
- * asks for in its handshake. Runs in the translator. */
+ * asks for in its handshake. Of the forms that TLS hosts are sent in it is that of a chain a host: each has its
+ * own names there, and the answers are the same. Runs in the translator. */
 #include <string.h>
 
+#include "envoy/config/route/v3/scoped_route.pb-c.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb-c.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb-c.h"
-#include "envoy/extensions/transport_sockets/tls/cert_selectors/on_demand_secret/v3/config.pb-c.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb-c.h"
 #include "translator/explain-internal.h"
 
 typedef Envoy__Config__Listener__V3__FilterChain FilterChain;
 typedef Envoy__Config__Listener__V3__Listener Listener;
-typedef Envoy__Config__Route__V3__ScopedRouteConfiguration ScopedRoute;
-typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__HttpConnectionManager Manager;
-typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__ScopedRoutes ScopedRoutes;
-typedef Envoy__Extensions__Filters__Network__HttpConnectionManager__V3__ScopedRoutes__ScopeKeyBuilder__FragmentBuilder__HeaderValueExtractor
-	Extractor;
 typedef Envoy__Extensions__Filters__Network__TcpProxy__V3__TcpProxy TcpProxy;
 typedef Envoy__Extensions__TransportSockets__Tls__V3__CommonTlsContext CommonTls;
 typedef Envoy__Extensions__TransportSockets__Tls__V3__DownstreamTlsContext DownstreamTls;
 
 #define ROUTES_RDS                                                                                          \
 	ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_CONNECTION_MANAGER__ROUTE_SPECIFIER_RDS
-#define ROUTES_SCOPED                                                                                       \
-	ENVOY__EXTENSIONS__FILTERS__NETWORK__HTTP_CONNECTION_MANAGER__V3__HTTP_CONNECTION_MANAGER__ROUTE_SPECIFIER_SCOPED_ROUTES
 #define TCP_WEIGHTED                                                                                        \
 	ENVOY__EXTENSIONS__FILTERS__NETWORK__TCP_PROXY__V3__TCP_PROXY__CLUSTER_SPECIFIER_WEIGHTED_CLUSTERS
 
@@ -120,6 +114,19 @@ static const FilterChain *choose_chain(struct explain *e, const Listener *l, str
 	return (ret->part ? unpack(e->a, ret->part) : l)->filter_chains[ret->index];
 }
 
+/* To newer Envoys TLS hosts are sent in the form that they share: there only names of hosts are let in, and a
+ * star is one label. */
+static bool is_let_in(const struct explain *e, const Listener *l, const struct chosen *chosen)
+{
+	const char *sni = e->request.sni, *name = chosen->name;
+
+	if (!sni || !explain_sent(e, RESOURCE_NEWER_LISTENER, l->name))
+		return true;
+	if (!name)
+		return false;
+	return *name != '*' || strcspn(sni, ".") == strlen(sni) - strlen(name + 1);
+}
+
 /* ---- TLS ---- */
 
 static const CommonTls *common_tls(struct explain *e, const FilterChain *c, bool *ret_client)
@@ -134,15 +141,22 @@ static const CommonTls *common_tls(struct explain *e, const FilterChain *c, bool
 	return tls ? tls->common_tls_context : NULL;
 }
 
-/* The name of the certificate's secret: what the chain says, or with a selector what the handshake asks
- * for. */
-static const char *secret_of(struct explain *e, const CommonTls *common)
+static const char *secret_of(const CommonTls *common)
 {
-	if (common->n_tls_certificate_sds_secret_configs)
-		return common->tls_certificate_sds_secret_configs[0]->name;
-	if (common->custom_tls_certificate_selector)
-		return e->request.sni ? e->request.sni : "";
-	return NULL;
+	return common->n_tls_certificate_sds_secret_configs ?
+		       common->tls_certificate_sds_secret_configs[0]->name : NULL;
+}
+
+/* To newer Envoys the host is sent as one that shares a chain, which serves it in the same way. */
+static bool is_shared(struct explain *e, const char *host)
+{
+	const struct item *i = host ? explain_sent(e, RESOURCE_SCOPED_ROUTE, host) : NULL;
+	const Envoy__Config__Route__V3__ScopedRouteConfiguration *s =
+		i ? envoy__config__route__v3__scoped_route_configuration__unpack(
+			    arena_pb(e->scratch), i->value_len, item_value(i)) :
+		    NULL;
+
+	return s && strcmp(s->route_configuration_name, UNITS_MISDIRECTED) != 0;
 }
 
 static void write_tls_owner(struct explain *e, const char *host)
@@ -167,7 +181,7 @@ static bool write_chain(struct explain *e, const FilterChain *c, const struct ch
 {
 	bool client, done = true;
 	const CommonTls *common = common_tls(e, c, &client);
-	const char *secret = common ? secret_of(e, common) : NULL;
+	const char *secret = common ? secret_of(common) : NULL;
 
 	document_key(e->d, "filter_chain");
 	document_map(e->d);
@@ -185,6 +199,10 @@ static bool write_chain(struct explain *e, const FilterChain *c, const struct ch
 	}
 	if (client)
 		explain_string(e, "client_certificate", "required");
+	if (is_shared(e, chosen->name)) {
+		document_key(e->d, "shared");
+		document_bool(e->d, true);
+	}
 	write_tls_owner(e, chosen->name ? chosen->name : *c->name ? c->name : "*");
 	document_end(e->d);
 	return done;
@@ -192,69 +210,15 @@ static bool write_chain(struct explain *e, const FilterChain *c, const struct ch
 
 /* ---- what the chain does ---- */
 
-/* The header's value, cut at the separator, as the key's only fragment. */
-static const char *scope_key(struct explain *e, const ScopedRoutes *s)
+static bool write_http(struct explain *e, const HttpManager *m)
 {
-	const Extractor *x;
-	const char **values, *p;
-	size_t n;
-
-	if (!s->scope_key_builder || s->scope_key_builder->n_fragments != 1)
-		return NULL;
-	x = s->scope_key_builder->fragments[0]->header_value_extractor;
-	values = x ? explain_request_header(e, x->name, &n) : NULL;
-	if (!values || !n)
-		return NULL;
-	p = values[0];
-	if (!*x->element_separator)
-		return p;
-	for (uint32_t i = 0; i < x->index; i++) {
-		p = strstr(p, x->element_separator);
-		if (!p)
-			return NULL;
-		p += strlen(x->element_separator);
-	}
-	n = (size_t)((strstr(p, x->element_separator) ?: strchr(p, '\0')) - p);
-	return arena_strndup(e->a, p, n);
-}
-
-static const char *scoped_table(struct explain *e, const ScopedRoutes *s)
-{
-	const char *key = scope_key(e, s);
-
-	for (size_t i = 0; key && i < e->n_sent; i++) {
-		const ScopedRoute *r;
-
-		if (e->sent[i]->kind != RESOURCE_SCOPED_ROUTE)
-			continue;
-		r = envoy__config__route__v3__scoped_route_configuration__unpack(
-			arena_pb(e->a), e->sent[i]->value_len, item_value(e->sent[i]));
-		if (r && r->key && r->key->n_fragments == 1 && strcmp(r->key->fragments[0]->string_key, key) == 0)
-			return r->route_configuration_name;
-	}
-	return NULL;
-}
-
-static bool write_http(struct explain *e, const Manager *m)
-{
-	const char *table = NULL;
-
-	if (!e->request.path) {
+	e->manager = m;
+	explain_request_take(e, m);
+	if (e->request.refused) {
 		explain_nothing(e, "bad-request", 400, e->request.refused);
 		return false;
 	}
-	if (m->route_specifier_case == ROUTES_SCOPED)
-		table = scoped_table(e, m->scoped_routes);
-	else if (m->route_specifier_case == ROUTES_RDS)
-		table = m->rds->route_config_name;
-	if (!table) {
-		explain_nothing(e, "not-found", 404, arena_printf(e->a, "there is no route table for host %s",
-								  e->request.authority));
-		document_key(e->d, "absent");
-		explain_absent_write(e, e->request.host);
-		return false;
-	}
-	return explain_route_write(e, table);
+	return explain_route_write(e, m->route_specifier_case == ROUTES_RDS ? m->rds->route_config_name : "");
 }
 
 static bool write_tcp(struct explain *e, const TcpProxy *p)
@@ -279,7 +243,7 @@ static bool write_filter(struct explain *e, const FilterChain *c)
 {
 	for (size_t i = 0; i < c->n_filters; i++) {
 		const Google__Protobuf__Any *any = c->filters[i]->typed_config;
-		const Manager *m = explain_any(
+		const HttpManager *m = explain_any(
 			e->a, any,
 			&envoy__extensions__filters__network__http_connection_manager__v3__http_connection_manager__descriptor);
 		const TcpProxy *p = explain_any(
@@ -321,7 +285,7 @@ bool explain_listener_write(struct explain *e)
 	}
 	write_listener(e, l);
 	c = choose_chain(e, l, &chosen);
-	if (!c) {
+	if (!c || !is_let_in(e, l, &chosen)) {
 		explain_nothing(e, "tls-failure", 0,
 				e->request.sni ? arena_printf(e->a, "no object serves %s with TLS, so the handshake fails",
 							      e->request.sni) :

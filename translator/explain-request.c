@@ -149,12 +149,26 @@ static bool is_known_method(const char *method)
 	return false;
 }
 
-/* Whatever Envoy refuses before it looks for a route is left with no path. */
-static void normalize(struct explain *e)
+/* "host." and "host.:80" without the dot. */
+static const char *without_dot(struct arena *a, const char *authority)
+{
+	char *copy = arena_strdup(a, authority), *dot = strrchr(copy, '.');
+
+	if (dot && (!dot[1] || dot[1] == ':'))
+		memmove(dot, dot + 1, strlen(dot));
+	return copy;
+}
+
+void explain_request_take(struct explain *e, const HttpManager *m)
 {
 	struct explain_request *r = &e->request;
-	const char *path = explain_path_normal(e->a, r->sent_path);
+	bool normalize = m->normalize_path && m->normalize_path->value;
+	const char *path = strchr(r->sent_path, '#') ? NULL : r->sent_path;
 
+	if (m->strip_trailing_host_dot)
+		r->authority = without_dot(e->a, r->authority);
+	if (path && normalize)
+		path = explain_path_normal(e->a, path);
 	if (!path)
 		r->refused = "Envoy refuses such a path";
 	else if (!is_authority(r->authority))
@@ -163,8 +177,10 @@ static void normalize(struct explain *e)
 		r->refused = "Envoy does not know the method (of HTTP/1; with HTTP/2 it does not care)";
 	if (r->refused)
 		return;
-	r->path = explain_path_merged(e->a, path);
+	r->path = m->merge_slashes ? explain_path_merged(e->a, path) : path;
 	r->bare_path = arena_strndup(e->a, r->path, strcspn(r->path, "?"));
+	if (strcmp(r->path, r->sent_path) != 0)
+		explain_string(e, "normal_path", r->path);
 }
 
 int explain_request_read(struct explain *e, const struct evkeyvalq *words, const char **ret_why)
@@ -190,7 +206,6 @@ int explain_request_read(struct explain *e, const struct evkeyvalq *words, const
 	for (w = words->tqh_first; w; w = w->next.tqe_next)
 		if (strcmp(w->key, "header") == 0 && add_header(e, w->value, ret_why) < 0)
 			return -EINVAL;
-	normalize(e);
 	return 0;
 }
 

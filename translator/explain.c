@@ -39,8 +39,6 @@ static void write_request(struct explain *e)
 	explain_string(e, "url", r->url);
 	explain_string(e, "authority", r->authority);
 	explain_string(e, "path", r->sent_path);
-	if (r->path && strcmp(r->path, r->sent_path) != 0)
-		explain_string(e, "normal_path", r->path);
 	if (r->sni)
 		explain_string(e, "sni", r->sni);
 	document_end(e->d);

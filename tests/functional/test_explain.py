@@ -87,7 +87,7 @@ class Asked:
         if sni is None and parts.scheme == "https":
             sni = parts.hostname
         try:
-            c = self._connection(parts.scheme, sni)
+            c = self._connection(parts.scheme, sni or None)
         except (ssl.SSLError, OSError):
             return "tls-failure"
         c.putrequest(method, (parts.path or "/") + (f"?{parts.query}" if "?" in url else ""), skip_host=True,
@@ -103,7 +103,7 @@ class Asked:
         answer = c.getresponse()
         body = answer.read().decode(errors="replace")
         if answer.will_close:
-            del self.open[(parts.scheme, sni)]
+            del self.open[(parts.scheme, sni or None)]
             c.close()
         if answer.headers.get("x-backend"):
             name, host, at = body.rstrip("\n").split(" ", 2)
@@ -142,10 +142,11 @@ def agree(site, ask, url, method="GET", headers=(), sni=None):
         assert real[1] in names, note
         if action == "forward":
             request = said["request"]
-            at = said.get("path_becomes", request.get("normal_path", request["path"]))
+            at = said.get("path_becomes", said.get("normal_path", request["path"]))
             # Python's server takes two slashes at the beginning for one.
             assert real[3] == "/" + at.lstrip("/"), note
-            assert real[2] == said.get("host_becomes", request["authority"]), note
+            host = said.get("host_becomes", request["authority"])
+            assert real[2] in (host, re.sub(r"[.](:\d+)?$", r"\1", host)), note
     else:
         assert (said.get("status"), said.get("location")) == real[1:], note
     return said
@@ -292,6 +293,38 @@ def test_it_says_what_envoy_does(both):
         assert by(absent[0]["made_by"]).startswith(who) and word in absent[0]["why"]
     misdirected = said["https://secure.example.com/", "GET", "[]", "tls.example.com"]
     assert (misdirected["status"], misdirected["served"]) == (421, False)
+
+
+def configuration(**spec):
+    return {"apiVersion": "projectcontour.io/v1alpha1", "kind": "ContourConfiguration",
+            "metadata": {"name": "portolan", "namespace": "portolan"}, "spec": spec}
+
+
+@pytest.mark.parametrize("form", ["chains", "shared"])
+def test_it_says_what_envoy_does_with_server_names_in_both_forms_of_tls_hosts(site, form):
+    site.pipeline.translator.args += ["--tls-hosts", form]
+    site.start()
+    ask = Asked(site)
+    names = [f"{n}.example.com" for n in ("web", "own", "open", "strict")]
+    cert = tls_secret("cert", Authority().issue(*names, "*.wild.example.com"))
+    web, other = site.backend("web"), site.backend("other")
+    site.write("all.yaml", cert, *backend_objects(web), *backend_objects(other),
+               configuration(httpproxy={"fallbackCertificate": {"namespace": "default", "name": "cert"}},
+                             envoy={"listener": {"disableMergeSlashes": True}, "network": {"stripTrailingHostDot": True}}),
+               proxy("web", to("web"), fqdn=names[0], tls={"secretName": "cert"}),
+               proxy("own", to("other"), fqdn=names[1], tls={"secretName": "cert", "minimumProtocolVersion": "1.3"}),
+               proxy("open", to("other"), fqdn=names[2], tls={"secretName": "cert", "enableFallbackCertificate": True}),
+               proxy("wild", to("web"), fqdn="*.wild.example.com", tls={"secretName": "cert"}))
+    for sni in (*names, "a.wild.example.com", ""):
+        for host in (*names[:3], "a.wild.example.com", "b.wild.example.com", "unknown.example.com"):
+            agree(site, ask, f"https://{host}/x//y", sni=sni)
+    for url in ("https://web.example.com./", "http://web.example.com.:80//x", "https://web.example.com.:8443/", "http://open.example.com//"):
+        agree(site, ask, url, sni="web.example.com" if url.startswith("https") else None)
+    said = explained(site, "https://web.example.com/")
+    assert said["filter_chain"].get("shared", False) == (form == "shared")
+    assert by(said["filter_chain"]["made_by"]) == "HTTPProxy default/web spec.virtualhost.tls.secretName"
+    assert [by(o) for o in said["filter_chain"]["secret_made_by"]] == ["Secret default/cert"]
+    ask.close()
 
 
 # ---- at random ----
@@ -442,6 +475,34 @@ def test_nothing_that_runs_and_options_for_files_only(folder):
     assert done.returncode == 1 and "nothing runs in" in done.stderr
     done = explain("--runtime-dir", folder, "--http-port", "1", "http://web.example.com/")
     assert done.returncode == 2 and "go with --manifests or --recording" in done.stderr
+
+
+@pytest.mark.parametrize("host, url, says", [
+    ({}, "http://web.example.com/", []),
+    ({"ipAllowPolicy": [{"source": "Peer", "cidr": "10.0.0.0/8"}]}, "http://web.example.com/",
+     ["only some clients' addresses are let through"]),
+    ({"rateLimitPolicy": {"local": {"requests": 1, "unit": "second"}},
+      "corsPolicy": {"allowOrigin": ["*"], "allowMethods": ["GET"]}}, "http://web.example.com/",
+     ["CORS: preflight requests are answered at once", "requests beyond a rate are refused"]),
+    ({"tls": {"secretName": "cert"}, "authorization": {"extensionRef": {"name": "auth"}}}, "https://web.example.com/",
+     ["an authorization service is asked"]),
+    ({"tls": {"secretName": "cert"}, "authorization": {"extensionRef": {"name": "auth"}}}, "https://web.example.com/open",
+     []),
+    ({"tls": {"secretName": "cert"}, "jwtProviders": [{"name": "p", "default": True, "remoteJWKS": {
+        "uri": "https://keys.example.com/x"}}]}, "https://web.example.com/", ["a JSON Web Token is asked for"]),
+    ({"tls": {"secretName": "cert"}, "jwtProviders": [{"name": "p", "default": True, "remoteJWKS": {
+        "uri": "https://keys.example.com/x"}}]}, "https://web.example.com/open", []),
+])
+def test_what_stands_before_a_route_is_named(world, folder, host, url, says):
+    open_to_all = {"jwtVerificationPolicy": {"disabled": True}} if "jwtProviders" in host else (
+        {"authPolicy": {"disabled": True}} if "authorization" in host else {})
+    (folder / "proxy.yaml").write_text(yaml.safe_dump_all([
+        {"apiVersion": "projectcontour.io/v1alpha1", "kind": "ExtensionService",
+         "metadata": {"name": "auth", "namespace": "default"}, "spec": {"services": [{"name": "web", "port": 80}]}},
+        proxy("web", to("web"), to("web", **when("/open"), **open_to_all), fqdn="web.example.com", **host)]))
+    done = world(url)
+    assert done.returncode == 0, done.stdout
+    assert re.findall(r"^before that +(.*)$", done.stdout, re.M) == says, done.stdout
 
 
 def test_what_users_write_reaches_no_terminal_as_it_is(world, folder):
