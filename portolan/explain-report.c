@@ -343,6 +343,8 @@ void explain_report_object(struct json_object *answer, struct json_object *envoy
 	strbuf_putc(out, '\n');
 	put_routes(answer, out);
 	put_resources(answer, out);
+	if (!json_object_get_boolean(member(answer, "complete")))
+		strbuf_puts(out, "more depends on it than was looked at\n");
 	if (!length_of(member(answer, "resources")))
 		strbuf_puts(out, "nothing that Envoy is sent depends on it\n");
 	put_envoys(answer, envoys, out);

@@ -5,26 +5,29 @@
 #include "translator/graph-internal.h"
 
 /* An IngressClass may be behind everything; nobody reads all of that. */
-#define UNITS_MAX 4000
+#define UNITS_MAX 2000
 
 struct search {
 	struct vec units; /* to look at; grows while they are looked at */
 	struct vec cells; /* outputs and facts of hosts, each once */
+	bool cut_off;
 };
 
-static void add_once(struct vec *v, void *p)
+static void add_once(struct search *s, struct vec *v, void *p)
 {
 	for (uint32_t i = 0; i < v->n; i++)
 		if (vec_at(v, i) == p)
 			return;
 	if (v->n < UNITS_MAX)
 		vec_add(v, p);
+	else
+		s->cut_off = true;
 }
 
 static void add_readers(struct search *s, const struct cell *c)
 {
 	for (uint32_t i = 0; i < c->readers.n; i++)
-		add_once(&s->units, vec_at(&c->readers, i));
+		add_once(s, &s->units, vec_at(&c->readers, i));
 }
 
 static bool holds(const struct cell *c, const struct item *object)
@@ -54,16 +57,16 @@ static void follow(struct search *s, const struct unit *u)
 		struct cell *c = u->emits[i].cell;
 
 		if (c->space == SPACE_OUTPUT)
-			add_once(&s->cells, c);
+			add_once(s, &s->cells, c);
 		/* Of the other facts, claims are about statuses, and a table is everybody's. */
 		if (c->space != SPACE_FACT || c->kind != FACT_HOST)
 			continue;
-		add_once(&s->cells, c);
+		add_once(s, &s->cells, c);
 		add_readers(s, c);
 	}
 }
 
-void graph_consequences(struct graph *g, const struct item *object, const struct graph_consequence_ops *ops,
+bool graph_consequences(struct graph *g, const struct item *object, const struct graph_consequence_ops *ops,
 			void *ctx)
 {
 	struct search s = { 0 };
@@ -81,4 +84,5 @@ void graph_consequences(struct graph *g, const struct item *object, const struct
 	}
 	vec_done(&s.units);
 	vec_done(&s.cells);
+	return !s.cut_off;
 }

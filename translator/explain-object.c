@@ -311,7 +311,8 @@ int explain_object(struct explain *e, const char *name)
 		document_key(e->d, "status");
 		status_document_one(e->d, status);
 	}
-	graph_consequences(e->t->graph, q.object, &ops, &q);
+	document_key(e->d, "complete");
+	document_bool(e->d, graph_consequences(e->t->graph, q.object, &ops, &q));
 	write_routes(&q);
 	write_resources(&q);
 	return HTTP_OK;

@@ -7,7 +7,6 @@
 typedef Portolan__Model__HostRoute HostRoute;
 typedef Portolan__Model__HostRoutes HostRoutes;
 
-#define LOSSES_MAX 1000
 #define MADE_FROM_MAX 20
 
 struct gathering {
@@ -20,8 +19,6 @@ static void on_lost(void *ctx, const struct host_route *loser, const struct host
 	struct gathering *g = ctx;
 	struct explain_loss *l = &g->o->losses[g->o->n_losses];
 
-	if (g->o->n_losses == LOSSES_MAX)
-		return;
 	l->loser = arena_memdup(g->e->a, loser, sizeof(*loser));
 	l->winner = arena_memdup(g->e->a, winner, sizeof(*winner));
 	g->o->n_losses++;
@@ -44,10 +41,10 @@ void explain_origins_read(struct explain *e, const char *domain, bool tls, struc
 	HostRoutes **any = NULL;
 
 	*ret = (struct explain_origins){ .tls = tls };
-	ret->losses = arena_new_of(e->a, struct explain_loss, LOSSES_MAX + 1);
 	ret->wishes = wishes_of(e, domain, &ret->n_wishes, &routes);
 	if (wildcard)
 		any = wishes_of(e, "*", &n_any, &routes);
+	ret->losses = arena_new_of(e->a, struct explain_loss, routes + 1);
 	host_merge_init(&ret->routes, e->a, routes);
 	host_merge_add(&ret->routes, ret->wishes, ret->n_wishes, false);
 	if (wildcard)

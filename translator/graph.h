@@ -138,12 +138,12 @@ void graph_provenance(struct graph *g, uint32_t kind, const char *key, size_t ke
 		      void (*fn)(void *ctx, enum object_kind kind, const char *key), void *ctx);
 
 /* What depends on the object: hosts that something is wanted of (keys of FACT_HOST), and outputs by kind and
- * key; each once, in no order, some thousand at most. */
+ * key; each once, in no order. Returns whether that is all: of what thousands depend on, a part is enough. */
 struct graph_consequence_ops {
 	void (*host)(void *ctx, const char *key, size_t key_len);
 	void (*output)(void *ctx, uint32_t kind, const char *key, size_t key_len);
 };
-void graph_consequences(struct graph *g, const struct item *object, const struct graph_consequence_ops *ops,
+bool graph_consequences(struct graph *g, const struct item *object, const struct graph_consequence_ops *ops,
 			void *ctx);
 
 /* The parts of a resource that are wanted, by key; borrowed until the graph runs. */
