@@ -8,8 +8,6 @@
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb-c.h"
 #include "translator/envoy-jwt.h"
 
-#define CONNECT_TIMEOUT (2 * USEC_PER_SEC)
-
 typedef Envoy__Config__Cluster__V3__Cluster Cluster;
 typedef Envoy__Extensions__Filters__Http__JwtAuthn__V3__JwtAuthentication Authentication;
 typedef Envoy__Extensions__Filters__Http__JwtAuthn__V3__JwtAuthentication__ProvidersEntry ProvidersEntry;
@@ -182,7 +180,7 @@ Cluster *envoy_jwks_cluster(struct arena *a, const struct jwks_server *s)
 	char *name = arena_printf(a, "dnsname/%s/%s/%u", scheme, s->host, s->port);
 
 	c->alt_stat_name = arena_printf(a, "dnsname_%s_%s_%u", scheme, s->host, s->port);
-	c->connect_timeout = envoy_duration(a, CONNECT_TIMEOUT);
+	c->connect_timeout = envoy_duration(a, s->connect_usec);
 	c->cluster_discovery_type_case = ENVOY__CONFIG__CLUSTER__V3__CLUSTER__CLUSTER_DISCOVERY_TYPE_TYPE;
 	envoy_look_up(c, s->family);
 	c->load_assignment = endpoint(a, s, name);

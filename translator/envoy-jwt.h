@@ -24,6 +24,7 @@ struct jwks_server {
 	bool is_address;
 	uint32_t port;
 	const char *family; /* "auto", "v4", "v6" or "all" */
+	int64_t connect_usec;
 	const K8s__ConfigTLS *parameters; /* of TLS to upstreams */
 	const void *ca; /* PEM by which its certificate is verified, or NULL */
 	size_t ca_len;

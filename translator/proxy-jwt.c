@@ -170,7 +170,9 @@ static int plan_family(struct proxy_node *node, const char *word, const char *fi
 {
 	static const char *const words[] = { "auto", "v4", "v6", "all" };
 	const K8s__ConfigCluster *config = units_config(node->r)->envoy->cluster;
+	const struct settings *settings = reader_settings(node->r);
 
+	ret->connect_usec = settings->timeouts.connect.usec;
 	ret->parameters = config->upstream_tls;
 	ret->family = *word ? word : config->dns_lookup_family;
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)

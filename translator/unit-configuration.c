@@ -67,6 +67,19 @@ static void check_traffic_class(struct reader *r)
 			      "has no effect on listeners with an address of IPv4");
 }
 
+/* What is shown in the name of all; the objects that need it say so, too. */
+static void check_certificate(struct reader *r, const char *field, const K8s__ConfigReference *ref)
+{
+	const char *key = units_reference(r, ref);
+	const Portolan__Model__SecretResult *facts = key ? units_secret(r, key) : NULL;
+
+	if (!facts || (facts->usable && !facts->kept))
+		return;
+	units_error(r, OBJECT_CONTOUR_CONFIGURATION, CONFIGURATION_KEY, facts->reason, field, "Secret %s: %s", key,
+		    facts->message);
+	emit_verdict(r, OBJECT_CONTOUR_CONFIGURATION, CONFIGURATION_KEY, PORTOLAN__IPC__VERDICT__VERDICT_PARTIAL);
+}
+
 void unit_configuration(struct reader *r, const char *key, size_t key_len _unused_)
 {
 	struct arena *a = reader_arena(r);
@@ -80,4 +93,6 @@ void unit_configuration(struct reader *r, const char *key, size_t key_len _unuse
 	emit_verdict(r, OBJECT_CONTOUR_CONFIGURATION, key, PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
 	configuration_check(a, settings_unpack(a, read_object(r, OBJECT_CONTOUR_CONFIGURATION, key)), on_problem, r);
 	check_traffic_class(r);
+	check_certificate(r, "spec.httpproxy.fallbackCertificate", units_config(r)->httpproxy->fallback_certificate);
+	check_certificate(r, "spec.envoy.clientCertificate", units_config(r)->envoy->client_certificate);
 }

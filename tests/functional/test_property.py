@@ -14,6 +14,7 @@ from objects import (
     app, backend, endpoint, ingress, ingress_class, path, port, rule, service, slice_of, tls_secret,
 )
 from stage import Manifests
+from tokens import Signer, key_set
 
 SEEDS = [int(os.environ["PORTOLAN_SEED"])] if "PORTOLAN_SEED" in os.environ else [1, 2, 3]
 STEPS = int(os.environ.get("PORTOLAN_STEPS", 300))
@@ -27,6 +28,7 @@ class History:
         self.random = random.Random(seed)
         authority = Authority()
         self.certificates = [authority.issue("a.example.com", "*.example.com") for _ in range(3)]
+        self.key_sets = [key_set(Signer()), key_set(Signer("r", "RS256")), '{"keys": []}']
         self.files = {}
 
     def name(self, of="abc"):
@@ -102,6 +104,17 @@ class History:
             found["serviceType"] = "http"
         return found
 
+    def keys(self):
+        return {"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+                "metadata": {"name": f"keys-{self.name('ab')}", "namespace": self.namespace()},
+                "stringData": {"jwks": self.random.choice(self.key_sets)}}
+
+    def providers(self):
+        return [{"name": name, "default": self.random.random() < 0.3, **self.random.choice([
+            {"localJWKS": {"secretName": f"keys-{self.name('ab')}", "key": "jwks"}},
+            {"remoteJWKS": {"uri": f"http://{self.name()}.example.net/keys"}}])}
+            for name in self.random.choice(["p", "q", "pq"])]
+
     def limits(self):
         return {"global": self.random.choice([
             {"disabled": True}, {"descriptors": [{"entries": [{"remoteAddress": {}}]}]},
@@ -109,25 +122,35 @@ class History:
 
     def proxy(self):
         """With one route each way: this is about what they ask, not about the routes."""
-        host = {"fqdn": self.random.choice(["a.example.com", "b.example.com", "p.example.com"])}
-        if self.random.random() < 0.7:
+        name, namespace = self.name(), self.namespace()
+        # Not often a host that another one has.
+        host = {"fqdn": self.random.choice([*[f"{name}-{namespace}.example.com"] * 4, "a.example.com", "b.example.com"])}
+        if self.random.random() < 0.8:
             host["tls"] = {"secretName": f"cert-{self.name()}"}
-        if self.random.random() < 0.6:
+        protected = self.random.choice(["authorization", "authorization", "tokens", "fallback", "fallback", "not"])
+        if protected == "authorization" or self.random.random() < 0.1:
             host["authorization"] = self.authorization()
+        if protected == "tokens":
+            host["jwtProviders"] = self.providers()
+        if protected == "fallback" and "tls" in host:
+            host["tls"]["enableFallbackCertificate"] = True
         route = {"services": [{"name": self.name("abcd"), "port": 80}],
                  "permitInsecure": self.random.random() < 0.5}
         for where, what in ((host, "rateLimitPolicy"), (route, "rateLimitPolicy")):
             if self.random.random() < 0.3:
                 where[what] = self.limits()
+        if protected == "tokens" and self.random.random() < 0.5:
+            route["jwtVerificationPolicy"] = self.random.choice([{"require": self.name("pqr")}, {"disabled": True}])
         if self.random.random() < 0.5:
             route["authPolicy"] = self.authorization()["authPolicy"]
         return {"apiVersion": "projectcontour.io/v1", "kind": "HTTPProxy",
-                "metadata": {"name": self.name(), "namespace": self.namespace()},
+                "metadata": {"name": name, "namespace": namespace},
                 "spec": {"virtualhost": host, "routes": [route]}}
 
     def configuration(self):
         """Asks for all hosts, or counts, or both, or neither."""
-        spec = {}
+        spec = self.random.choice([{}, *[{"httpproxy": {"fallbackCertificate": {
+            "namespace": "default", "name": f"cert-{self.name('aab')}"}}}] * 3])
         if self.random.random() < 0.5:
             spec["globalExtAuth"] = {**self.authorization(), "extensionRef": {
                 "name": f"ask-{self.name('ab')}", "namespace": "default"}}
@@ -140,7 +163,7 @@ class History:
 
     def objects(self):
         makers = [self.ingress] * 4 + [self.service] * 3 + [self.slice] * 3 + [self.secret, self.klass]
-        makers += [self.proxy] * 3 + [self.extension] * 2 + [self.configuration]
+        makers += [self.secret] * 3 + [self.keys] * 3 + [self.proxy] * 5 + [self.extension] * 2 + [self.configuration]
         return [self.random.choice(makers)() for _ in range(self.random.choice([1, 3, 5, 8]))]
 
     def step(self, manifests):
@@ -191,7 +214,7 @@ def test_the_history_makes_worlds_worth_comparing(folder):
     manifests = Manifests(folder / "manifests")
     history = History(SEEDS[0])
     kinds, verdicts, listeners = set(), set(), b""
-    for _ in range(12):
+    for _ in range(30):
         for _ in range(10):
             history.step(manifests)
         translated = offline.translate(folder, manifests.path)
@@ -201,7 +224,8 @@ def test_the_history_makes_worlds_worth_comparing(folder):
         verdicts |= {s["verdict"] for s in offline.statuses(translated.statuses).values()}
     assert kinds == {"cluster", "endpoint", "listener", "route", "runtime", "secret"}
     assert verdicts == {"accepted", "partial", "rejected", "ignored"}
-    assert all(filter in listeners for filter in (b"v3.ExtAuthz", b"ratelimit.v3.RateLimit"))
+    assert all(part in listeners for part in (
+        b"v3.ExtAuthz", b"ratelimit.v3.RateLimit", b"v3.JwtAuthentication", b"fallback-certificate"))
 
 
 def test_a_difference_would_be_seen(folder):

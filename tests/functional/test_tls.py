@@ -105,6 +105,20 @@ def test_versions_of_tls_are_held_to_for_each_host(running, authority):
     assert takes(ssl.TLSVersion.TLSv1_3) == ["new", "web"]
 
 
+def test_versions_of_tls_are_held_to_for_the_hosts_of_an_ingress(running, authority):
+    site = running
+    web = site.backend("web")
+    site.write("all.yaml", *backend_objects(web), tls_secret("cert", authority.issue("new.example.com", HOST)),
+               ingress("web", rule(HOST, path("web")), tls=[("cert", HOST)]),
+               ingress("new", rule("new.example.com", path("web")), tls=[("cert", "new.example.com")],
+                       annotations={"projectcontour.io/tls-minimum-protocol-version": "1.3"}))
+    site.client.context.maximum_version = ssl.TLSVersion.TLSv1_2
+    assert site.get(HOST, tls=True).backend == "web"
+    assert refused(site, "new.example.com")
+    site.client.__init__(site.address, ca=authority.text)
+    assert site.get("new.example.com", tls=True).backend == "web"
+
+
 def test_what_is_passed_through_is_terminated_by_the_backend(running, authority):
     site = running
     web = site.backend("web", certificate=authority.issue(HOST))
@@ -215,6 +229,18 @@ def test_a_backend_is_served_only_with_the_certificate_that_it_should_have(runni
     rewritten = {"set": [{"name": "Host", "value": "inside.example.com"}]}
     assert status(authority, "inside.example.com", requestHeadersPolicy=rewritten) == 200
     assert web.names[-1] == web.asked[-1].headers["host"] == "inside.example.com"
+
+
+def test_upstreams_are_spoken_to_in_the_versions_of_tls_that_the_configuration_allows(running, authority):
+    site = running
+    web = site.backend("web", certificate=authority.issue("web"))
+    web.server.socket.context.maximum_version = ssl.TLSVersion.TLSv1_2
+    site.write("all.yaml", *backend_objects(web), proxy(to(protocol="tls")))
+    assert site.get(HOST).status == 200
+    for least, status in (("1.3", 503), ("1.2", 200)):
+        site.write("config.yaml", configuration(envoy={"cluster": {"upstreamTLS": {
+            "minimumProtocolVersion": least}}}))
+        assert site.get(HOST).status == status
 
 
 def test_the_annotation_makes_a_backend_speak_tls(running, authority):

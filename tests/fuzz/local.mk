@@ -41,3 +41,8 @@ fuzzers += tests/fuzz/fuzz-xds-request
 tests_fuzz_fuzz_xds_request_SOURCES = tests/fuzz/fuzz-xds-request.c tests/fuzz/fuzz.h $(fuzz_main)
 tests_fuzz_fuzz_xds_request_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_xds_request_LDADD = $(XDS_LIBS)
+
+fuzzers += tests/fuzz/fuzz-jwks
+tests_fuzz_fuzz_jwks_SOURCES = tests/fuzz/fuzz-jwks.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_jwks_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_jwks_LDADD = $(TRANSLATOR_LIBS)
