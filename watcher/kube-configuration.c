@@ -1,11 +1,13 @@
 /* The configuration from an object of the API. Used by the watcher's Kubernetes source. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/alloc.h"
 #include "common/arena.h"
 #include "common/configuration-check.h"
 #include "common/decode-rules.h"
+#include "common/incident.h"
 #include "common/log.h"
 #include "common/object-kind.h"
 
@@ -14,14 +16,15 @@
 #define KIND OBJECT_CONTOUR_CONFIGURATION
 #define KEY CONFIGURATION_KEY, strlen(CONFIGURATION_KEY)
 #define PROBLEMS_MAX 64
+#define SAVED_MAX (8u << 20) /* as of any object */
 
 struct kube_configuration {
 	struct store *store;
-	char *namespace, *api_key, *selector;
+	char *namespace, *api_key, *selector, *saved;
+	struct item *taken;   /* the last good one */
 	char *refused;	      /* the first thing that is wrong with the object; NULL: it is in force */
 	struct item *refusal; /* the status that says so */
 	bool missing;
-	bool complete;
 };
 
 struct findings {
@@ -31,63 +34,6 @@ struct findings {
 	Portolan__Ipc__ObjectStatus status;
 	Portolan__Ipc__Problem *problems[PROBLEMS_MAX];
 };
-
-int kube_configuration_new(struct store *store, const char *namespace, const char *name,
-			   struct kube_configuration **ret)
-{
-	const char *what = "--contour-config-name", *text = name;
-	const char *problem = rule_name_problem(KIND, name);
-	struct kube_configuration *c;
-
-	if (!problem) {
-		what = "--contour-config-namespace";
-		text = namespace;
-		problem = rule_namespace_problem(namespace);
-	}
-	if (problem) {
-		log_error("%s: \"%s\": %s", what, text, problem);
-		return -EINVAL;
-	}
-	c = xnew(struct kube_configuration, 1);
-	c->store = store;
-	c->namespace = xstrdup(namespace);
-	c->api_key = xasprintf("%s/%s", namespace, name);
-	c->selector = xasprintf("fieldSelector=metadata.name%%3D%s", name);
-	*ret = c;
-	return 0;
-}
-
-void kube_configuration_free(struct kube_configuration *c)
-{
-	if (!c)
-		return;
-	free(c->namespace);
-	free(c->api_key);
-	free(c->selector);
-	free(c->refused);
-	item_unref(c->refusal);
-	free(c);
-}
-
-const char *kube_configuration_namespace(const struct kube_configuration *c)
-{
-	return c->namespace;
-}
-
-const char *kube_configuration_selector(const struct kube_configuration *c)
-{
-	return c->selector;
-}
-
-const char *kube_configuration_api_key(const struct kube_configuration *c)
-{
-	return c->api_key;
-}
-
-bool kube_configuration_complete(const struct kube_configuration *c)
-{
-	return c->complete;
-}
 
 /* ---- what is wrong with it ---- */
 
@@ -111,18 +57,142 @@ static void on_problem(void *ctx, enum configuration_severity severity, const ch
 	f->problems[f->status.n_problems++] = p;
 }
 
-static void check(struct findings *f, const struct kube_trimmed *object)
+static bool check(struct findings *f, const struct kube_trimmed *object)
 {
 	K8s__ContourConfiguration *o =
 		k8s__contour_configuration__unpack(arena_pb(f->arena), object->value_len, object->value);
 
 	if (!o)
-		return;
+		return false;
 	if (o->spec)
 		configuration_check(f->arena, o->spec, on_problem, f);
 	f->status.observed_generation = o->metadata ? o->metadata->generation : 0;
 	f->status.has_observed_generation = f->status.observed_generation != 0;
+	return f->status.n_problems == 0;
 }
+
+/* ---- across restarts ---- */
+
+static void use(struct kube_configuration *c, struct item *item)
+{
+	item_unref(c->taken);
+	c->taken = item_ref(item);
+	store_pin(c->store, item_ref(item));
+}
+
+/* A line with the object's key, then the object. */
+static void save(const struct kube_configuration *c, const struct item *item)
+{
+	_cleanup_free_ char *aside = xasprintf("%s.new", c->saved);
+	FILE *f = fopen(aside, "we");
+	bool good = f && fprintf(f, "%s\n", c->api_key) > 0 &&
+		    fwrite(item_value(item), 1, item->value_len, f) == item->value_len;
+
+	if (f)
+		good = fclose(f) == 0 && good;
+	if (!good || rename(aside, c->saved) < 0)
+		incident(incident_is_descriptors(-errno) ? INCIDENT_DESCRIPTORS : INCIDENT_STORAGE,
+			 "configuration",
+			 "cannot write %s: %s; a watcher that starts again waits for a good configuration",
+			 c->saved, strerror(errno));
+}
+
+static char *read_saved(const struct kube_configuration *c, size_t *ret_len)
+{
+	FILE *f = fopen(c->saved, "re");
+	char *text = f ? xmalloc(SAVED_MAX) : NULL;
+
+	if (!f)
+		return NULL;
+	*ret_len = fread(text, 1, SAVED_MAX, f);
+	(void)fclose(f);
+	return text;
+}
+
+static void recall(struct kube_configuration *c)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new(4096);
+	struct findings f = { .arena = arena, .stays = "", .status = PORTOLAN__IPC__OBJECT_STATUS__INIT };
+	struct kube_trimmed object = { 0 };
+	_cleanup_(item_unrefp) struct item *item = NULL;
+	size_t len, key = strlen(c->api_key);
+	_cleanup_free_ char *text = read_saved(c, &len);
+
+	if (!text || len <= key || memcmp(text, c->api_key, key) != 0 || text[key] != '\n')
+		return;
+	object.value = (uint8_t *)text + key + 1;
+	object.value_len = len - key - 1;
+	if (!check(&f, &object))
+		return;
+	item = item_new(KIND, KEY, c->api_key, key, object.value, object.value_len);
+	use(c, item);
+	log_info("ContourConfiguration %s is as it was before, until the API says otherwise", c->api_key);
+}
+
+/* ---- starting ---- */
+
+int kube_configuration_new(struct store *store, const char *namespace, const char *name, const char *saved,
+			   struct kube_configuration **ret)
+{
+	const char *what = "--contour-config-name", *text = name;
+	const char *problem = rule_name_problem(KIND, name);
+	struct kube_configuration *c;
+
+	if (!problem) {
+		what = "--contour-config-namespace";
+		text = namespace;
+		problem = rule_namespace_problem(namespace);
+	}
+	if (problem) {
+		log_error("%s: \"%s\": %s", what, text, problem);
+		return -EINVAL;
+	}
+	c = xnew(struct kube_configuration, 1);
+	c->store = store;
+	c->namespace = xstrdup(namespace);
+	c->api_key = xasprintf("%s/%s", namespace, name);
+	c->selector = xasprintf("fieldSelector=metadata.name%%3D%s", name);
+	c->saved = xstrdup(saved);
+	recall(c);
+	*ret = c;
+	return 0;
+}
+
+void kube_configuration_free(struct kube_configuration *c)
+{
+	if (!c)
+		return;
+	free(c->namespace);
+	free(c->api_key);
+	free(c->selector);
+	free(c->saved);
+	free(c->refused);
+	item_unref(c->taken);
+	item_unref(c->refusal);
+	free(c);
+}
+
+const char *kube_configuration_namespace(const struct kube_configuration *c)
+{
+	return c->namespace;
+}
+
+const char *kube_configuration_selector(const struct kube_configuration *c)
+{
+	return c->selector;
+}
+
+const char *kube_configuration_api_key(const struct kube_configuration *c)
+{
+	return c->api_key;
+}
+
+bool kube_configuration_complete(const struct kube_configuration *c)
+{
+	return c->taken != NULL;
+}
+
+/* ---- refusing ---- */
 
 static struct item *status_item(const Portolan__Ipc__ObjectStatus *status)
 {
@@ -172,13 +242,12 @@ struct item *kube_configuration_take(struct kube_configuration *c, const struct 
 				     object->value_len);
 	_cleanup_(arena_freep) struct arena *arena = arena_new(4096);
 	struct findings f = { .arena = arena,
-			      .stays = c->complete ? "the configuration stays as it was" :
+			      .stays = c->taken ? "the configuration stays as it was" :
 						     "nothing is served before that is mended",
 			      .status = PORTOLAN__IPC__OBJECT_STATUS__INIT };
 
 	c->missing = false;
-	check(&f, object);
-	if (f.status.n_problems) {
+	if (!check(&f, object) && f.status.n_problems) {
 		*ret_refusal = refuse(c, &f);
 		return item;
 	}
@@ -186,10 +255,11 @@ struct item *kube_configuration_take(struct kube_configuration *c, const struct 
 	store_note(c->store, KIND, KEY, NULL);
 	free(TAKE_PTR(c->refused));
 	item_unref(TAKE_PTR(c->refusal));
-	if (!c->complete)
+	if (!c->taken)
 		log_info("ContourConfiguration %s is the configuration", c->api_key);
-	c->complete = true;
-	store_pin(c->store, item_ref(item));
+	if (!same_value(c->taken, item))
+		save(c, item);
+	use(c, item);
 	return item;
 }
 
@@ -206,8 +276,8 @@ void kube_configuration_missing(struct kube_configuration *c)
 {
 	if (!c->missing)
 		log_warning("ContourConfiguration %s does not exist: %s", c->api_key,
-			    c->complete ? "the configuration stays as it was" :
-					  "nothing is served before it does");
+			    c->taken ? "the configuration stays as it was" :
+				       "nothing is served before it does");
 	c->missing = true;
 	free(TAKE_PTR(c->refused));
 	item_unref(TAKE_PTR(c->refusal));
@@ -218,8 +288,8 @@ void kube_configuration_missing(struct kube_configuration *c)
 
 void kube_configuration_why(const struct kube_configuration *c, struct strbuf *out)
 {
-	const char *stays = c->complete ? "degraded: the configuration stays as it was" :
-					  "there is no configuration";
+	const char *stays = c->taken ? "degraded: the configuration stays as it was" :
+				       "there is no configuration";
 
 	if (c->missing)
 		strbuf_printf(out, "%s: ContourConfiguration %s does not exist\n", stays, c->api_key);

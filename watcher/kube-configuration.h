@@ -1,6 +1,6 @@
 /* --contour-config-name: a ContourConfiguration at the API is the configuration, as a file is with
  * --config. Before one is there that can be used nothing is served; after that the last one that could
- * be stays in force, whatever becomes of the object. */
+ * be stays in force, whatever becomes of the object, and is kept for a watcher that starts again. */
 #pragma once
 
 #include "ipc.pb-c.h"
@@ -9,8 +9,8 @@
 
 struct kube_configuration;
 
-/* -EINVAL: no object can be called that, logged. */
-int kube_configuration_new(struct store *store, const char *namespace, const char *name,
+/* saved: the file where it is kept. -EINVAL: no object can be called that, logged. */
+int kube_configuration_new(struct store *store, const char *namespace, const char *name, const char *saved,
 			   struct kube_configuration **ret);
 void kube_configuration_free(struct kube_configuration *c);
 DEFINE_CLEANUP(struct kube_configuration *, kube_configuration_free)

@@ -117,6 +117,7 @@ static void trim_metadata(K8s__ObjectMeta *m, struct kube_trimmed *ret)
 
 	ret->uid = m->uid;
 	ret->version = m->resource_version;
+	ret->generation = m->generation;
 	m->uid = (char *)(uintptr_t)protobuf_c_empty_string;
 	m->resource_version = (char *)(uintptr_t)protobuf_c_empty_string;
 	m->deletion_timestamp = NULL;

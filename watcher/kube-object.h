@@ -19,6 +19,7 @@ struct kube_object {
 	uint16_t collection; /* which reflector's it is */
 	char uid[KUBE_UID_MAX];
 	char *version;	    /* metadata.resourceVersion; only of kinds with a status */
+	int64_t generation; /* 0: not known */
 	uint8_t *status;    /* as it is at the API, in its proto/k8s schema; NULL: none */
 	size_t status_len;
 	const char *api_key; /* borrowed: what the API knows it by; NULL: the item's key */
@@ -48,6 +49,7 @@ bool kube_object_set_status(struct kube_object *o, uint8_t *status, size_t len);
  * status, no data of secrets and config maps that can never be used. */
 struct kube_trimmed {
 	const char *uid, *version;
+	int64_t generation;
 	uint8_t *value; /* everything is in the arena */
 	size_t value_len;
 	uint8_t *status; /* NULL: none, or empty */

@@ -109,6 +109,7 @@ static void remember(struct collection *c, struct item *item, const char *api_ke
 		return;
 	free(k->version);
 	k->version = xstrdup(t->version);
+	k->generation = t->generation;
 	(void)kube_object_set_status(k, t->status, t->status_len);
 	kube_writers_object(s->writers, k);
 }
@@ -706,7 +707,7 @@ int kube_source_new(struct event_loop *loop, struct store *store,
 		r = kube_configuration_new(store,
 					   config->config_namespace ? config->config_namespace :
 								      kube_access_own_namespace(s->access),
-					   config->config_name, &s->configuration);
+					   config->config_name, config->config_saved, &s->configuration);
 	if (r >= 0) {
 		log_info("Kubernetes API at %s (%s)", s->access->server, s->access->origin);
 		s->http = http_new(loop, s->access);

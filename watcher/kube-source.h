@@ -21,6 +21,7 @@ struct kube_source_config {
 	const char *lease_namespace; /* NULL: $POD_NAMESPACE, or that of the context */
 	const char *config_name;     /* NULL: none */
 	const char *config_namespace; /* NULL: as lease_namespace */
+	const char *config_saved;     /* the file that keeps it */
 };
 
 /* Never fails for the server's absence. -EINVAL (and others): the configuration, logged. */

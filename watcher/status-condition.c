@@ -89,6 +89,13 @@ static K8s__DetailedCondition *make_valid(const struct status_input *in, const c
 	return c;
 }
 
+/* What is said, or stands there, of a later generation than the object has is about one of its name that
+ * is gone. */
+static bool is_of_before(const struct status_input *in, int64_t observed)
+{
+	return in->object->generation && observed > in->object->generation;
+}
+
 bool status_conditions_make(const struct status_input *in, const char *kind,
 			    K8s__DetailedCondition *const *is, size_t n_is,
 			    K8s__DetailedCondition ***ret, size_t *ret_n)
@@ -96,7 +103,10 @@ bool status_conditions_make(const struct status_input *in, const char *kind,
 	const K8s__DetailedCondition *before = status_conditions_valid(is, n_is);
 	K8s__DetailedCondition **list;
 
-	if (before && before->observed_generation > in->status->observed_generation)
+	if (is_of_before(in, in->status->observed_generation))
+		return false;
+	if (before && before->observed_generation > in->status->observed_generation &&
+	    !is_of_before(in, before->observed_generation))
 		return false;
 	list = arena_new_of(in->arena, K8s__DetailedCondition *, n_is + 1);
 	*ret_n = 0;

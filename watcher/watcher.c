@@ -22,7 +22,7 @@ struct watcher {
 	struct state *statuses; /* the translator's, mirrored */
 	struct state_observer on_objects, on_statuses;
 	struct link *link;
-	char *socket_path;
+	char *socket_path, *config_saved;
 	struct control_wait *wait, *statuses_wait;
 	struct status_log status_log;
 	struct source *sources[STORE_SOURCES_MAX];
@@ -67,6 +67,8 @@ static int open_kube(struct watcher *w)
 	struct source *s;
 	int r;
 
+	w->config_saved = daemon_own_path(w->daemon, "configuration");
+	watcher_options.kube.config_saved = w->config_saved;
 	r = kube_source_new(w->daemon->loop, w->store, &watcher_options.kube, &s);
 	if (r >= 0)
 		add_source(w, s);
@@ -331,6 +333,7 @@ static void watcher_free(struct watcher *w)
 	store_free(w->store);
 	state_free(w->statuses);
 	free(w->socket_path);
+	free(w->config_saved);
 	free(w);
 }
 DEFINE_CLEANUP(struct watcher *, watcher_free)

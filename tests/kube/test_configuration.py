@@ -96,6 +96,17 @@ def test_a_named_configuration_is_followed_and_told_what_is_wrong(kube, tmp_path
             assert "ContourConfiguration" not in watcher.ask("/readyz")[1]
             assert watcher.metrics()["portolan_watcher_config_refused"] == 0
             assert watcher.metrics()["portolan_kube_status_failures_total"] == 0
+            # A watcher that starts again while it is bad, or gone, goes on with the last good one.
+            change(kube, "1.4")
+            wait_condition(kube, "False", 2)
+        for reason in ("is refused: spec.envoy", "does not exist"):
+            watcher.restart()
+            code, why = watcher.ask("/readyz")
+            assert code == 200
+            assert f"stays as it was: ContourConfiguration gateways/main {reason}" in why
+            with watcher.translator() as translator:
+                assert b"1.3" in translator.wait_for(KIND, KEY).value
+            kube.client.request("DELETE", kube.client.path_of(configuration("")))
     finally:
         watcher.close()
 

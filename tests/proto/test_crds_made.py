@@ -28,7 +28,8 @@ def test_take_every_reason_that_a_status_gives():
     """The golden tests have one of each; where the schema refuses one, no status is written at all."""
     wrong, count = [], 0
     for file in (TOP / "tests/golden").rglob("*.out.yaml"):
-        for name, status in (yaml.safe_load(file.read_text(encoding="utf-8")).get("statuses") or {}).items():
+        text = "".join(file.read_text(encoding="utf-8").partition("\nstatuses:")[1:])
+        for name, status in ((yaml.safe_load(text) or {}).get("statuses") or {}).items():
             kind = name.split()[0]
             if kind not in shipped() or not isinstance(status, dict):
                 continue
