@@ -16,20 +16,21 @@ from programs import SANITIZED
 from run import Run
 
 
-@pytest.fixture
-def running(folder):
+@pytest.fixture(params=["chains", "shared"])
+def running(folder, request):
     """(the run, its client, its backends, its runtime directory as a disk)"""
     address = loopback()
     with contextlib.ExitStack() as stack:
         disk = stack.enter_context(chaos.SmallDisk(folder / "run"))
         watchdog = "6000" if SANITIZED else "2000"
-        run = Run(folder, "--watchdog-msec", watchdog, "--restart-max-msec", "300", address=address)
+        run = Run(folder, "--watchdog-msec", watchdog, "--restart-max-msec", "300", "--tls-hosts", request.param,
+                  address=address)
         backends = [stack.enter_context(Backend(name, address)) for name in ("one", "two")]
         site = chaos.Site(run.manifests, backends)
         site.begin()
         stack.enter_context(run)
         run.settle(chaos.PATIENCE)
-        yield run, site, address, disk
+        yield run, site, address, disk, ["--listen-address", address, "--tls-hosts", request.param]
 
 
 def loads(site, address):
@@ -49,7 +50,7 @@ def seed_of(record_property):
 
 
 def test_whatever_happens_to_the_stages_no_request_fails(running, folder, record_property):
-    run, site, address, disk = running
+    run, site, address, disk, options = running
     trouble = chaos.Chaos(run, seed_of(record_property), disk)
     witness = chaos.Witness(chaos.xds_address(run))
     with contextlib.ExitStack() as stack:
@@ -73,7 +74,7 @@ def test_whatever_happens_to_the_stages_no_request_fails(running, folder, record
     assert [t.error for t in (watching, changing) if t.error] == []
     assert site.step > 10
 
-    assert chaos.served(run) == chaos.from_scratch(run, folder, ["--listen-address", address])
+    assert chaos.served(run) == chaos.from_scratch(run, folder, options)
     assert witness.withdrawn == [] and witness.needless == []
     assert witness.connections > 0
     counted = chaos.restarts(run)

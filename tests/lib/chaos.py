@@ -495,11 +495,14 @@ def xds_address(run):
 
 
 def from_scratch(run, folder, options=()):
-    """{type: {name: version}} that a translator makes of the manifests as they are."""
+    """{type: {name: version}} that a translator makes of the manifests as they are, of what served() asks
+    for: it follows clusters and listeners, and is too old for shared TLS hosts."""
     made = offline.translate(folder, run.manifests.path, options=options)
     found = {}
     for (kind, name), (version, _) in frames.resources(made.resources).items():
-        found.setdefault(offline.URLS[kind], {})[name] = version
+        newer = name == "misdirected" or (kind == "secret" and "/" not in name)
+        if kind in ("cluster", "endpoint", "listener", "route", "secret") and not newer:
+            found.setdefault(offline.URLS[kind], {})[name] = version
     return found
 
 
