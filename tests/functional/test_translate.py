@@ -39,7 +39,7 @@ def test_what_is_served_as_it_says_is_0_and_silence(translate):
     done = translate(GOOD)
     assert (done.returncode, done.stderr) == (0, "")
     printed = yaml.safe_load(done.stdout)
-    assert {r["kind"] for r in printed["resources"]} == {"cluster", "endpoint", "listener", "route"}
+    assert {r["kind"] for r in printed["resources"]} == {"cluster", "endpoint", "listener", "route", "runtime"}
     [status] = [s for s in printed["statuses"] if s["kind"] == "Ingress"]
     assert (status["name"], status["verdict"]) == ("web", "accepted")
 

@@ -508,7 +508,8 @@ def from_scratch(run, folder, options=()):
 
 def served(run):
     """The same, of what xds-server tells an Envoy that it has never seen."""
-    with World(xds_address(run), node="newcomer") as world:
+    types = ("CDS", "EDS", "LDS", "RDS", "RTDS", "SDS")
+    with World(xds_address(run), node="newcomer", types=types) as world:
         world.quiet(PATIENCE)
         return {kind: names for kind, names in world.snapshot().items() if names}
 

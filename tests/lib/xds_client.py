@@ -253,6 +253,8 @@ class World:
                 self.stream.subscribe(t, have=have.get(t))
             self.versions[t].update(have.get(t, {}))
         self.have = have
+        if "RTDS" in types:
+            self._want("RTDS", {"dynamic"})  # which the bootstrap names
         self.refuse = refuse or (lambda response: None)
         self.refused = []
 
