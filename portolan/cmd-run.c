@@ -41,9 +41,9 @@ static const struct option_row own_options[] = {
 	{ "no-screen", 0, OPTION_FLAG, &arg_no_screen, NULL,
 	  "do not show what runs where when all is ready" },
 	{ "record", 0, OPTION_STRING, &arg_record, "FILE",
-	  "record what the watcher sees, as portolan record does" },
+	  "record what the watcher sees, as portolan record does (default: $PORTOLAN_RECORD, if it is set)" },
 	{ "record-redact", 0, OPTION_FLAG, &arg_record_redact, NULL,
-	  "with --record: without what is in Secrets" },
+	  "with --record: without what is in Secrets (or $PORTOLAN_RECORD_REDACT=yes)" },
 	{ "try-file", 0, OPTION_STRING, &arg_try, "FILE",
 	  "show this text on that screen, in the place of the general hints" },
 	{ "runtime-dir", 0, OPTION_STRING, &arg_runtime_dir, "DIR",
@@ -310,6 +310,17 @@ static bool has_source(void)
 	       has_env("KUBECONFIG") || has_env("KUBERNETES_SERVICE_HOST");
 }
 
+/* Where the command line is the image's, and the environment the pod's. */
+static void record_as_environment_says(void)
+{
+	const char *file = getenv("PORTOLAN_RECORD");
+
+	if (!arg_record && file && *file) {
+		arg_record = file;
+		arg_record_redact |= has_env("PORTOLAN_RECORD_REDACT");
+	}
+}
+
 int cmd_run(const struct command *c, int argc, char **argv)
 {
 	struct option_row options[ARRAY_SIZE(own_options) + STAGE_OPTIONS_MAX + 1] = { 0 };
@@ -322,6 +333,7 @@ int cmd_run(const struct command *c, int argc, char **argv)
 			  "they\nconfigure. Ends them in order on SIGTERM or Ctrl-C.",
 			  0, &exit_code) < 0)
 		return exit_code;
+	record_as_environment_says();
 	if (!has_source())
 		return command_misused(c, "say where the objects are with --manifests PATH, "
 					  "--kubeconfig FILE or --in-cluster");

@@ -5,7 +5,7 @@
 
 struct backoff {
 	int64_t min_usec, max_usec;
-	int64_t healthy_usec; /* one that lived this long is forgiven */
+	int64_t healthy_usec; /* one that lived this long is started again at once */
 	int64_t next_usec;    /* 0 at first */
 };
 

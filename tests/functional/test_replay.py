@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import random
 import select
 import signal
@@ -194,7 +195,7 @@ def test_what_is_no_moment_or_no_recording_is_said(live, folder):
 class Command:
     """portolan run or replay, until it says that all is ready."""
 
-    def __init__(self, dir, *words):
+    def __init__(self, dir, *words, env=None):
         self.dir = dir
         ready, theirs = os.pipe()
         command = [program("portolan"), *map(str, words), "--runtime-dir", str(dir), "--no-screen",
@@ -202,7 +203,7 @@ class Command:
                    "127.0.0.1:0"]
         with open(f"{dir}.log", "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            pass_fds=[theirs])
+                                            pass_fds=[theirs], env={**os.environ, **(env or {})})
         os.close(theirs)
         said = select.select([ready], [], [], 30)[0] and os.read(ready, 1)
         os.close(ready)
@@ -222,6 +223,23 @@ class Command:
     def close(self):
         self.process.terminate()
         self.process.wait(30)
+
+
+def test_the_environment_can_ask_for_a_recording_and_status_names_the_recorder(folder):
+    manifests, file = Manifests(folder / "manifests"), folder / "recording"
+    manifests.write("a.yaml", *app("a", "10.0.0.1", 8080))
+    asks = {"PORTOLAN_RECORD": str(file), "PORTOLAN_RECORD_REDACT": "yes"}
+    with Command(folder / "run", "run", "--manifests", manifests.path, env=asks) as command:
+        source = json.loads(command.stage("watcher").get("/debug/sync"))["source"]
+        command.stage("recorder").wait_source(source)
+        status = run("status", "--runtime-dir", command.dir).stdout
+        assert re.search(r"^recorder +running +\d+ +\d+s +0 +\d+ +3 ", status, re.M), status
+    assert "redacted" in run("inspect", file).stdout
+    # A replay is not recorded over what it plays.
+    before = file.read_bytes()
+    with Command(folder / "replay", "replay", file, "--speed", "max", env=asks) as command:
+        assert not (command.dir / "recorder.control").exists()
+    assert file.read_bytes() == before
 
 
 def test_the_commands_record_and_replay(folder):

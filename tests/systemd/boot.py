@@ -31,17 +31,29 @@ def tree():
     return pathlib.Path(done.stdout.strip())
 
 
+def previous():
+    """An older Portolan, as make install leaves it."""
+    done = subprocess.run([TOP / "scripts" / "previous-build"], text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    return pathlib.Path(done.stdout.strip())
+
+
+def put(root, installed):
+    """As a package would: programs are renamed into place under those that run."""
+    for path in pathlib.Path(installed).rglob("*"):
+        if path.is_file():
+            to = root / path.relative_to(installed)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, f"{to}.new")
+            os.rename(f"{to}.new", to)
+
+
 def install(root):
-    """make install, as a package would; programs are renamed into place under those that run."""
+    """make install of this build."""
     with tempfile.TemporaryDirectory() as stage:
         subprocess.run(["make", "-C", BUILD, "-s", "install", f"DESTDIR={stage}"], check=True,
                        capture_output=True)
-        for path in pathlib.Path(stage).rglob("*"):
-            if path.is_file():
-                to = root / path.relative_to(stage)
-                to.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(path, f"{to}.new")
-                os.rename(f"{to}.new", to)
+        put(root, stage)
 
 
 class ControlGroup:

@@ -35,14 +35,15 @@ TEST(chance_spreads_a_delay_by_a_quarter_to_both_sides)
 	CHECK_EQ(high, 125);
 }
 
-TEST(a_long_life_is_forgiven)
+TEST(after_a_long_life_there_is_no_delay)
 {
 	struct backoff b = fresh();
 
 	for (int i = 0; i < 5; i++)
 		(void)backoff_next(&b, 4999, 0);
 	CHECK_EQ(b.next_usec, 1000);
-	CHECK_EQ(backoff_next(&b, 5000, 0), 75);
+	CHECK_EQ(backoff_next(&b, 5000, 0), 0);
+	CHECK_EQ(backoff_next(&b, 0, 0), 75);
 	CHECK_EQ(b.next_usec, 200);
 }
 
