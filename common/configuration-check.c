@@ -430,10 +430,11 @@ static void check_metrics(struct check *c, const char *path, const K8s__ConfigMe
 		      "needs a certificate and a key of the server");
 }
 
-static bool same_place(const char *a, int32_t a_port, const char *b, int32_t b_port)
-{
-	return a_port && a_port == b_port && strcmp(a, b) == 0;
-}
+/* Where one of Envoy's listeners would be. */
+struct place {
+	const char *path, *address;
+	int32_t port;
+};
 
 static const char *pages_address(const char *address)
 {
@@ -445,25 +446,67 @@ static int32_t pages_port(int32_t port)
 	return port ? port : CONFIGURATION_PAGES_PORT;
 }
 
-static void check_places(struct check *c)
+static bool is_any(const char *address)
 {
-	const K8s__ConfigEnvoy *e = c->spec->envoy;
+	return strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0;
+}
+
+static bool clash(const struct place *x, const struct place *y)
+{
+	return x->port && x->port == y->port &&
+	       (is_any(x->address) || is_any(y->address) || strcmp(x->address, y->address) == 0);
+}
+
+static size_t list_places(const K8s__ConfigEnvoy *e, struct place *ret)
+{
 	const K8s__ConfigMetrics *m = e->metrics;
 	const K8s__ConfigAddress *h = e->health, *om = e->om_enforced_health;
+	size_t n = 0;
 
-	if (h && m && m->tls && same_place(pages_address(h->address), pages_port(h->port),
-					   pages_address(m->address), pages_port(m->port)))
-		wrong(c, "envoy.health.port", "health without TLS and metrics with TLS cannot share a port");
-	if (om && !om->port)
+	ret[n++] = (struct place){ "envoy.http", *e->http->address ? e->http->address : "0.0.0.0",
+				   e->http->port ? e->http->port : CONFIGURATION_HTTP_PORT };
+	ret[n++] = (struct place){ "envoy.https", *e->https->address ? e->https->address : "0.0.0.0",
+				   e->https->port ? e->https->port : CONFIGURATION_HTTPS_PORT };
+	if (m)
+		ret[n++] = (struct place){ "envoy.metrics", pages_address(m->address), pages_port(m->port) };
+	/* In plain text they share a listener. */
+	if (h && !(m && !m->tls && pages_port(h->port) == pages_port(m->port) &&
+		   strcmp(pages_address(h->address), pages_address(m->address)) == 0))
+		ret[n++] = (struct place){ "envoy.health", pages_address(h->address), pages_port(h->port) };
+	if (om)
+		ret[n++] = (struct place){ "envoy.omEnforcedHealth", pages_address(om->address), om->port };
+	if (e->network->has_admin_port)
+		ret[n++] = (struct place){ "envoy.network.adminPort", "127.0.0.1", e->network->admin_port };
+	return n;
+}
+
+static void check_places(struct check *c)
+{
+	K8s__ConfigEnvoy *e = c->spec->envoy;
+	struct place all[6];
+	size_t n = list_places(e, all);
+
+	if (e->om_enforced_health && !e->om_enforced_health->port)
 		wrong(c, "envoy.omEnforcedHealth.port", "must be there");
-	if (om && h && same_place(pages_address(om->address), om->port, pages_address(h->address),
-				  pages_port(h->port)))
-		wrong(c, "envoy.omEnforcedHealth.port", "is the port of envoy.health, too");
-	if (om && m && same_place(pages_address(om->address), om->port, pages_address(m->address),
-				  pages_port(m->port)))
-		wrong(c, "envoy.omEnforcedHealth.port", "is the port of envoy.metrics, too");
-	if (e->http->port && same_place(e->http->address, e->http->port, e->https->address, e->https->port))
-		wrong(c, "envoy.https.port", "is the port of envoy.http, too");
+	for (size_t i = 1; i < n; i++)
+		for (size_t k = 0; k < i; k++) {
+			struct configuration_setting s;
+			const char *path = all[i].path;
+
+			if (!clash(&all[k], &all[i]))
+				continue;
+			if (strcmp(path, "envoy.network.adminPort") != 0)
+				path = arena_printf(c->arena, "%s.port", path);
+			wrong(c, path, arena_printf(c->arena, "%d is the port of %s, too", (int)all[i].port,
+						    all[k].path));
+			if (i == 1) {
+				e->http->has_port = e->http->port = 0;
+				e->https->has_port = e->https->port = 0;
+			} else if (configuration_find(c->spec, all[i].path, &s)) {
+				configuration_unset(&s);
+			}
+			break;
+		}
 }
 
 static void check_rate_limit(struct check *c)

@@ -174,8 +174,8 @@ static const struct {
 	const char *path;
 	int32_t value;
 } number_defaults[] = {
-	{ "envoy.http.port", 8080 },
-	{ "envoy.https.port", 8443 },
+	{ "envoy.http.port", CONFIGURATION_HTTP_PORT },
+	{ "envoy.https.port", CONFIGURATION_HTTPS_PORT },
 	{ "envoy.metrics.port", CONFIGURATION_PAGES_PORT },
 	{ "envoy.health.port", CONFIGURATION_PAGES_PORT },
 };

@@ -14,6 +14,8 @@
 #define CONFIGURATION_KEY CONFIGURATION_NAMESPACE "/" CONFIGURATION_NAME
 
 /* Where Envoy shows metrics and health, where that is asked for and not said. */
+#define CONFIGURATION_HTTP_PORT 8080
+#define CONFIGURATION_HTTPS_PORT 8443
 #define CONFIGURATION_PAGES_ADDRESS "0.0.0.0"
 #define CONFIGURATION_PAGES_PORT 8002
 

@@ -55,6 +55,7 @@ struct reader {
 	struct unit *unit;
 	struct arena *arena;
 	const struct item *blamed; /* was read last */
+	const void *settings;	   /* once they were read */
 	struct cell **reads;
 	size_t n_reads, cap_reads;
 	struct emit *emits;

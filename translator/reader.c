@@ -71,17 +71,10 @@ void *read_message(struct reader *r, enum object_kind kind, const char *key)
 		   NULL;
 }
 
-const void *reader_settings(struct reader *r)
+static const void *make_settings(struct graph *g, struct item *object)
 {
-	struct graph *g = r->graph;
 	struct shared *s = &g->shared;
-	enum object_kind kind = g->config.settings_kind;
-	size_t len = strlen(g->config.settings_key);
-	struct item *object = state_get(g->config.objects, kind, g->config.settings_key, len);
 
-	record(r, graph_cell(g, SPACE_OBJECT, kind, g->config.settings_key, len));
-	if (s->made && s->object == object)
-		return s->value;
 	item_unref(s->object);
 	s->object = object ? item_ref(object) : NULL;
 	if (s->arena)
@@ -91,6 +84,23 @@ const void *reader_settings(struct reader *r)
 	s->value = g->config.settings(s->arena, object);
 	s->made = true;
 	return s->value;
+}
+
+/* Units ask often: after the first time it costs nothing. */
+const void *reader_settings(struct reader *r)
+{
+	struct graph *g = r->graph;
+	enum object_kind kind = g->config.settings_kind;
+	struct item *object;
+	size_t len;
+
+	if (r->settings)
+		return r->settings;
+	len = strlen(g->config.settings_key);
+	object = state_get(g->config.objects, kind, g->config.settings_key, len);
+	record(r, graph_cell(g, SPACE_OBJECT, kind, g->config.settings_key, len));
+	r->settings = g->shared.made && g->shared.object == object ? g->shared.value : make_settings(g, object);
+	return r->settings;
 }
 
 static const struct item *const *read_entries(struct reader *r, struct cell *c, size_t *ret_n)

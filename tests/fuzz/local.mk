@@ -46,3 +46,8 @@ fuzzers += tests/fuzz/fuzz-jwks
 tests_fuzz_fuzz_jwks_SOURCES = tests/fuzz/fuzz-jwks.c tests/fuzz/fuzz.h $(fuzz_main)
 tests_fuzz_fuzz_jwks_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_jwks_LDADD = $(TRANSLATOR_LIBS)
+
+fuzzers += tests/fuzz/fuzz-configuration
+tests_fuzz_fuzz_configuration_SOURCES = tests/fuzz/fuzz-configuration.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_configuration_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_configuration_LDADD = $(DECODE_LIBS) $(COMMON_LIBS)

@@ -111,7 +111,11 @@ static const struct {
 	{ "json-fields: [method, duration, \"x=%REQ(A?B):3%\"]\n",
 	  "{envoy: {logging: {access_log_json_fields: [\"method\", \"duration\", \"x=%REQ(A?B):3%\"]}}}" },
 	{ "portolan: {https: {port: 8080}, http: {port: 8080}}\n",
-	  "f, line 1: portolan.https.port: is the port of envoy.http, too" },
+	  "f, line 1: portolan.https.port: 8080 is the port of envoy.http, too" },
+	{ "portolan: {https: {port: 8080}}\n", "f, line 1: portolan.https.port: 8080 is the port of envoy.http, too" },
+	{ "portolan: {https: {port: 8080, address: 192.0.2.1}, http: {address: 192.0.2.2}}\n",
+	  "{envoy: {http: {address: \"192.0.2.2\"}, https: {address: \"192.0.2.1\", port: 8080}}}" },
+	{ "network: {admin-port: 8443}\n", "f, line 1: network.admin-port: 8443 is the port of envoy.https, too" },
 };
 
 TEST(files_become_objects_or_problems)
