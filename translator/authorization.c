@@ -60,12 +60,20 @@ static int read_patterns(struct arena *a, K8s__ProxyAuthHeader *const *wish, siz
 	return 0;
 }
 
+static bool is_path(const char *s)
+{
+	for (const char *c = s; *c; c++)
+		if (!isgraph((unsigned char)*c) || *c == '?' || *c == '#')
+			return false;
+	return *s == '/';
+}
+
 static int read_http(struct arena *a, const K8s__ProxyAuthHTTP *wish, Authorization *ret,
 		     struct authorization_problem *problem)
 {
 	if (!wish)
 		return 0;
-	if (*wish->path_prefix && (*wish->path_prefix != '/' || strpbrk(wish->path_prefix, " \t\r\n?#"))) {
+	if (*wish->path_prefix && !is_path(wish->path_prefix)) {
 		problem->reason = "AuthError/AuthBadPathPrefix";
 		problem->field = "httpSettings.pathPrefix";
 		problem->why = "it begins with a slash, and is a path alone";

@@ -1,4 +1,5 @@
 /* External authorization: the filter that asks, and what routes change in it. Runs in the translator. */
+#include "common/clock.h"
 #include "envoy/extensions/filters/http/ext_authz/v3/ext_authz.pb-c.h"
 #include "translator/envoy.h"
 #include "translator/proxy-condition.h"
@@ -54,12 +55,18 @@ static Patterns *patterns(struct arena *a, Portolan__Model__Authorization__Patte
 	return p;
 }
 
+/* Envoy counts them in 32 bits of milliseconds: a longer one would become a short one. */
+static Google__Protobuf__Duration *timeout(struct arena *a, const Authorization *wish)
+{
+	return envoy_duration(a, MIN(wish->timeout_usec, (int64_t)UINT32_MAX * USEC_PER_MSEC));
+}
+
 static void ask_grpc(struct arena *a, const Authorization *wish, ExtAuthz *ret)
 {
 	ret->services_case = ENVOY__EXTENSIONS__FILTERS__HTTP__EXT_AUTHZ__V3__EXT_AUTHZ__SERVICES_GRPC_SERVICE;
 	ret->grpc_service = envoy_grpc_service(a, wish->cluster, wish->authority);
 	if (wish->has_timeout_usec)
-		ret->grpc_service->timeout = envoy_duration(a, wish->timeout_usec);
+		ret->grpc_service->timeout = timeout(a, wish);
 }
 
 static void ask_http(struct arena *a, const Authorization *wish, ExtAuthz *ret)
@@ -73,7 +80,7 @@ static void ask_http(struct arena *a, const Authorization *wish, ExtAuthz *ret)
 	uri->http_upstream_type_case = ENVOY__CONFIG__CORE__V3__HTTP_URI__HTTP_UPSTREAM_TYPE_CLUSTER;
 	uri->cluster = wish->cluster;
 	/* Envoy has no default for it. */
-	uri->timeout = envoy_duration(a, wish->timeout_usec);
+	uri->timeout = timeout(a, wish);
 	s->server_uri = uri;
 	s->path_prefix = wish->path_prefix ? wish->path_prefix : (char *)"";
 	if (wish->n_upstream_headers) {

@@ -1,5 +1,6 @@
 /* Global rate limits: the filter that asks a service, and what routes change in it. Runs in the
  * translator. */
+#include "common/clock.h"
 #include "envoy/extensions/filters/http/ratelimit/v3/rate_limit.pb-c.h"
 #include "translator/envoy.h"
 
@@ -11,7 +12,7 @@ const ProtobufCMessage *envoy_rate_limit(struct arena *a, const Portolan__Model_
 
 	m->domain = wish->domain;
 	if (wish->has_timeout_usec)
-		m->timeout = envoy_duration(a, wish->timeout_usec);
+		m->timeout = envoy_duration(a, MIN(wish->timeout_usec, (int64_t)UINT32_MAX * USEC_PER_MSEC));
 	m->failure_mode_deny = !wish->fail_open;
 	m->rate_limited_as_resource_exhausted = wish->exhausted;
 	if (wish->tell_limits)

@@ -1,5 +1,6 @@
 /* Whom an HTTPProxy's host asks about its requests. Runs in the translator. */
 #include <errno.h>
+#include <string.h>
 
 #include "translator/proxy-authorization.h"
 
@@ -55,6 +56,10 @@ static int plan_global(struct proxy_node *node, const K8s__ProxyAuthorization *w
 {
 	const K8s__ProxyAuthPolicy *policy = wish ? wish->auth_policy : global->policy;
 
+	if (wish && (*wish->response_timeout || wish->fail_open || wish->with_request_body ||
+		     strcmp(wish->service_type, "http") == 0 || wish->http_settings))
+		proxy_warning(node, "SpecError/IgnoredField", FIELD,
+			      "without an extensionRef only authPolicy counts; " CONFIG_FIELD " says all else");
 	ret->use_http = global->filter->use_http;
 	if (ret->use_http && policy && policy->n_context) {
 		proxy_error(node, "AuthError/AuthContextForHTTP", FIELD ".authPolicy.context",

@@ -11,6 +11,8 @@
 
 #define SERVICES_MAX 64
 #define SUBJECTS_MAX 8
+#define SUBJECT_MAX 250
+#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*:"
 
 typedef Envoy__Config__Endpoint__V3__LocalityLbEndpoints Locality;
 typedef Portolan__Model__ExtensionResult ExtensionResult;
@@ -86,6 +88,14 @@ static void plan_client(struct plan *p)
 		complain(p, "TLSError/SecretNotValid", "spec.protocol", "%s", why);
 }
 
+/* It goes into headers and handshakes as well. */
+static bool is_subject(const char *s)
+{
+	size_t n = strlen(s);
+
+	return n && n <= SUBJECT_MAX && strspn(s, NAME_CHARACTERS) == n;
+}
+
 static void plan_validation(struct plan *p, K8s__ProxyUpstreamValidation *v)
 {
 	const char *slash, *namespace = p->namespace, *name, *why;
@@ -113,6 +123,14 @@ static void plan_validation(struct plan *p, K8s__ProxyUpstreamValidation *v)
 			 "subjectName is needed, and the first of at most 8 subjectNames must be the same");
 		return;
 	}
+	p->wish.n_subjects = v->n_subject_names ? v->n_subject_names : 1;
+	p->wish.subjects = v->n_subject_names ? v->subject_names : &v->subject_name;
+	for (size_t i = 0; i < p->wish.n_subjects; i++)
+		if (!is_subject(p->wish.subjects[i])) {
+			complain(p, "SpecError/TLSUpstreamValidation", "spec.validation",
+				 "\"%s\" is not a name that a certificate could be for", p->wish.subjects[i]);
+			return;
+		}
 	if (cluster_read_authority(p->r, arena_printf(p->a, "%s/%s", namespace, name), &ca, &why) < 0) {
 		complain(p, "SpecError/TLSUpstreamValidation", "spec.validation.caSecret", "%s", why);
 		return;
@@ -120,8 +138,6 @@ static void plan_validation(struct plan *p, K8s__ProxyUpstreamValidation *v)
 	p->cluster.ca = ca.data;
 	p->cluster.ca_len = ca.len;
 	p->wish.sni = v->subject_name;
-	p->wish.n_subjects = v->n_subject_names ? v->n_subject_names : 1;
-	p->wish.subjects = v->n_subject_names ? v->subject_names : &v->subject_name;
 }
 
 static void plan_balancing(struct plan *p, const K8s__ProxyLoadBalancer *wish)
@@ -251,13 +267,14 @@ static void emit_cluster(struct plan *p)
 	emit_resource(p->r, RESOURCE_ENDPOINT, p->cluster.name, packed, len);
 }
 
-static char *authority_of(struct plan *p)
+/* gRPC's :authority. Who refers to an ExtensionService may write what he likes for its name. */
+static char *authority_of(struct arena *a, const char *text)
 {
-	char *name = arena_strdup(p->a, p->wish.sni ? p->wish.sni : p->cluster.name);
+	char *name = arena_strdup(a, text);
 
 	for (char *c = name; *c; c++)
-		if (*c == '/')
-			*c = '.';
+		if (!strchr(NAME_CHARACTERS, *c))
+			*c = *c == '/' ? '.' : '_';
 	return name;
 }
 
@@ -282,7 +299,7 @@ static void translate(struct plan *p, ExtensionResult *ret)
 	}
 	emit_cluster(p);
 	ret->cluster = (char *)p->cluster.name;
-	ret->authority = authority_of(p);
+	ret->authority = authority_of(p->a, p->wish.sni ? p->wish.sni : p->cluster.name);
 	ret->has_timeout_usec = p->has_timeout;
 	ret->timeout_usec = p->timeout_usec;
 	ret->has_http1 = 1;
@@ -316,6 +333,5 @@ void extension_find(struct reader *r, const char *namespace, const char *name, s
 
 	ret->result = portolan__model__extension_result__unpack(arena_pb(a), item->value_len, item_value(item));
 	ret->cluster = arena_printf(a, "extension/%s", key);
-	ret->authority = ret->result->authority ? ret->result->authority :
-						  arena_printf(a, "extension.%s.%s", namespace, name);
+	ret->authority = ret->result->authority ? ret->result->authority : authority_of(a, ret->cluster);
 }
