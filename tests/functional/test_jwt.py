@@ -38,8 +38,14 @@ def remote(uri, name="remote", validation=None, times=(), **more):
 
 
 @pytest.fixture
-def secure(site):
+def form():
+    return "chains"
+
+
+@pytest.fixture
+def secure(site, form):
     """A site with an application behind a certificate that the client trusts."""
+    site.pipeline.translator.args += ["--tls-hosts", form]
     site.start()
     authority = Authority()
     site.client.__init__(site.address, ca=authority.text)
@@ -69,6 +75,7 @@ def test_a_token_is_let_through_by_its_signature_issuer_audience_and_time(secure
     assert status(site, **elliptic.header(audience="other")) in (401, 403)
 
 
+@pytest.mark.parametrize("form", ["chains", "shared"])
 def test_routes_and_included_ones_require_the_default_another_or_no_token(secure):
     site = secure
     first, second = Signer("1"), Signer("2", "RS256")

@@ -344,8 +344,11 @@ def reasons(site, *names):
                                             if p["severity"] == "error"]) for name in names}
 
 
-def test_a_secret_that_breaks_leaves_its_hosts_with_the_certificate_that_they_had(running, authority):
-    site = running
+@pytest.mark.parametrize("form", ["chains", "shared"])
+def test_a_secret_that_breaks_leaves_its_hosts_with_the_certificate_that_they_had(site, authority, form):
+    site.pipeline.translator.args += ["--tls-hosts", form]
+    site.start()
+    site.client.__init__(site.address, ca=authority.text)
     web, names = site.backend("web"), (HOST, "other.example.com")
     old, new = authority.issue(*names), authority.issue(*names)
     objects = ("HTTPProxy default/web", "Ingress default/other", "Secret vault/cert")
