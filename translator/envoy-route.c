@@ -194,10 +194,9 @@ void envoy_route_filter(struct arena *a, const char *filter, Google__Protobuf__A
 	ret->typed_per_filter_config = all;
 }
 
-void envoy_misdirected(struct arena *a, bool authorized, const char *const *others, size_t n, uint8_t **ret,
+void envoy_misdirected(struct arena *a, bool authorized, const char *const *domains, size_t n, uint8_t **ret,
 		       size_t *ret_len)
 {
-	const char **domains = arena_new_of(a, const char *, n + 1);
 	struct route_spec spec = { .host = "*",
 				   .kind = PATH_PREFIX,
 				   .path = "/",
@@ -206,15 +205,12 @@ void envoy_misdirected(struct arena *a, bool authorized, const char *const *othe
 	uint8_t *packed, *element, *host;
 	size_t len;
 
-	if (n)
-		memcpy(domains, others, n * sizeof(*domains));
-	domains[n] = "*";
 	if (authorized)
 		envoy_route_filter(a, ENVOY_AUTHORIZATION, envoy_authorization_off(a), route);
 	len = protobuf_c_message_get_packed_size(&route->base);
 	packed = arena_alloc(a, len);
 	(void)protobuf_c_message_pack(&route->base, packed);
 	envoy_element(a, ENVOY_HOST_ROUTES, packed, len, &element, &len);
-	envoy_virtual_host(a, "misdirected", domains, n + 1, element, len, &host, &len);
+	envoy_virtual_host(a, "misdirected", domains, n, element, len, &host, &len);
 	envoy_element(a, ENVOY_ROUTES_HOSTS, host, len, ret, ret_len);
 }

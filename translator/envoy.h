@@ -157,11 +157,10 @@ void envoy_virtual_host(struct arena *a, const char *name, const char *const *do
 			const void *routes, size_t routes_len, uint8_t **ret, size_t *ret_len);
 /* A RouteConfiguration without virtual hosts; elements of field ENVOY_ROUTES_HOSTS go behind it. */
 Envoy__Config__Route__V3__RouteConfiguration *envoy_routes(struct arena *a, const char *name);
-/* The virtual host that answers 421 to whatever asks for another host than the one of its TLS
- * connection's SNI (RFC 9110, section 15.5.20), as an element of field ENVOY_ROUTES_HOSTS. authorized: there
- * is a filter for that, which has not to be asked. others: hosts that are no others for Envoy, as a wildcard
- * covers them. */
-void envoy_misdirected(struct arena *a, bool authorized, const char *const *others, size_t n, uint8_t **ret,
+/* The virtual host that answers 421 (RFC 9110, section 15.5.20) to whatever asks for these domains, which are not
+ * those of its TLS connection's SNI, as an element of field ENVOY_ROUTES_HOSTS. authorized: there is a filter
+ * for that, which has not to be asked. */
+void envoy_misdirected(struct arena *a, bool authorized, const char *const *domains, size_t n, uint8_t **ret,
 		       size_t *ret_len);
 #define ENVOY_HOST_ROUTES 3
 #define ENVOY_ROUTES_HOSTS 2

@@ -2,6 +2,7 @@
  * that serve them. It is there while there is such a host. Runs in the translator. */
 #include <string.h>
 
+#include "common/hashmap.h"
 #include "translator/asks.h"
 #include "translator/envoy-server-name.h"
 #include "translator/units.h"
@@ -19,14 +20,65 @@ static void emit_chain(struct reader *r, enum resource_kind kind, Envoy__Config_
 	emit_part(r, kind, "ingress_https", "/fallback-certificate", packed, len);
 }
 
+static const void *item_name(const void *entry, size_t *ret_len)
+{
+	const struct item *i = entry;
+
+	*ret_len = i->key_len;
+	return i->data;
+}
+
+/* What a wildcard of these hosts covers, but is served by itself and only to who names it. */
+static const char **find_misdirected(struct reader *r, const struct item *const *hosts, size_t n, size_t *ret_n)
+{
+	struct hashmap served = HASHMAP_INIT(item_name);
+	size_t n_all = 0, cap = 0;
+	const char **all = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		(void)hashmap_put(&served, (struct item *)hosts[i]);
+	for (size_t i = 0; i < n; i++) {
+		size_t n_below;
+		const char **below = units_hosts_below(r, hosts[i]->data, &n_below), **more;
+
+		if (n_all + n_below > cap) {
+			more = arena_new_of(reader_arena(r), const char *, cap = 2 * (n_all + n_below));
+			if (n_all)
+				memcpy(more, all, n_all * sizeof(*all));
+			all = more;
+		}
+		for (size_t k = 0; k < n_below; k++)
+			if (!hashmap_get_str(&served, below[k]))
+				all[n_all++] = below[k];
+	}
+	hashmap_done(&served);
+	*ret_n = n_all;
+	return all;
+}
+
+static void emit_table(struct reader *r, const struct item *const *hosts, size_t n, bool authorized)
+{
+	struct arena *a = reader_arena(r);
+	size_t len, n_others, others_len = 0;
+	const char **others = find_misdirected(r, hosts, n, &n_others);
+	uint8_t *packed = reader_pack(r, &envoy_routes(a, TABLE)->base, &len), *rest = NULL, *head;
+
+	if (n_others)
+		envoy_misdirected(a, authorized, others, n_others, &rest, &others_len);
+	head = arena_alloc(a, len + others_len);
+	memcpy(head, packed, len);
+	if (others_len)
+		memcpy(head + len, rest, others_len);
+	emit_head(r, RESOURCE_ROUTE, TABLE, head, len + others_len, true);
+}
+
 void unit_fallback(struct reader *r, const char *key, size_t key_len)
 {
 	Portolan__Model__HostTls tls = PORTOLAN__MODEL__HOST_TLS__INIT;
 	struct arena *a = reader_arena(r);
 	Envoy__Config__Listener__V3__FilterChain *chain;
 	const struct item *const *hosts;
-	uint8_t *packed;
-	size_t n, len;
+	size_t n;
 
 	hosts = read_facts(r, FACT_FALLBACK, key, key_len, &n);
 	if (!n)
@@ -34,8 +86,7 @@ void unit_fallback(struct reader *r, const char *key, size_t key_len)
 	tls.secret = (char *)item_value(hosts[0]); /* the configuration's, and so the same for all */
 	tls.has_cookies = tls.cookies = 1;	     /* which of them need it must not change the chain */
 	tls.asks = asks_gather(r, NULL);
-	packed = reader_pack(r, &envoy_routes(a, TABLE)->base, &len);
-	emit_head(r, RESOURCE_ROUTE, TABLE, packed, len, true);
+	emit_table(r, hosts, n, tls.asks && tls.asks->authorization);
 	chain = envoy_fallback_chain(a, reader_settings(r), &tls, TABLE);
 	emit_chain(r, RESOURCE_LISTENER, chain);
 	if (!units_hosts_are_shared(r))

@@ -102,24 +102,6 @@ static void emit_http(struct reader *r, const char *host, const struct host_merg
 	emit_host_routes(r, host, routes, len);
 }
 
-/* Hosts that a wildcard covers and that have a chain of their own: a connection to another name of the
- * wildcard is none to them. */
-static const char **hosts_below(struct reader *r, const char *host, size_t *ret_n)
-{
-	const struct item *const *facts = NULL;
-	const char **names;
-	size_t n = 0, kept = 0;
-
-	if (*host == '*')
-		facts = read_facts(r, FACT_BELOW, host, strlen(host), &n);
-	names = arena_new_of(reader_arena(r), const char *, n + 1);
-	for (size_t i = 0; i < n; i++)
-		if (!kept || strcmp(names[kept - 1], facts[i]->data) != 0)
-			names[kept++] = facts[i]->data;
-	*ret_n = kept;
-	return names;
-}
-
 static void emit_chain(struct reader *r, const char *host, Envoy__Config__Listener__V3__FilterChain *chain)
 {
 	uint8_t *packed, *element;
@@ -219,8 +201,8 @@ static void emit_https(struct reader *r, const char *host, const struct host_mer
 	struct arena *a = reader_arena(r);
 	const char *table = arena_printf(a, "https/%s", host);
 	uint8_t *head, *own, *rest, *all;
-	size_t head_len, own_len, rest_len, len, n_below;
-	const char **below = hosts_below(r, host, &n_below);
+	size_t head_len, own_len, rest_len, len, n_others;
+	const char **others = units_hosts_below(r, host, &n_others);
 	const uint8_t *routes = join(r, l, true, &len);
 
 	if (!len)
@@ -229,7 +211,8 @@ static void emit_https(struct reader *r, const char *host, const struct host_mer
 	head = reader_pack(r, &https_routes(r, table)->base, &head_len);
 	envoy_virtual_host(a, host, &host, 1, routes, len, &own, &own_len);
 	envoy_element(a, ENVOY_ROUTES_HOSTS, own, own_len, &own, &own_len);
-	envoy_misdirected(a, tls->asks && tls->asks->authorization, below, n_below, &rest, &rest_len);
+	others[n_others++] = "*";
+	envoy_misdirected(a, tls->asks && tls->asks->authorization, others, n_others, &rest, &rest_len);
 	all = arena_alloc(a, head_len + own_len + rest_len);
 	memcpy(all, head, head_len);
 	memcpy(all + head_len, own, own_len);

@@ -53,12 +53,13 @@ static void http(struct reader *r)
 /* For server names whose connections have no business in the shared chain. */
 static void misdirected(struct reader *r, bool authorized)
 {
+	static const char *const any = "*";
 	struct arena *a = reader_arena(r);
 	uint8_t *head, *host, *all;
 	size_t head_len, host_len;
 
 	head = reader_pack(r, &envoy_routes(a, UNITS_MISDIRECTED)->base, &head_len);
-	envoy_misdirected(a, authorized, NULL, 0, &host, &host_len);
+	envoy_misdirected(a, authorized, &any, 1, &host, &host_len);
 	all = arena_alloc(a, head_len + host_len);
 	memcpy(all, head, head_len);
 	memcpy(all + head_len, host, host_len);

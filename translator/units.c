@@ -102,3 +102,19 @@ void units_secret_kept(struct reader *r, enum object_kind kind, const char *key,
 	units_error(r, kind, key, reason, field, "Secret %s: %s", secret, facts->message);
 	emit_verdict(r, kind, key, PORTOLAN__IPC__VERDICT__VERDICT_PARTIAL);
 }
+
+const char **units_hosts_below(struct reader *r, const char *host, size_t *ret_n)
+{
+	const struct item *const *facts = NULL;
+	const char **names;
+	size_t n = 0, kept = 0;
+
+	if (*host == '*')
+		facts = read_facts(r, FACT_BELOW, host, strlen(host), &n);
+	names = arena_new_of(reader_arena(r), const char *, n + 1);
+	for (size_t i = 0; i < n; i++)
+		if (!kept || strcmp(names[kept - 1], facts[i]->data) != 0)
+			names[kept++] = facts[i]->data;
+	*ret_n = kept;
+	return names;
+}

@@ -77,6 +77,9 @@ void units_result(struct reader *r, const ProtobufCMessage *m);
 /* What an object wants of a host, as facts; sort: of the object, among those that want the same host. */
 void units_want_host(struct reader *r, const char *host, const char *sort,
 		     const Portolan__Model__HostRoutes *routes);
+/* Hosts that a wildcard covers and that are served by TLS themselves: a connection to another name of the wildcard
+ * is none to them. The array has room for one more. */
+const char **units_hosts_below(struct reader *r, const char *host, size_t *ret_n);
 /* Says what is wrong with a Secret of which the former content is in use. */
 void units_secret_kept(struct reader *r, enum object_kind kind, const char *key, const char *reason,
 		       const char *field, const char *secret, const Portolan__Model__SecretResult *facts);

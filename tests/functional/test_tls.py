@@ -197,6 +197,12 @@ def test_clients_that_name_no_host_get_the_fallback_certificate_and_the_hosts_th
         assert refused(site, sni="unknown.example.net")
     assert site.get(HOST, tls=True).certificate == own.der
     assert site.get("strict.example.com", tls=True, sni="").status == 404
+    # A wildcard does not answer for a host that is served to those only who name it.
+    site.write("wild.yaml", proxy(to(), name="wild", fqdn="*.example.com", tls=fallback))
+    assert site.get("any.example.com", tls=True, sni="").backend == "web"
+    assert site.get("strict.example.com", tls=True, sni="").status == 421
+    assert site.get(HOST, tls=True, sni="").backend == "web"
+    site.remove("wild.yaml")
     with Load(site.client, HOST, tls=True, sni="") as load:
         site.write("fallback.yaml", tls_secret("fallback", new, namespace="vault"))
         assert site.get(HOST, tls=True, sni="").certificate == new.der
