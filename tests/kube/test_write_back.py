@@ -205,12 +205,18 @@ def test_a_proxy_has_a_condition_that_says_what_is_wrong(own_kube, tmp_path):
         metrics = watcher.metrics()
         assert metrics["portolan_kube_status_writes_total"] == 4
         assert metrics["portolan_kube_status_failures_total"] == 0
+        # Another of the same name begins with generation 1; what was said of the first is not said of it.
+        kube.client.delete(item)
+        kube.client.create(proxy("a", "default"))
+        translator.wait_for("HTTPProxy", "default/a", lambda now: now and b"proxy.example" in now.value)
+        wait(translator, "valid", {"status": "True", "observedGeneration": 1}, generation=1)
+        assert watcher.metrics()["portolan_kube_status_writes_total"] == 5
     # Its addresses follow a Service, too.
     envoy = kube.client.create(service("envoy", type="LoadBalancer"))
     with KubeWatcher(kube, tmp_path / "v", "--publish-service", "default/envoy") as watcher, \
             watcher.translator() as translator:
         translator.wait_for("HTTPProxy", "default/a")
-        translator.set_status("HTTPProxy", "default/a", generation=2)
+        translator.set_status("HTTPProxy", "default/a", generation=1)
         for address in ({"ip": "192.0.2.1"}, {"hostname": "lb.example"}, None):
             wanted = [address] if address else []
             kube.client.patch(envoy, {"status": {"loadBalancer": {"ingress": wanted}}}, sub="status")

@@ -263,6 +263,8 @@ class KubeCluster:
     def pause_apiserver(self):
         """Make it silent: connections stay and new ones are accepted, nothing is answered."""
         self.apiserver.popen.send_signal(signal.SIGSTOP)
+        # Until all of its threads are.
+        os.waitid(os.P_PID, self.apiserver.pid, os.WSTOPPED | os.WNOWAIT)
 
     def resume_apiserver(self):
         self.apiserver.popen.send_signal(signal.SIGCONT)
