@@ -92,6 +92,9 @@ def test_a_bad_file_keeps_what_was_and_says_why(configured, file):
     assert problem["severity"] == "error" and problem["field"] == "tls.minimum-protocol-version"
     assert "not in force" in problem["message"] and f"{file}, line 1" in problem["message"]
     assert "the configuration stays as it was" in pipeline.watcher.get("/readyz")
+    shown = subprocess.run([program("portolan"), "status", "--runtime-dir", pipeline.dir,
+                            "contourconfiguration/portolan/portolan"], capture_output=True, text=True, timeout=20)
+    assert shown.returncode == 1 and f"{file}, line 1" in shown.stdout
     assert pipeline.watcher.metrics()["portolan_watcher_config_refused"] == 1
     assert json.loads(pipeline.watcher.get("/debug/status"))["state"] == "degraded"
 

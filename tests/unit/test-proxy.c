@@ -1,8 +1,9 @@
-/* translator/: random trees of HTTPProxies, with a host that others want, too */
+/* translator/: random trees of HTTPProxies, with a host that others want, too, under configurations that change */
 #include <stdint.h>
 
 #include "common/alloc.h"
 #include "common/arena.h"
+#include "common/configuration.h"
 #include "common/object-kind.h"
 #include "k8s/core.pb-c.h"
 #include "k8s/networking.pb-c.h"
@@ -177,6 +178,35 @@ static void put_service(struct translator *t, unsigned *seed)
 	put(t, OBJECT_SERVICE, s->metadata, &s->base);
 }
 
+/* Some of the settings that hosts, routes and clusters read, wrong ones among them. */
+static void put_configuration(struct translator *t, unsigned *seed)
+{
+	static const char *const versions[] = { "", "1.2", "1.3" };
+	static const char *const durations[] = { "", "3s", "infinity", "soon" };
+	K8s__ContourConfiguration *c = NEW(K8s__ContourConfiguration, K8S__CONTOUR_CONFIGURATION__INIT);
+	K8s__ContourConfigurationSpec *s =
+		NEW(K8s__ContourConfigurationSpec, K8S__CONTOUR_CONFIGURATION_SPEC__INIT);
+	K8s__ConfigHeaders__SetEntry *header =
+		NEW(K8s__ConfigHeaders__SetEntry, K8S__CONFIG_HEADERS__SET_ENTRY__INIT);
+
+	c->metadata = meta(CONFIGURATION_NAMESPACE, CHANCE(6) ? "other" : CONFIGURATION_NAME);
+	c->spec = s;
+	configuration_fill(arena, s);
+	s->httpproxy->n_root_namespaces = CHANCE(3);
+	s->httpproxy->root_namespaces = arena_new_of(arena, char *, 1);
+	s->httpproxy->root_namespaces[0] = PICK(namespaces);
+	s->httpproxy->has_disable_permit_insecure = 1;
+	s->httpproxy->disable_permit_insecure = CHANCE(2);
+	s->envoy->listener->tls->minimum_protocol_version = PICK(versions);
+	s->envoy->timeouts->connect_timeout = PICK(durations);
+	s->envoy->timeouts->request_timeout = PICK(durations);
+	header->key = (char *)(CHANCE(4) ? "no header" : "x-a");
+	header->value = (char *)"%CONTOUR_SERVICE_NAME%";
+	s->policy->request_headers->n_set = CHANCE(2);
+	s->policy->request_headers->set = arena_memdup(arena, &header, sizeof(header));
+	put(t, OBJECT_CONTOUR_CONFIGURATION, c->metadata, &c->base);
+}
+
 static void drop(struct translator *t, enum object_kind kind, const char *namespace, const char *name)
 {
 	const char *key = arena_printf(arena, "%s/%s", namespace, name);
@@ -186,7 +216,7 @@ static void drop(struct translator *t, enum object_kind kind, const char *namesp
 
 static void random_step(struct translator *t, unsigned *seed)
 {
-	switch (rand_r(seed) % 8) {
+	switch (rand_r(seed) % 9) {
 	default:
 		put_proxy(t, seed);
 		break;
@@ -198,6 +228,12 @@ static void random_step(struct translator *t, unsigned *seed)
 		break;
 	case 7:
 		drop(t, OBJECT_SERVICE, PICK(namespaces), PICK(services));
+		break;
+	case 8:
+		if (CHANCE(3))
+			drop(t, OBJECT_CONTOUR_CONFIGURATION, CONFIGURATION_NAMESPACE, CONFIGURATION_NAME);
+		else
+			put_configuration(t, seed);
 	}
 }
 
