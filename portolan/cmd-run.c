@@ -394,8 +394,11 @@ int cmd_replay(const struct command *c, int argc, char **argv)
 			   argc, &exit_code);
 	if (at < 0)
 		return exit_code;
-	if (arg_next)
+	if (arg_next) {
+		if (!*arg_next && at < argc)
+			arg_next = argv[at]; /* "--next 10", as well as "--next=10" */
 		return next();
+	}
 	if (at == argc)
 		return command_misused(c, "say which recording");
 	for (; at < argc; at++)

@@ -265,3 +265,12 @@ def test_the_commands_record_and_replay(folder):
         command.stage("xds-server").wait_source(worlds[1])
     assert run(*step).returncode == 1
     assert run("replay").returncode == 2
+
+
+def test_more_than_one_step_at_a_time(live, folder):
+    with Command(folder / "replay", "replay", live[0], "--speed", "step") as command:
+        step = ["replay", "--runtime-dir", command.dir, "--next"]
+        before = json.loads(run(*step).stdout)["changes"]
+        assert json.loads(run(*step, "3").stdout)["changes"] == before + 3
+        assert json.loads(run(*step[:-1], "--next=2").stdout)["changes"] == before + 5
+        assert run(*step, "three").returncode == 2
