@@ -501,7 +501,7 @@ def from_scratch(run, folder, options=()):
     found = {}
     for (kind, name), (version, _) in frames.resources(made.resources).items():
         newer = name == "misdirected" or (kind == "secret" and "/" not in name)
-        if kind in ("cluster", "endpoint", "listener", "route", "secret") and not newer:
+        if kind in ("cluster", "endpoint", "listener", "route", "runtime", "secret") and not newer:
             found.setdefault(offline.URLS[kind], {})[name] = version
     return found
 
