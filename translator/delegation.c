@@ -1,4 +1,5 @@
 /* TLSCertificateDelegation. Runs in the translator. */
+#include <errno.h>
 #include <string.h>
 
 #include "k8s/projectcontour.pb-c.h"
@@ -25,7 +26,7 @@ static bool names(const K8s__CertificateDelegation *d, const char *namespace)
 	return false;
 }
 
-bool delegation_permits(struct reader *r, const char *secret_namespace, const char *secret, const char *from)
+static bool permits(struct reader *r, const char *secret_namespace, const char *secret, const char *from)
 {
 	const struct item *const *items;
 	size_t n;
@@ -43,4 +44,21 @@ bool delegation_permits(struct reader *r, const char *secret_namespace, const ch
 				return true;
 	}
 	return false;
+}
+
+int delegation_resolve(struct reader *r, const char *text, const char *from, const char **ret_key,
+		       const char **ret_why)
+{
+	struct arena *a = reader_arena(r);
+	const char *slash = strchr(text, '/'), *name = slash ? slash + 1 : text;
+	const char *namespace = slash ? arena_strndup(a, text, (size_t)(slash - text)) : from;
+
+	if (!permits(r, namespace, name, from)) {
+		*ret_why = arena_printf(a, "namespace %s may not use Secret %s/%s: it needs a "
+					   "TLSCertificateDelegation there",
+					from, namespace, name);
+		return -EACCES;
+	}
+	*ret_key = arena_printf(a, "%s/%s", namespace, name);
+	return 0;
 }

@@ -74,13 +74,43 @@ RouteMatch *envoy_route_match(struct arena *a, const char *host, enum path_kind 
 	return m;
 }
 
-static void forward(struct arena *a, Route *r, const char *cluster)
+static Route *forward(struct arena *a, const char *cluster)
 {
+	Route *r = ENVOY_NEW(a, Route, ENVOY__CONFIG__ROUTE__V3__ROUTE__INIT);
+
 	r->action_case = ENVOY__CONFIG__ROUTE__V3__ROUTE__ACTION_ROUTE;
 	r->route = ENVOY_NEW(a, Envoy__Config__Route__V3__RouteAction,
 			     ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__INIT);
 	r->route->cluster_specifier_case = ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__CLUSTER_SPECIFIER_CLUSTER;
 	r->route->cluster = (char *)cluster;
+	return r;
+}
+
+bool envoy_knows_retry(const char *word, size_t len)
+{
+	static const char *const words[] = {
+		"5xx",
+		"gateway-error",
+		"reset",
+		"reset-before-request",
+		"connect-failure",
+		"envoy-ratelimited",
+		"retriable-4xx",
+		"refused-stream",
+		"retriable-status-codes",
+		"retriable-headers",
+		"http3-post-connect-failure",
+		"cancelled",
+		"deadline-exceeded",
+		"internal",
+		"resource-exhausted",
+		"unavailable",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strlen(words[i]) == len && memcmp(word, words[i], len) == 0)
+			return true;
+	return false;
 }
 
 void envoy_allow_websocket(struct arena *a, Envoy__Config__Route__V3__RouteAction *ret)
@@ -94,37 +124,39 @@ void envoy_allow_websocket(struct arena *a, Envoy__Config__Route__V3__RouteActio
 	ret->upgrade_configs = arena_memdup(a, &u, sizeof(u));
 }
 
-static void redirect(struct arena *a, Route *r)
+Route *envoy_route_to_https(struct arena *a)
 {
+	Route *r = ENVOY_NEW(a, Route, ENVOY__CONFIG__ROUTE__V3__ROUTE__INIT);
+
 	r->action_case = ENVOY__CONFIG__ROUTE__V3__ROUTE__ACTION_REDIRECT;
 	r->redirect = ENVOY_NEW(a, Envoy__Config__Route__V3__RedirectAction,
 				ENVOY__CONFIG__ROUTE__V3__REDIRECT_ACTION__INIT);
 	r->redirect->scheme_rewrite_specifier_case =
 		ENVOY__CONFIG__ROUTE__V3__REDIRECT_ACTION__SCHEME_REWRITE_SPECIFIER_HTTPS_REDIRECT;
 	r->redirect->https_redirect = true;
+	return r;
 }
 
-static void answer(struct arena *a, Route *r, uint32_t status, const char *body)
+Route *envoy_route_answer(struct arena *a, uint32_t status, const char *body)
 {
+	Route *r = ENVOY_NEW(a, Route, ENVOY__CONFIG__ROUTE__V3__ROUTE__INIT);
+
 	r->action_case = ENVOY__CONFIG__ROUTE__V3__ROUTE__ACTION_DIRECT_RESPONSE;
 	r->direct_response = ENVOY_NEW(a, Envoy__Config__Route__V3__DirectResponseAction,
 				       ENVOY__CONFIG__ROUTE__V3__DIRECT_RESPONSE_ACTION__INIT);
 	r->direct_response->status = status;
-	if (body)
+	if (body && *body)
 		r->direct_response->body = envoy_inline_bytes(a, body, strlen(body));
+	return r;
 }
 
 Route *envoy_route(struct arena *a, const struct route_spec *spec)
 {
-	Route *r = ENVOY_NEW(a, Route, ENVOY__CONFIG__ROUTE__V3__ROUTE__INIT);
+	Route *r = spec->https_redirect ? envoy_route_to_https(a) :
+		   spec->cluster	? forward(a, spec->cluster) :
+					  envoy_route_answer(a, spec->status, spec->body);
 
 	r->match = envoy_route_match(a, spec->host, spec->kind, spec->path);
-	if (spec->https_redirect)
-		redirect(a, r);
-	else if (spec->cluster)
-		forward(a, r, spec->cluster);
-	else
-		answer(a, r, spec->status, spec->body);
 	return r;
 }
 

@@ -142,9 +142,14 @@ struct route_spec {
 };
 
 Envoy__Config__Route__V3__Route *envoy_route(struct arena *a, const struct route_spec *spec);
+/* Routes that still need their match. */
+Envoy__Config__Route__V3__Route *envoy_route_to_https(struct arena *a);
+Envoy__Config__Route__V3__Route *envoy_route_answer(struct arena *a, uint32_t status, const char *body);
 /* The path, and for a wildcard host that it has one label more. */
 Envoy__Config__Route__V3__RouteMatch *envoy_route_match(struct arena *a, const char *host,
 							enum path_kind kind, const char *path);
+/* Whether retry_on may have this word: others Envoy would pass over, and nobody would hear of it. */
+bool envoy_knows_retry(const char *word, size_t len);
 void envoy_allow_websocket(struct arena *a, Envoy__Config__Route__V3__RouteAction *ret);
 Envoy__Type__Matcher__V3__RegexMatcher *envoy_regex(struct arena *a, const char *pattern);
 /* What one HTTP filter has to do otherwise for this route. */

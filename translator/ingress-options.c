@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/go-duration.h"
+#include "common/strbuf.h"
 #include "translator/ingress-options.h"
 
 #define PREFIX "projectcontour.io/"
@@ -54,17 +55,38 @@ static uint32_t read_retries(const struct source *s)
 	return n == -1 ? 0 : n == 0 ? 1 : (uint32_t)n;
 }
 
+/* Those words of the list that Envoy knows, or NULL. */
+static char *read_retry_on(const struct source *s, const char *text)
+{
+	_cleanup_strbuf_ struct strbuf known = STRBUF_INIT;
+	const char *unknown = NULL;
+	size_t len;
+
+	for (const char *p = text + strspn(text, ", "); *p; p += len + strspn(p + len, ", ")) {
+		len = strcspn(p, ", ");
+		if (envoy_knows_retry(p, len))
+			strbuf_printf(&known, "%s%.*s", known.len ? "," : "", (int)len, p);
+		else if (!unknown)
+			unknown = arena_strndup(reader_arena(s->r), p, MIN(len, (size_t)64));
+	}
+	if (unknown)
+		ignored(s, PREFIX "retry-on",
+			arena_printf(reader_arena(s->r), "\"%s\" is nothing to retry on", unknown));
+	return known.len ? arena_strdup(reader_arena(s->r), known.s) : NULL;
+}
+
 static RetryPolicy *read_retry(const struct source *s)
 {
 	struct arena *a = reader_arena(s->r);
-	const char *on = units_annotation(s->meta, PREFIX "retry-on");
+	const char *text = units_annotation(s->meta, PREFIX "retry-on");
+	char *on = text ? read_retry_on(s, text) : NULL;
 	Google__Protobuf__Duration *try;
 	RetryPolicy *p;
 
-	if (!on || !*on)
+	if (!on)
 		return NULL;
 	p = ENVOY_NEW(a, RetryPolicy, ENVOY__CONFIG__ROUTE__V3__RETRY_POLICY__INIT);
-	p->retry_on = (char *)on;
+	p->retry_on = on;
 	p->num_retries = envoy_uint32(a, read_retries(s));
 	try = read_duration(s, PREFIX "per-try-timeout");
 	if (try && (try->seconds || try->nanos))

@@ -13,25 +13,21 @@
 static int read_key(struct proxy_node *node, const char *text, const char *key, const char *field,
 		    ProtobufCBinaryData *ret)
 {
-	const char *slash = strchr(text, '/'), *namespace = node->namespace, *name = slash ? slash + 1 : text;
+	const char *secret, *why;
 	const K8s__Secret *s;
 
-	if (slash)
-		namespace = arena_strndup(node->a, text, (size_t)(slash - text));
-	if (!delegation_permits(node->r, namespace, name, node->namespace)) {
-		proxy_error(node, "TLSError/DelegationNotPermitted", field,
-			    "namespace %s may not use Secret %s/%s: it needs a TLSCertificateDelegation there",
-			    node->namespace, namespace, name);
+	if (delegation_resolve(node->r, text, node->namespace, &secret, &why) < 0) {
+		proxy_error(node, "TLSError/DelegationNotPermitted", field, "%s", why);
 		return -EINVAL;
 	}
-	s = read_message(node->r, OBJECT_SECRET, arena_printf(node->a, "%s/%s", namespace, name));
+	s = read_message(node->r, OBJECT_SECRET, secret);
 	for (size_t i = 0; s && i < s->n_data; i++)
 		if (strcmp(s->data[i]->key, key) == 0) {
 			*ret = s->data[i]->value;
 			return 0;
 		}
-	proxy_error(node, "TLSError/ClientValidationInvalid", field, "there is no Secret %s/%s with %s",
-		    namespace, name, key);
+	proxy_error(node, "TLSError/ClientValidationInvalid", field, "there is no Secret %s with %s", secret,
+		    key);
 	return -EINVAL;
 }
 

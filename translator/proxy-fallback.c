@@ -28,7 +28,7 @@ int proxy_fallback_plan(struct proxy_node *node, Portolan__Model__HostTls *ret)
 	const K8s__ConfigHTTPProxy *config = units_config(node->r)->httpproxy;
 	const K8s__ConfigReference *ref = config ? config->fallback_certificate : NULL;
 	const Portolan__Model__SecretResult *facts;
-	const char *other, *key;
+	const char *other, *key, *why;
 
 	if (!spec->virtualhost->tls->enable_fallback_certificate)
 		return 0;
@@ -44,10 +44,8 @@ int proxy_fallback_plan(struct proxy_node *node, Portolan__Model__HostTls *ret)
 			    "the configuration has no fallback certificate");
 		return -EINVAL;
 	}
-	if (!delegation_permits(node->r, ref->namespace_, ref->name, node->namespace)) {
-		proxy_error(node, "TLSError/FallbackNotDelegated", FIELD,
-			    "namespace %s may not use Secret %s: it needs a TLSCertificateDelegation there",
-			    node->namespace, key);
+	if (delegation_resolve(node->r, key, node->namespace, &key, &why) < 0) {
+		proxy_error(node, "TLSError/FallbackNotDelegated", FIELD, "%s", why);
 		return -EINVAL;
 	}
 	facts = units_secret(node->r, key);

@@ -17,7 +17,6 @@
 #include "translator/proxy.h"
 
 #define PROVIDERS_MAX 64
-#define SUBJECTS_MAX 8
 #define URI_MAX 4096
 #define TIMEOUT USEC_PER_SEC
 #define TIMEOUT_MAX (3600 * USEC_PER_SEC)
@@ -109,38 +108,28 @@ static int parse_uri(struct proxy_node *node, const char *uri, const char *field
 	return parse_host(node, authority + brackets, brackets, field, ret);
 }
 
-static int plan_validation(struct proxy_node *node, const K8s__ProxyUpstreamValidation *v, const char *field,
+static int plan_validation(struct proxy_node *node, K8s__ProxyUpstreamValidation *v, const char *field,
 			   struct jwks_server *ret)
 {
-	const char *slash = strchr(v->ca_secret, '/'), *namespace = node->namespace, *key, *why;
-	const char *name = slash ? slash + 1 : v->ca_secret;
 	ProtobufCBinaryData ca;
+	const char *key, *why;
 
-	if (slash)
-		namespace = arena_strndup(node->a, v->ca_secret, (size_t)(slash - v->ca_secret));
-	key = arena_printf(node->a, "%s/%s", namespace, name);
-	if (!delegation_permits(node->r, namespace, name, node->namespace)) {
-		jwt_error(node, "RemoteJWKSCACertificateNotDelegated", field,
-			  "namespace %s may not use Secret %s: it needs a TLSCertificateDelegation there",
-			  node->namespace, key);
+	if (delegation_resolve(node->r, v->ca_secret, node->namespace, &key, &why) < 0) {
+		jwt_error(node, "RemoteJWKSCACertificateNotDelegated", field, "%s", why);
 		return -EINVAL;
 	}
-	if (!ret->tls || !*v->subject_name || v->n_subject_names > SUBJECTS_MAX ||
-	    (v->n_subject_names && strcmp(v->subject_names[0], v->subject_name) != 0)) {
+	if (!ret->tls) {
 		jwt_error(node, "RemoteJWKSUpstreamValidationInvalid", field,
-			  ret->tls ? "subjectName is needed, and the first of at most 8 subjectNames must be the same" :
-				     "only what comes by https has a certificate to verify");
+			  "only what comes by https has a certificate to verify");
 		return -EINVAL;
 	}
-	if (cluster_read_authority(node->r, key, &ca, &why) < 0) {
+	if (cluster_read_subjects(node->r, v, &ret->subjects, &ret->n_subjects, &why) < 0 ||
+	    cluster_read_authority(node->r, key, &ca, &why) < 0) {
 		jwt_error(node, "RemoteJWKSUpstreamValidationInvalid", field, "%s", why);
 		return -EINVAL;
 	}
 	ret->ca = ca.data;
 	ret->ca_len = ca.len;
-	ret->n_subjects = v->n_subject_names ? v->n_subject_names : 1;
-	ret->subjects = v->n_subject_names ? v->subject_names :
-					     arena_memdup(node->a, &v->subject_name, sizeof(char *));
 	return 0;
 }
 

@@ -32,19 +32,6 @@ void proxy_routes_add(struct arena *a, struct proxy_routes *l, const struct prox
 	l->all[l->n++] = *route;
 }
 
-Route *proxy_route_answer(struct arena *a, uint32_t status, const char *body)
-{
-	Route *r = ENVOY_NEW(a, Route, ENVOY__CONFIG__ROUTE__V3__ROUTE__INIT);
-
-	r->action_case = ENVOY__CONFIG__ROUTE__V3__ROUTE__ACTION_DIRECT_RESPONSE;
-	r->direct_response = ENVOY_NEW(a, Envoy__Config__Route__V3__DirectResponseAction,
-				       ENVOY__CONFIG__ROUTE__V3__DIRECT_RESPONSE_ACTION__INIT);
-	r->direct_response->status = status;
-	if (body && *body)
-		r->direct_response->body = envoy_inline_bytes(a, body, strlen(body));
-	return r;
-}
-
 /* ---- forwarding ---- */
 
 static int set_timeouts(struct proxy_node *node, const K8s__ProxyTimeouts *t, const char *field, Action *ret)
@@ -67,29 +54,11 @@ static int set_timeouts(struct proxy_node *node, const K8s__ProxyTimeouts *t, co
 	return 0;
 }
 
-/* Envoy would pass over a word that it does not know, and nobody would hear of it. */
-static bool is_retry_condition(const char *word)
-{
-	static const char *const words[] = {
-		"5xx",		      "gateway-error",	   "reset",
-		"reset-before-request", "connect-failure",   "envoy-ratelimited",
-		"retriable-4xx",	      "refused-stream",	   "retriable-status-codes",
-		"retriable-headers",  "http3-post-connect-failure", "cancelled",
-		"deadline-exceeded",  "internal",	   "resource-exhausted",
-		"unavailable",
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (strcmp(word, words[i]) == 0)
-			return true;
-	return false;
-}
-
 static int check_retries(struct proxy_node *node, const K8s__ProxyRetry *wish, const char *field,
 			 struct go_duration *ret_try)
 {
 	for (size_t i = 0; i < wish->n_retry_on; i++)
-		if (!is_retry_condition(wish->retry_on[i])) {
+		if (!envoy_knows_retry(wish->retry_on[i], strlen(wish->retry_on[i]))) {
 			proxy_error(node, "RouteError/RetryPolicyNotValid",
 				    arena_printf(node->a, "%s.retryPolicy.retryOn[%zu]", field, i),
 				    "\"%s\" is nothing to retry on; 5xx, gateway-error, reset, connect-failure "
@@ -446,7 +415,7 @@ static int answer(struct proxy_node *node, const K8s__ProxyDirectResponse *wish,
 			    "statusCode must be between 200 and 599, and body at most 4096 bytes");
 		return -EINVAL;
 	}
-	*ret = proxy_route_answer(node->a, (uint32_t)wish->status_code, wish->body);
+	*ret = envoy_route_answer(node->a, (uint32_t)wish->status_code, wish->body);
 	return 0;
 }
 

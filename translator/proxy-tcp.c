@@ -7,6 +7,7 @@
 
 typedef Portolan__Model__HostTcp HostTcp;
 
+#define DEPTH_MAX 32
 #define FIELD "spec.tcpproxy"
 
 static int plan_services(struct proxy_node *node, const K8s__ProxyTCP *tcp, HostTcp *ret)
@@ -32,10 +33,13 @@ static int plan_services(struct proxy_node *node, const K8s__ProxyTCP *tcp, Host
 	return 0;
 }
 
+/* Above this, or so far down that nobody has written it by hand. */
 static bool is_above(const struct proxy_node *node, const char *key)
 {
+	size_t depth = 0;
+
 	for (const struct proxy_node *n = node; n; n = n->parent)
-		if (strcmp(n->key, key) == 0)
+		if (strcmp(n->key, key) == 0 || ++depth > DEPTH_MAX)
 			return true;
 	return false;
 }
@@ -61,7 +65,8 @@ static int include(struct proxy_node *node, const char *root, const K8s__ProxyTC
 	}
 	if (is_above(node, child.key)) {
 		proxy_error(node, "TCPProxyIncludeError/IncludeCreatesCycle", FIELD ".include",
-			    "%s is already above this in the tree", child.key);
+			    "%s is already above this in the tree, or more than %d includes deep", child.key,
+			    DEPTH_MAX);
 		return -EINVAL;
 	}
 	emit_fact(node->r, FACT_INCLUDED, child.key, strlen(child.key), root, strlen(root), NULL, 0);

@@ -13,7 +13,6 @@ typedef Portolan__Model__ClusterSpec ClusterSpec;
 typedef Envoy__Config__Route__V3__WeightedCluster__ClusterWeight ClusterWeight;
 typedef Envoy__Config__Route__V3__RouteAction Action;
 
-#define SUBJECTS_MAX 8
 
 /* One Service of the route, resolved. */
 struct target {
@@ -115,33 +114,22 @@ static int set_slow_start(struct proxy_node *node, const K8s__ProxySlowStart *wi
 	return 0;
 }
 
-static int set_validation(struct proxy_node *node, const K8s__ProxyUpstreamValidation *v, const char *field,
+static int set_validation(struct proxy_node *node, K8s__ProxyUpstreamValidation *v, const char *field,
 			  ClusterSpec *spec)
 {
-	const char *slash = strchr(v->ca_secret, '/'), *namespace = node->namespace, *name = v->ca_secret;
+	const char *key, *why;
 
-	if (slash) {
-		namespace = arena_strndup(node->a, v->ca_secret, (size_t)(slash - v->ca_secret));
-		name = slash + 1;
-	}
-	if (!delegation_permits(node->r, namespace, name, node->namespace)) {
+	if (delegation_resolve(node->r, v->ca_secret, node->namespace, &key, &why) < 0) {
 		proxy_error(node, "TLSError/CACertificateNotDelegated",
-			    arena_printf(node->a, "%s.validation.caSecret", field),
-			    "namespace %s may not use Secret %s/%s: it needs a TLSCertificateDelegation there",
-			    node->namespace, namespace, name);
+			    arena_printf(node->a, "%s.validation.caSecret", field), "%s", why);
 		return -EINVAL;
 	}
-	if (!*v->subject_name || v->n_subject_names > SUBJECTS_MAX ||
-	    (v->n_subject_names && strcmp(v->subject_names[0], v->subject_name) != 0)) {
+	if (cluster_read_subjects(node->r, v, &spec->subjects, &spec->n_subjects, &why) < 0) {
 		proxy_error(node, "ServiceError/TLSUpstreamValidation",
-			    arena_printf(node->a, "%s.validation", field),
-			    "subjectName is needed, and the first of at most 8 subjectNames must be the same");
+			    arena_printf(node->a, "%s.validation", field), "%s", why);
 		return -EINVAL;
 	}
-	spec->ca_secret = arena_printf(node->a, "%s/%s", namespace, name);
-	spec->n_subjects = v->n_subject_names ? v->n_subject_names : 1;
-	spec->subjects = v->n_subject_names ? v->subject_names :
-					      arena_memdup(node->a, &v->subject_name, sizeof(char *));
+	spec->ca_secret = (char *)key;
 	return 0;
 }
 
@@ -419,5 +407,5 @@ void proxy_upstream_plan(struct proxy_node *node, const K8s__ProxyRoute *route, 
 	if (n)
 		go_to(node, targets, n, ret->route->route);
 	else
-		*ret->route = *proxy_route_answer(node->a, 503, NULL);
+		*ret->route = *envoy_route_answer(node->a, 503, NULL);
 }

@@ -59,8 +59,6 @@ void proxy_routes_add(struct arena *a, struct proxy_routes *l, const struct prox
 
 /* proxy-route.c: adds the node's i-th own route, or says what is wrong with it. */
 void proxy_route_plan(struct proxy_node *node, size_t index, struct proxy_routes *ret);
-/* A route that answers with a status. */
-Envoy__Config__Route__V3__Route *proxy_route_answer(struct arena *a, uint32_t status, const char *body);
 
 /* proxy-rewrite.c: the replacement for the route's prefix, or NULL; -EINVAL when it is in error. */
 int proxy_rewrite_choose(struct proxy_node *node, const K8s__ProxyRoute *route,

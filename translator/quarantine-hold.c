@@ -220,7 +220,7 @@ void hold_refuse(struct quarantine *q, struct hold *h, const char *message)
 	publish(q, h);
 }
 
-void hold_want(struct quarantine *q, struct subject *s _unused_, struct hold *h, struct item *wanted)
+void hold_want(struct quarantine *q, struct hold *h, struct item *wanted)
 {
 	bool refused = h->state == HOLD_HELD && wanted->meta_len == h->version_len &&
 		       memcmp(item_meta(wanted), h->version, h->version_len) == 0;
@@ -234,7 +234,7 @@ void hold_want(struct quarantine *q, struct subject *s _unused_, struct hold *h,
 		hold_set(q, h, HOLD_PENDING);
 }
 
-void hold_free(struct quarantine *q _unused_, struct hold *h)
+void hold_free(struct hold *h)
 {
 	for (uint32_t i = 0; i < h->notes.n; i++) {
 		struct note *n = vec_at(&h->notes, i);
@@ -262,7 +262,7 @@ void hold_drop(struct quarantine *q, struct subject *s, struct hold *h, struct i
 	if (h->at < s->holds.n)
 		((struct hold *)vec_at(&s->holds, h->at))->at = h->at;
 	q->counters.pending--;
-	hold_free(q, h);
+	hold_free(h);
 }
 
 static bool is_known(uint32_t kind)

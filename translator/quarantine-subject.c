@@ -68,13 +68,13 @@ struct subject *subject_make(struct quarantine *q, uint32_t kind, const char *ke
 	return s;
 }
 
-void subject_free(struct quarantine *q, struct subject *s)
+void subject_free(struct subject *s)
 {
 	while (s->holds.n) {
 		struct hold *h = vec_at(&s->holds, s->holds.n - 1);
 
 		vec_take_out(&s->holds, s->holds.n - 1);
-		hold_free(q, h);
+		hold_free(h);
 	}
 	hashmap_done(&s->by_key);
 	free(s->report_key);
@@ -94,7 +94,7 @@ void subject_release(struct quarantine *q, struct subject *s)
 	if (s->holds.n || s->dirty || s->adjusted || s->settling)
 		return;
 	(void)hashmap_remove(&q->subjects, s->key, s->key_len);
-	subject_free(q, s);
+	subject_free(s);
 }
 
 struct hold *subject_hold(const struct subject *s, uint32_t kind, const char *key, size_t key_len)

@@ -58,7 +58,7 @@ const void *subject_key(const void *entry, size_t *ret_len);
 /* Of an item's kind and key. */
 struct subject *subject_find(struct quarantine *q, uint32_t kind, const char *key, size_t key_len);
 struct subject *subject_make(struct quarantine *q, uint32_t kind, const char *key, size_t key_len);
-void subject_free(struct quarantine *q, struct subject *s);
+void subject_free(struct subject *s);
 void subject_dirty(struct quarantine *q, struct subject *s);
 /* Frees it if nothing of it is left to confirm. */
 void subject_release(struct quarantine *q, struct subject *s);
@@ -80,12 +80,12 @@ void hold_publish_item(struct quarantine *q, uint32_t kind, const char *key, siz
 struct hold *hold_make(struct quarantine *q, struct subject *s, uint32_t kind, const char *key,
 		       size_t key_len, struct item *good);
 /* Publishes what is wanted, unless that is what was refused. */
-void hold_want(struct quarantine *q, struct subject *s, struct hold *h, struct item *wanted);
+void hold_want(struct quarantine *q, struct hold *h, struct item *wanted);
 /* Forgets it and publishes this. */
 void hold_drop(struct quarantine *q, struct subject *s, struct hold *h, struct item *publish);
 void hold_set(struct quarantine *q, struct hold *h, enum hold_state state);
 void hold_refuse(struct quarantine *q, struct hold *h, const char *message);
-void hold_free(struct quarantine *q, struct hold *h);
+void hold_free(struct hold *h);
 /* From a REPORT_QUARANTINE item. */
 void hold_recall(struct quarantine *q, const struct item *report);
 /* Says in the status of the objects behind it why it is not served. */

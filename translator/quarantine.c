@@ -28,7 +28,7 @@ void quarantine_free(struct quarantine *q)
 	if (!q)
 		return;
 	HASHMAP_FOREACH(&q->subjects, s)
-		subject_free(q, s);
+		subject_free(s);
 	hashmap_done(&q->subjects);
 	HASHMAP_FOREACH(&q->injected, i)
 		item_unref(i);
@@ -81,7 +81,7 @@ void quarantine_output(struct quarantine *q, uint32_t kind, const char *key, siz
 	}
 	subject_dirty(q, s);
 	if (wanted)
-		hold_want(q, s, h, wanted);
+		hold_want(q, h, wanted);
 	else
 		hold_drop(q, s, h, NULL);
 }

@@ -11,6 +11,10 @@
 #include "translator/service-options.h"
 #include "translator/units.h"
 
+#define SUBJECTS_MAX 8
+#define SUBJECT_MAX 250
+#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*:"
+
 typedef Portolan__Model__ClusterSpec ClusterSpec;
 typedef Portolan__Model__ClusterResult ClusterResult;
 
@@ -125,6 +129,33 @@ static void emit(struct reader *r, const struct cluster_spec *spec)
 	emit_resource(r, RESOURCE_CLUSTER, c->name, packed, len);
 	result.name = c->name;
 	units_result(r, &result.base);
+}
+
+/* It goes into headers and handshakes as well. */
+static bool is_subject(const char *s)
+{
+	size_t n = strlen(s);
+
+	return n && n <= SUBJECT_MAX && strspn(s, NAME_CHARACTERS) == n;
+}
+
+int cluster_read_subjects(struct reader *r, K8s__ProxyUpstreamValidation *v, char ***ret, size_t *ret_n, const char **ret_why)
+{
+	if (!*v->subject_name || v->n_subject_names > SUBJECTS_MAX ||
+	    (v->n_subject_names && strcmp(v->subject_names[0], v->subject_name) != 0)) {
+		*ret_why = "subjectName is needed, and the first of at most 8 subjectNames must be the same";
+		return -EINVAL;
+	}
+	*ret = v->n_subject_names ? v->subject_names : &v->subject_name;
+	*ret_n = v->n_subject_names ? v->n_subject_names : 1;
+	for (size_t i = 0; i < *ret_n; i++)
+		if (!is_subject((*ret)[i])) {
+			*ret_why = arena_printf(reader_arena(r),
+						"\"%s\" is not a name that a certificate could be for",
+						(*ret)[i]);
+			return -EINVAL;
+		}
+	return 0;
 }
 
 int cluster_read_authority(struct reader *r, const char *secret, ProtobufCBinaryData *ret, const char **ret_why)

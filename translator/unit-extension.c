@@ -10,9 +10,6 @@
 #include "translator/units.h"
 
 #define SERVICES_MAX 64
-#define SUBJECTS_MAX 8
-#define SUBJECT_MAX 250
-#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*:"
 
 typedef Envoy__Config__Endpoint__V3__LocalityLbEndpoints Locality;
 typedef Portolan__Model__ExtensionResult ExtensionResult;
@@ -88,17 +85,9 @@ static void plan_client(struct plan *p)
 		complain(p, "TLSError/SecretNotValid", "spec.protocol", "%s", why);
 }
 
-/* It goes into headers and handshakes as well. */
-static bool is_subject(const char *s)
-{
-	size_t n = strlen(s);
-
-	return n && n <= SUBJECT_MAX && strspn(s, NAME_CHARACTERS) == n;
-}
-
 static void plan_validation(struct plan *p, K8s__ProxyUpstreamValidation *v)
 {
-	const char *slash, *namespace = p->namespace, *name, *why;
+	const char *key, *why;
 	ProtobufCBinaryData ca;
 
 	if (!v)
@@ -107,31 +96,15 @@ static void plan_validation(struct plan *p, K8s__ProxyUpstreamValidation *v)
 		complain(p, "SpecError/InconsistentProtocol", "spec.validation",
 			 "certificates are there to be verified with protocol h2 only, not with %s",
 			 p->spec->protocol);
-	slash = strchr(v->ca_secret, '/');
-	name = slash ? slash + 1 : v->ca_secret;
-	if (slash)
-		namespace = arena_strndup(p->a, v->ca_secret, (size_t)(slash - v->ca_secret));
-	if (!delegation_permits(p->r, namespace, name, p->namespace)) {
-		complain(p, "TLSError/CACertificateNotDelegated", "spec.validation.caSecret",
-			 "namespace %s may not use Secret %s/%s: it needs a TLSCertificateDelegation there",
-			 p->namespace, namespace, name);
+	if (delegation_resolve(p->r, v->ca_secret, p->namespace, &key, &why) < 0) {
+		complain(p, "TLSError/CACertificateNotDelegated", "spec.validation.caSecret", "%s", why);
 		return;
 	}
-	if (!*v->subject_name || v->n_subject_names > SUBJECTS_MAX ||
-	    (v->n_subject_names && strcmp(v->subject_names[0], v->subject_name) != 0)) {
-		complain(p, "SpecError/TLSUpstreamValidation", "spec.validation",
-			 "subjectName is needed, and the first of at most 8 subjectNames must be the same");
+	if (cluster_read_subjects(p->r, v, &p->wish.subjects, &p->wish.n_subjects, &why) < 0) {
+		complain(p, "SpecError/TLSUpstreamValidation", "spec.validation", "%s", why);
 		return;
 	}
-	p->wish.n_subjects = v->n_subject_names ? v->n_subject_names : 1;
-	p->wish.subjects = v->n_subject_names ? v->subject_names : &v->subject_name;
-	for (size_t i = 0; i < p->wish.n_subjects; i++)
-		if (!is_subject(p->wish.subjects[i])) {
-			complain(p, "SpecError/TLSUpstreamValidation", "spec.validation",
-				 "\"%s\" is not a name that a certificate could be for", p->wish.subjects[i]);
-			return;
-		}
-	if (cluster_read_authority(p->r, arena_printf(p->a, "%s/%s", namespace, name), &ca, &why) < 0) {
+	if (cluster_read_authority(p->r, key, &ca, &why) < 0) {
 		complain(p, "SpecError/TLSUpstreamValidation", "spec.validation.caSecret", "%s", why);
 		return;
 	}

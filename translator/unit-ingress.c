@@ -100,19 +100,14 @@ static void plan_tls_hosts(struct plan *p, const K8s__IngressTLS *t, const char 
  * where it is delegated. NULL if it is not. */
 static const char *find_secret(struct plan *p, const char *text, const char *field)
 {
-	const char *slash = strchr(text, '/'), *name = slash ? slash + 1 : text;
 	const char *namespace = units_annotation(p->ingress->metadata, "projectcontour.io/tls-cert-namespace");
+	const char *key, *why;
 
-	if (slash)
-		namespace = arena_strndup(p->a, text, (size_t)(slash - text));
-	if (!namespace || !*namespace)
-		namespace = p->namespace;
-	if (delegation_permits(p->r, namespace, name, p->namespace))
-		return arena_printf(p->a, "%s/%s", namespace, name);
-	complain(p, "DelegationNotPermitted", field,
-		 "namespace %s may not use Secret %s/%s: it needs a TLSCertificateDelegation there; its "
-		 "hosts are served without TLS",
-		 p->namespace, namespace, name);
+	if (!strchr(text, '/') && namespace && *namespace)
+		text = arena_printf(p->a, "%s/%s", namespace, text);
+	if (delegation_resolve(p->r, text, p->namespace, &key, &why) == 0)
+		return key;
+	complain(p, "DelegationNotPermitted", field, "%s; its hosts are served without TLS", why);
 	p->failed++;
 	return NULL;
 }

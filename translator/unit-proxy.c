@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/hashmap.h"
 #include "translator/certificate.h"
 #include "translator/delegation.h"
 #include "translator/host-name.h"
@@ -17,6 +18,7 @@ typedef Portolan__Model__HostTls HostTls;
 /* Deeper is no tree that a person wrote. */
 #define DEPTH_MAX 32
 #define ROUTES_MAX 50000
+#define INCLUDES_MAX 10000 /* followed below one root: two in each of 32 levels are billions */
 
 struct root {
 	struct proxy_node node;
@@ -26,7 +28,7 @@ struct root {
 	bool secure; /* TLS of either sort: plain HTTP is for redirects */
 	struct proxy_filters filters;
 	struct proxy_authorization authorization;
-	unsigned depth;
+	unsigned depth, includes;
 };
 
 /* ---- includes ---- */
@@ -54,13 +56,12 @@ static void answer_502(struct proxy_node *node, const struct proxy_conditions *c
 
 	if (!c->n || proxy_condition_merge(node->a, c, &out.match, &reason, &why) < 0)
 		return;
-	out.route = proxy_route_answer(node->a, 502, NULL);
+	out.route = envoy_route_answer(node->a, 502, NULL);
 	proxy_routes_add(node->a, ret, &out);
 }
 
 /* Of two includes with the same conditions the first counts; none at all may stand more than once. */
-static bool is_repeated(struct proxy_node *node, size_t index, const struct proxy_match *match,
-			struct proxy_match *seen)
+static bool repeats_include(size_t index, const struct proxy_match *match, struct proxy_match *seen)
 {
 	bool bare = strcmp(match->path, "/") == 0 && !match->n_headers && !match->n_queries;
 
@@ -69,7 +70,6 @@ static bool is_repeated(struct proxy_node *node, size_t index, const struct prox
 		    strcmp(seen[i].text, match->text) == 0)
 			return true;
 	seen[index] = *match;
-	(void)node;
 	return false;
 }
 
@@ -106,6 +106,15 @@ static void include_child(struct root *root, struct proxy_node *node, const stru
 	root->depth--;
 }
 
+static bool may_go_on(struct root *root)
+{
+	if (root->includes++ == INCLUDES_MAX)
+		units_error(root->node.r, OBJECT_HTTP_PROXY, root->node.key, "IncludeError/TooManyIncludes",
+			    "spec.includes", "there are more than %d includes below it: the rest is left out",
+			    INCLUDES_MAX);
+	return root->includes <= INCLUDES_MAX;
+}
+
 static void include(struct root *root, struct proxy_node *node, size_t index, struct proxy_match *seen,
 		    struct proxy_routes *ret)
 {
@@ -126,7 +135,7 @@ static void include(struct root *root, struct proxy_node *node, size_t index, st
 			    arena_printf(node->a, "RouteError/%s", reason), field, "%s", why);
 		return;
 	}
-	if (is_repeated(node, index, &match, seen)) {
+	if (repeats_include(index, &match, seen)) {
 		units_error(node->r, OBJECT_HTTP_PROXY, node->key, "IncludeError/DuplicateMatchConditions",
 			    field, "an earlier include has the same conditions");
 		return;
@@ -152,7 +161,7 @@ static void gather(struct root *root, struct proxy_node *node, struct proxy_rout
 	struct proxy_match *seen = arena_new_of(node->a, struct proxy_match, spec->n_includes + 1);
 	struct proxy_routes own = { 0 };
 
-	for (size_t i = 0; i < spec->n_includes && own.n < ROUTES_MAX; i++)
+	for (size_t i = 0; i < spec->n_includes && own.n < ROUTES_MAX && may_go_on(root); i++)
 		include(root, node, i, seen, &own);
 	for (size_t i = 0; i < spec->n_routes && own.n < ROUTES_MAX; i++)
 		proxy_route_plan(node, i, &own);
@@ -175,19 +184,14 @@ static uint32_t tls_version(const char *text)
 static int plan_secret(struct root *root, const K8s__ProxyTLS *tls)
 {
 	struct proxy_node *node = &root->node;
-	const char *slash = strchr(tls->secret_name, '/'), *namespace = node->namespace;
-	const char *name = slash ? slash + 1 : tls->secret_name, *key;
 	const Portolan__Model__SecretResult *facts;
+	const char *key, *why;
 
-	if (slash)
-		namespace = arena_strndup(node->a, tls->secret_name, (size_t)(slash - tls->secret_name));
-	if (!delegation_permits(node->r, namespace, name, node->namespace)) {
-		proxy_error(node, "TLSError/DelegationNotPermitted", "spec.virtualhost.tls.secretName",
-			    "namespace %s may not use Secret %s/%s: it needs a TLSCertificateDelegation there",
-			    node->namespace, namespace, name);
+	if (delegation_resolve(node->r, tls->secret_name, node->namespace, &key, &why) < 0) {
+		proxy_error(node, "TLSError/DelegationNotPermitted", "spec.virtualhost.tls.secretName", "%s",
+			    why);
 		return -EINVAL;
 	}
-	key = arena_printf(node->a, "%s/%s", namespace, name);
 	facts = units_secret(node->r, key);
 	if (!facts->usable) {
 		proxy_error(node, "TLSError/SecretNotValid", "spec.virtualhost.tls.secretName",
@@ -263,20 +267,6 @@ static ProtobufCBinaryData encode(struct root *root, Envoy__Config__Route__V3__R
 	return d;
 }
 
-static Envoy__Config__Route__V3__Route *to_https(struct arena *a)
-{
-	Envoy__Config__Route__V3__Route *r =
-		ENVOY_NEW(a, Envoy__Config__Route__V3__Route, ENVOY__CONFIG__ROUTE__V3__ROUTE__INIT);
-
-	r->action_case = ENVOY__CONFIG__ROUTE__V3__ROUTE__ACTION_REDIRECT;
-	r->redirect = ENVOY_NEW(a, Envoy__Config__Route__V3__RedirectAction,
-				ENVOY__CONFIG__ROUTE__V3__REDIRECT_ACTION__INIT);
-	r->redirect->scheme_rewrite_specifier_case =
-		ENVOY__CONFIG__ROUTE__V3__REDIRECT_ACTION__SCHEME_REWRITE_SPECIFIER_HTTPS_REDIRECT;
-	r->redirect->https_redirect = true;
-	return r;
-}
-
 static HostRoute *finish(struct root *root, const struct proxy_route *from)
 {
 	struct arena *a = root->node.a;
@@ -304,7 +294,7 @@ static HostRoute *finish(struct root *root, const struct proxy_route *from)
 		out->https = encode(root, route);
 	plain = route;
 	if (root->secure && !from->insecure) {
-		plain = to_https(a);
+		plain = envoy_route_to_https(a);
 		proxy_authorization_exempt(&root->node, plain);
 	}
 	plain->match = route->match;
@@ -313,21 +303,39 @@ static HostRoute *finish(struct root *root, const struct proxy_route *from)
 	return out;
 }
 
-/* The later of two routes with the same match stays: a proxy's own routes come behind its includes'. */
-static size_t without_repeats(const struct proxy_routes *l, const struct proxy_route **ret)
+/* A match, and which of the routes that are kept has it. */
+struct place {
+	const char *match;
+	size_t at;
+};
+
+static const void *place_key(const void *entry, size_t *ret_len)
 {
+	const struct place *p = entry;
+
+	*ret_len = strlen(p->match);
+	return p->match;
+}
+
+/* The later of two routes with the same match stays: a proxy's own routes come behind its includes'. */
+static size_t without_repeats(struct arena *a, const struct proxy_routes *l, const struct proxy_route **ret)
+{
+	struct place *places = arena_new_of(a, struct place, l->n + 1), *before;
+	struct hashmap by_match = HASHMAP_INIT(place_key);
 	size_t n = 0;
 
 	for (size_t i = 0; i < l->n; i++) {
 		const struct proxy_match *m = &l->all[i].match;
-		size_t k = 0;
 
-		while (k < n && (ret[k]->match.kind != m->kind || strcmp(ret[k]->match.path, m->path) != 0 ||
-				 strcmp(ret[k]->match.text, m->text) != 0))
-			k++;
-		ret[k] = &l->all[i];
-		n += k == n;
+		places[n] = (struct place){ arena_printf(a, "%d%s\x01%s", m->kind, m->path, m->text), n };
+		before = hashmap_get_str(&by_match, places[n].match);
+		ret[before ? before->at : n] = &l->all[i];
+		if (before)
+			continue;
+		(void)hashmap_put(&by_match, &places[n]);
+		n++;
 	}
+	hashmap_done(&by_match);
 	return n;
 }
 
@@ -337,7 +345,7 @@ static void emit_host(struct root *root, const struct proxy_routes *l)
 	const struct proxy_route **kept = arena_new_of(a, const struct proxy_route *, l->n + 1);
 	HostRoutes routes = PORTOLAN__MODEL__HOST_ROUTES__INIT;
 	const char *sort = arena_printf(a, "!%s", root->node.key); /* before all Ingresses */
-	size_t n = without_repeats(l, kept);
+	size_t n = without_repeats(a, l, kept);
 	bool cookies = false;
 
 	routes.has_object_kind = 1;

@@ -39,6 +39,9 @@ Envoy__Config__Endpoint__V3__LbEndpoint **endpoints_read(struct reader *r, const
 const K8s__ServicePort *cluster_find_port(const K8s__ServiceSpec *spec, const char *wanted, bool *ret_other);
 /* The certificates of a Secret by which an upstream's own is verified. -EINVAL with a sentence. */
 int cluster_read_authority(struct reader *r, const char *secret, ProtobufCBinaryData *ret, const char **ret_why);
+/* Names of which one must be in that certificate; borrowed. -EINVAL with a sentence. */
+int cluster_read_subjects(struct reader *r, K8s__ProxyUpstreamValidation *v, char ***ret, size_t *ret_n,
+			  const char **ret_why);
 /* The Secret with the certificate that Envoy shows to upstreams over TLS; NULL: the configuration names none.
  * -EINVAL with a sentence. */
 int cluster_read_client(struct reader *r, const char **ret, const char **ret_why);

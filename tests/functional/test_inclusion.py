@@ -138,3 +138,32 @@ def test_trees_become_what_the_model_says(folder):
     # It was not for nothing: everything that the model knows has happened, and most hosts have routes.
     assert len(seen) == 13, seen
     assert len(routes) > WORLDS / 2 and max(map(len, routes.values())) >= 8
+
+
+def chain(n, spec):
+    """HTTPProxies p0, p1, …: spec(i) is that of the i-th, and the first is a root."""
+    return [{"apiVersion": "projectcontour.io/v1", "kind": "HTTPProxy", "metadata": {"name": f"p{i}"},
+             "spec": {**spec(i), **({"virtualhost": {"fqdn": "w.example.com", "tls": {"passthrough": True}}}
+                                    if i == 0 else {})}} for i in range(n)]
+
+
+def problems(folder, objects):
+    file = folder / "all.yaml"
+    file.write_text("---\n".join(json.dumps(o) + "\n" for o in objects))
+    statuses = offline.statuses(offline.translate(folder, file).statuses)
+    return {(key.split("/")[1], p["reason"]) for key, s in statuses.items() for p in s.get("problems", [])}
+
+
+def test_a_tree_that_doubles_at_each_level_is_cut_off_and_says_so(folder):
+    def spec(i):
+        return {"includes": [{"name": f"p{i + 1}", "conditions": [{"prefix": p}]} for p in ("/a", "/b")]}
+
+    # Without a bound this would be two billion includes.
+    found = problems(folder, chain(31, spec))
+    assert ("p0", "IncludeError/TooManyIncludes") in found
+
+
+def test_a_chain_of_tcp_includes_has_an_end(folder):
+    found = problems(folder, chain(3000, lambda i: {"tcpproxy": {"include": {"name": f"p{i + 1}"}}}))
+    assert ("p32", "TCPProxyIncludeError/IncludeCreatesCycle") in found
+    assert ("p2999", "Orphaned/Orphaned") in found
