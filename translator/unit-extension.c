@@ -10,6 +10,7 @@
 #include "translator/units.h"
 
 #define SERVICES_MAX 64
+#define AUTHORITY "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*:"
 
 typedef Envoy__Config__Endpoint__V3__LocalityLbEndpoints Locality;
 typedef Portolan__Model__ExtensionResult ExtensionResult;
@@ -246,7 +247,7 @@ static char *authority_of(struct arena *a, const char *text)
 	char *name = arena_strdup(a, text);
 
 	for (char *c = name; *c; c++)
-		if (!strchr(NAME_CHARACTERS, *c))
+		if (!strchr(AUTHORITY, *c))
 			*c = *c == '/' ? '.' : '_';
 	return name;
 }
