@@ -2,6 +2,7 @@
 and a file that is read again while it runs."""
 
 import gzip
+import re
 import signal
 import socket
 import ssl
@@ -163,6 +164,23 @@ def test_a_connection_ends_after_its_requests_and_after_its_time(configured):
     assert answer.startswith(b"HTTP/1.1 408")
 
 
+def test_a_request_with_two_lengths_is_taken_by_its_chunks_unless_that_is_ruled_out(configured):
+    site = configured
+    request = (f"POST / HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\nContent-Length: 3\r\n"
+               "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n").encode()
+    assert raw(site, request).startswith(b"HTTP/1.1 200")
+    configure(site, "disableAllowChunkedLength: true\n")
+    assert raw(site, request).startswith(b"HTTP/1.1 400")
+
+
+def test_a_connection_ends_when_its_time_is_over(configured):
+    site = configured
+    configure(site, "timeouts: {max-connection-duration: 300ms, delayed-close-timeout: 100ms}\n")
+    connection = site.client.connect(NAME)
+    assert site.client.on(connection, NAME).status == 200
+    assert connection.sock.recv(1) == b""
+
+
 def test_upstream_connections_end_after_their_requests(configured):
     site = configured
     configure(site, "cluster: {max-requests-per-connection: 1}\n")
@@ -206,6 +224,27 @@ def test_tls_has_the_versions_ciphers_and_protocols_that_are_said(configured):
     assert handshake()[:2] == ("TLSv1.2", "ECDHE-ECDSA-AES256-GCM-SHA384")
     with pytest.raises((ssl.SSLError, OSError)):
         handshake(ssl.TLSVersion.TLSv1_2, ciphers="ECDHE-ECDSA-AES128-GCM-SHA256")
+
+
+def test_fingerprints_of_clients_reach_backends_where_they_are_taken(configured):
+    site = configured
+    authority = Authority()
+    site.client.__init__(site.address, ca=authority.text)
+    site.write("all.yaml", *backend_objects(site.backends["web"]), tls_secret("cert", authority.issue(NAME)),
+               proxy(tls={"secretName": "cert"}))
+    policy = ("policy: {request-headers: {set: {X-Ja3: '%TLS_JA3_FINGERPRINT%', X-Ja4: '%TLS_JA4_FINGERPRINT%'}}}\n")
+
+    def fingerprints():
+        site.backends["web"].asked.clear()
+        assert site.get(NAME, tls=True).status == 200
+        headers = site.backends["web"].asked[-1].headers
+        return headers["X-Ja3"], headers["X-Ja4"]
+
+    configure(site, policy)
+    assert not any(re.fullmatch(r"[0-9a-f]{32}|t1[0-9a-z_]+", f or "") for f in fingerprints())
+    configure(site, policy + "tls: {fingerprint: {ja3: true, ja4: true}}\n")
+    ja3, ja4 = fingerprints()
+    assert re.fullmatch(r"[0-9a-f]{32}", ja3) and ja4.startswith("t13d")
 
 
 def test_roots_are_where_they_may_be(configured):
