@@ -30,15 +30,18 @@ static K8s__SubCondition *make_sub(struct arena *a, const Portolan__Ipc__Problem
 	K8s__SubCondition *s = arena_new_of(a, K8s__SubCondition, 1);
 	const char *reason = p->reason ? p->reason : "", *slash = strchr(reason, '/');
 	bool field = p->field && *p->field;
+	char *text;
 
 	k8s__sub_condition__init(s);
 	s->type = slash ? arena_strndup(a, reason, (size_t)(slash - reason)) : arena_strdup(a, reason);
 	s->status = constant("True");
 	s->reason = arena_strdup(a, slash ? slash + 1 : reason);
-	s->message = arena_printf(a, "%s%s%s", field ? p->field : "", field ? ": " : "",
-				  p->message ? p->message : "");
-	if (strlen(s->message) > MESSAGE_MAX)
-		s->message[MESSAGE_MAX] = '\0';
+	text = arena_printf(a, "%s%s%s", field ? p->field : "", field ? ": " : "", p->message ? p->message : "");
+	if (strlen(text) > MESSAGE_MAX)
+		text[MESSAGE_MAX] = '\0';
+	/* Else it would not compare as equal to what is read. */
+	if (*text)
+		s->message = text;
 	return s;
 }
 
