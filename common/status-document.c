@@ -54,12 +54,11 @@ static void add_problem(struct document *d, const Portolan__Ipc__Problem *p)
 	document_end(d);
 }
 
-void status_document_one(struct document *d, const struct item *status)
+void status_document_members(struct document *d, const struct item *status)
 {
 	Portolan__Ipc__ObjectStatus *s =
 		portolan__ipc__object_status__unpack(NULL, status->value_len, item_value(status));
 
-	document_map(d);
 	add_name(d, status);
 	if (s) {
 		add(d, "verdict", status_verdict_name(s->verdict));
@@ -76,8 +75,14 @@ void status_document_one(struct document *d, const struct item *status)
 			document_end(d);
 		}
 	}
-	document_end(d);
 	portolan__ipc__object_status__free_unpacked(s, NULL);
+}
+
+void status_document_one(struct document *d, const struct item *status)
+{
+	document_map(d);
+	status_document_members(d, status);
+	document_end(d);
 }
 
 static int compare(const void *a, const void *b)

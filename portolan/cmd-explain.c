@@ -199,6 +199,27 @@ static int ask_stage(const char *dir, const char *stage, const char *page, const
 	return r;
 }
 
+/* The watcher knows more of an object than the translator: whether its newest version could be read, and what
+ * its status says in Kubernetes. */
+static void ask_status(const char *dir, struct json_object *answer)
+{
+	_cleanup_strbuf_ struct strbuf question = STRBUF_INIT, body = STRBUF_INIT;
+	static const char *const keys[] = { "kind", "namespace", "name" };
+	struct json_object *object, *v, *list;
+
+	if (!json_object_object_get_ex(answer, "object", &object))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (json_object_object_get_ex(object, keys[i], &v))
+			add(&question, keys[i], json_object_get_string(v));
+	if (ask_stage(dir, "watcher", "/debug/statuses", strbuf_str(&question), &body) < 0)
+		return;
+	list = json_tokener_parse(strbuf_str(&body));
+	if (json_object_is_type(list, json_type_array) && json_object_array_length(list))
+		(void)json_object_object_add(answer, "status", json_object_get(json_object_array_get_idx(list, 0)));
+	json_object_put(list);
+}
+
 /* Which Envoys have the resources, as far as they fit into one question. */
 static struct json_object *ask_envoys(const char *dir, struct json_object *answer)
 {
@@ -298,6 +319,8 @@ static int explain(const char *subject)
 		(void)fprintf(stderr, "portolan explain: the translator gave no answer; is it older than this command?\n");
 		r = EXIT_FAILURE;
 	} else {
+		if (live && !is_url(subject))
+			ask_status(dir, answer);
 		r = show(answer, live && !is_url(subject) ? ask_envoys(dir, answer) : NULL, subject);
 	}
 	json_object_put(answer);

@@ -1,4 +1,5 @@
 /* portolan status: what the stages do, and what became of objects. */
+#include <event2/http.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include "common/alloc.h"
 #include "common/clock.h"
 #include "common/control-client.h"
+#include "common/object-kind.h"
 #include "common/options.h"
 #include "common/runtime-dir.h"
 #include "common/stage.h"
@@ -82,10 +84,26 @@ static int show_stages(const char *dir)
 	return ready ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* The page that has the object, in full where it is one of a kind of Kubernetes'. */
+static char *page_of(const char *name)
+{
+	const char *slash = name ? strchr(name, '/') : NULL, *last = slash ? strrchr(name, '/') : NULL;
+	_cleanup_free_ char *kind = slash ? xstrndup(name, (size_t)(slash - name)) : NULL;
+	char *escaped, *page;
+
+	if (!kind || !object_kind_named(kind))
+		return xstrdup("/debug/statuses");
+	escaped = evhttp_uriencode(last + 1, -1, 0);
+	page = xasprintf("/debug/statuses?kind=%s&name=%s", kind, escaped);
+	free(escaped);
+	return page;
+}
+
 /* name: KIND/NAMESPACE/NAME, or NULL for all with problems. */
 static int show_objects(const char *dir, const char *name)
 {
-	struct stage_question q = { .stage = "watcher", .target = "/debug/statuses" };
+	_cleanup_free_ char *page = page_of(name);
+	struct stage_question q = { .stage = "watcher", .target = page };
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	struct json_object *statuses;
 	int r = EXIT_FAILURE;

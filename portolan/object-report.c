@@ -32,13 +32,40 @@ static void put_problem(struct json_object *p, struct strbuf *out)
 		      text_of(p, "message"), *field ? " (" : "", field, *field ? ")" : "");
 }
 
+static struct json_object *first_of(struct json_object *list)
+{
+	return json_object_is_type(list, json_type_array) && json_object_array_length(list) ?
+		       json_object_array_get_idx(list, 0) :
+		       NULL;
+}
+
+/* As the object's status in Kubernetes has it; its errors and warnings are the problems. */
+static void put_shown(struct json_object *shown, struct strbuf *out)
+{
+	struct json_object *list = NULL, *c, *generation;
+
+	(void)json_object_object_get_ex(shown, "conditions", &list);
+	c = first_of(list);
+	if (*text_of(shown, "currentStatus"))
+		strbuf_printf(out, "  status %s: %s\n", text_of(shown, "currentStatus"),
+			      text_of(shown, "description"));
+	if (!c)
+		return;
+	strbuf_printf(out, "  condition %s: %s, %s", text_of(c, "type"), text_of(c, "status"), text_of(c, "reason"));
+	if (json_object_object_get_ex(c, "observedGeneration", &generation))
+		strbuf_printf(out, ", of generation %lld", (long long)json_object_get_int64(generation));
+	strbuf_putc(out, '\n');
+}
+
 void object_report_text(struct json_object *status, struct strbuf *out)
 {
 	const char *origin = text_of(status, "origin"), *ns = text_of(status, "namespace");
-	struct json_object *problems;
+	struct json_object *problems, *shown;
 
 	strbuf_printf(out, "%s%s%s %s%s%s: %s\n", origin, *origin ? ": " : "", text_of(status, "kind"),
 		      ns, *ns ? "/" : "", text_of(status, "name"), text_of(status, "verdict"));
+	if (json_object_object_get_ex(status, "status", &shown))
+		put_shown(shown, out);
 	if (!json_object_object_get_ex(status, "problems", &problems))
 		return;
 	for (size_t i = 0; i < json_object_array_length(problems); i++)

@@ -79,7 +79,7 @@ int explain(struct translator *t, const char *query, struct strbuf *out)
 	int status;
 
 	if (evhttp_parse_query_str(query, &words) < 0) {
-		strbuf_puts(out, "{\"error\":\"the query cannot be read\"}\n");
+		strbuf_puts(out, "{\"error\": \"the query cannot be read\", \"bad_question\": true}\n");
 		return HTTP_BADREQUEST;
 	}
 	e.a = arena_new(CHUNK);

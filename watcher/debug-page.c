@@ -7,6 +7,7 @@
 #include "common/object-kind.h"
 #include "common/status-document.h"
 #include "watcher/debug-page.h"
+#include "watcher/status-render.h"
 
 /* ---- what is asked for ---- */
 
@@ -142,6 +143,87 @@ static struct item *join(const struct item *note, const struct item *status)
 	return joined ? joined : item_ref((struct item *)note);
 }
 
+static void add_text(struct document *d, const char *key, const char *value)
+{
+	add_string(d, key, value, strlen(value));
+}
+
+static void add_conditions(struct document *d, const char *key, K8s__SubCondition *const *list, size_t n)
+{
+	if (!n)
+		return;
+	document_key(d, key);
+	document_list(d);
+	for (size_t i = 0; i < n; i++) {
+		document_map(d);
+		add_text(d, "type", list[i]->type);
+		add_text(d, "status", list[i]->status);
+		add_text(d, "reason", list[i]->reason);
+		add_text(d, "message", list[i]->message);
+		document_end(d);
+	}
+	document_end(d);
+}
+
+/* As in the object's status at the API server, if it came from one. */
+static void add_shown(struct document *d, const struct status_shown *s)
+{
+	document_key(d, "status");
+	document_map(d);
+	if (s->current) {
+		add_text(d, "currentStatus", s->current);
+		add_text(d, "description", s->description);
+	}
+	document_key(d, "conditions");
+	document_list(d);
+	document_map(d);
+	add_text(d, "type", s->valid->type);
+	add_text(d, "status", s->valid->status);
+	if (s->valid->has_observed_generation) {
+		document_key(d, "observedGeneration");
+		document_int(d, s->valid->observed_generation);
+	}
+	add_text(d, "reason", s->valid->reason);
+	add_text(d, "message", s->valid->message);
+	add_conditions(d, "errors", s->valid->errors, s->valid->n_errors);
+	add_conditions(d, "warnings", s->valid->warnings, s->valid->n_warnings);
+	document_end(d);
+	document_end(d);
+	document_end(d);
+}
+
+static void add_status(struct document *d, const struct item *i)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new(4096);
+	/* Of no generation in particular: nothing that is said of it is out of date here. */
+	const struct kube_object object = { 0 };
+	struct status_input in = { .arena = a, .object = &object };
+	struct status_shown shown;
+
+	in.status = portolan__ipc__object_status__unpack(arena_pb(a), i->value_len, item_value(i));
+	document_map(d);
+	status_document_members(d, i);
+	if (in.status && status_render_shown(&in, i->kind, &shown))
+		add_shown(d, &shown);
+	document_end(d);
+}
+
+/* Of all that is asked for; with conditions where that is one object. */
+static void list_statuses(struct document *d, const struct state *all, const struct filter *f)
+{
+	const struct item *i;
+	size_t pos = 0;
+
+	if (!f->name) {
+		status_document_list(d, all);
+		return;
+	}
+	document_list(d);
+	while ((i = state_next(all, &pos)))
+		add_status(d, i);
+	document_end(d);
+}
+
 void debug_page_statuses(const struct store *store, const struct state *statuses, const char *query,
 			 struct strbuf *out)
 {
@@ -164,6 +246,6 @@ void debug_page_statuses(const struct store *store, const struct state *statuses
 			(void)state_put(all, status ? join(i, status) : item_ref(i));
 	}
 	document_init(&d, out, DOCUMENT_JSON);
-	status_document_list(&d, all);
+	list_statuses(&d, all, &f);
 	filter_done(&f);
 }

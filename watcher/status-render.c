@@ -161,6 +161,27 @@ static bool render_conditions(const struct status_input *in, struct strbuf *json
 	return true;
 }
 
+/* ---- for who asks here ---- */
+
+bool status_render_shown(const struct status_input *in, unsigned kind, struct status_shown *ret)
+{
+	K8s__HTTPProxyStatus described = K8S__HTTPPROXY_STATUS__INIT;
+	K8s__DetailedCondition **conditions;
+	const struct status_render_row *row = status_render_row(kind);
+	size_t n;
+
+	if (!row || row->render == render_ingress || in->status->verdict == PORTOLAN__IPC__VERDICT__VERDICT_IGNORED ||
+	    !status_conditions_make(in, object_kind(kind)->kind, NULL, 0, &conditions, &n))
+		return false;
+	*ret = (struct status_shown){ .valid = conditions[0] };
+	if (kind != OBJECT_HTTP_PROXY)
+		return true;
+	describe(ret->valid, &described);
+	ret->current = described.current_status;
+	ret->description = described.description;
+	return true;
+}
+
 static const struct status_render_row rows[] = {
 	{ OBJECT_INGRESS, render_ingress },
 	{ OBJECT_HTTP_PROXY, render_http_proxy },

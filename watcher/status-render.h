@@ -4,6 +4,7 @@
 #include "common/arena.h"
 #include "common/strbuf.h"
 #include "ipc.pb-c.h"
+#include "k8s/projectcontour.pb-c.h"
 #include "watcher/kube-object.h"
 #include "watcher/publish-address.h"
 
@@ -25,3 +26,11 @@ struct status_render_row {
 
 /* NULL for kinds whose status we do not write. */
 const struct status_render_row *status_render_row(unsigned kind);
+
+/* What the status says, written or not: of objects from files there is nowhere to write it. */
+struct status_shown {
+	const K8s__DetailedCondition *valid; /* the time of its transition is not known */
+	const char *current, *description;   /* HTTPProxy; else NULL */
+};
+/* in: arena and status. False for kinds without conditions, and where there is nothing for us to say. */
+bool status_render_shown(const struct status_input *in, unsigned kind, struct status_shown *ret);

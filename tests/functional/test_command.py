@@ -15,6 +15,7 @@ import urllib.request
 import pytest
 
 from addresses import loopback
+from objects import port, service
 from programs import SANITIZED, program, venv
 
 PORTOLAN = program("portolan")
@@ -240,6 +241,50 @@ def test_metrics_of_all_stages_together_are_of_the_format(run):
 def test_without_a_source_it_says_what_is_missing():
     done = portolan("run", env={k: v for k, v in os.environ.items() if k != "KUBECONFIG"})
     assert done.returncode == 2 and "--manifests" in done.stderr
+
+
+def test_status_shows_conditions_as_kubernetes_would_have_them(pipeline):
+    def proxy(name, generation, *routes, **virtualhost):
+        return {"apiVersion": "projectcontour.io/v1", "kind": "HTTPProxy",
+                "metadata": {"name": name, "namespace": "default", "generation": generation},
+                "spec": {"routes": list(routes), **({"virtualhost": virtualhost} if virtualhost else {})}}
+
+    web = {"services": [{"name": "web", "port": 80}]}
+    extension = {"apiVersion": "projectcontour.io/v1alpha1", "kind": "ExtensionService",
+                 "metadata": {"name": "auth", "namespace": "default"},
+                 "spec": {"services": [{"name": "nobody", "port": 80}]}}
+    pipeline.write("all.yaml", service("web", port(80)), extension,
+                   proxy("good", 3, web, fqdn="good.example.com"), proxy("orphan", 1, web),
+                   proxy("bad", 2, {**web, "conditions": [{"prefix": "x"}]}, fqdn="bad.example.com"))
+
+    def shown(name, code):
+        done = portolan("status", "--runtime-dir", pipeline.dir, name)
+        assert done.returncode == code, done.stderr
+        said = json.loads(portolan("status", "--runtime-dir", pipeline.dir, "--json", name).stdout)
+        return done.stdout.splitlines()[1:], said[0]["status"]
+
+    lines, status = shown("httpproxy/default/good", 0)
+    assert lines == ["  status valid: Valid HTTPProxy", "  condition Valid: True, Valid, of generation 3"]
+    assert status == {"currentStatus": "valid", "description": "Valid HTTPProxy", "conditions": [
+        {"type": "Valid", "status": "True", "observedGeneration": 3, "reason": "Valid", "message": "Valid HTTPProxy"}]}
+    lines, status = shown("proxy/bad", 1)
+    assert lines[:2] == ["  status invalid: At least one error present, see Errors for details",
+                         "  condition Valid: False, ErrorPresent, of generation 2"]
+    [error] = status["conditions"][0]["errors"]
+    assert (error["type"], error["status"], error["reason"]) == ("RouteError", "True", "PathMatchConditionsNotValid")
+    assert error["message"].startswith("spec.routes[0].conditions: ") and "warnings" not in status["conditions"][0]
+    lines, status = shown("httpproxy/default/orphan", 1)
+    assert lines[0] == "  status orphaned: this HTTPProxy is not part of a delegation chain from a root HTTPProxy"
+    lines, status = shown("extensionservice/default/auth", 1)
+    assert lines[0] == "  condition Valid: False, ErrorPresent" and set(status) == {"conditions"}
+    assert status["conditions"][0]["errors"]
+    # Those of other kinds are as they were, and so is the list of all.
+    assert "status" not in json.loads(portolan("status", "--runtime-dir", pipeline.dir, "--json", "svc/web").stdout)[0]
+    assert "condition Valid" not in portolan("status", "--runtime-dir", pipeline.dir, "--problems").stdout
+    assert portolan("status", "--runtime-dir", pipeline.dir, "proxy/default/good/x").returncode == 1
+    # portolan explain says the same of an object.
+    said = portolan("explain", "--runtime-dir", pipeline.dir, "proxy/good").stdout
+    assert "  condition Valid: True, Valid, of generation 3\n" in said
 
 
 def test_status_and_health_where_nothing_runs(tmp_path):

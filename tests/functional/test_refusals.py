@@ -84,3 +84,8 @@ def test_a_refused_change_leaves_the_last_accepted_version(pipeline, world):
     assert world.refused
     assert any("no /changed here" in p["message"]
                for p in statuses(pipeline)["Ingress default/good"]["problems"])
+    # Who explains it answers from what is served, and says that it is no more what the objects say.
+    said = json.loads(pipeline.translator.get("/debug/explain?url=http://good.example.com/x"))
+    assert said["route"]["match"] == "prefix /"
+    assert said["route"]["made_by"] == {
+        "note": "an earlier version of the objects: Envoy refused the present one"}

@@ -25,6 +25,11 @@ tests_fuzz_fuzz_watch_CFLAGS = $(AM_CFLAGS) $(JSON_C_CFLAGS)
 tests_fuzz_fuzz_watch_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_watch_LDADD = $(WATCHER_LIBS)
 
+fuzzers += tests/fuzz/fuzz-explain
+tests_fuzz_fuzz_explain_SOURCES = tests/fuzz/fuzz-explain.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_explain_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_explain_LDADD = $(TRANSLATOR_LIBS)
+
 fuzzers += tests/fuzz/fuzz-decode-json
 tests_fuzz_fuzz_decode_json_SOURCES = tests/fuzz/fuzz-decode-json.c tests/fuzz/fuzz-decode.h \
 	tests/fuzz/fuzz.h $(fuzz_main)
