@@ -46,22 +46,42 @@ static unsigned dots(const char *p, const char *end)
 	return (p == end || (*p == ';' && plain)) && n < 3 ? n : 0;
 }
 
+/* What is undone may make an escape of a '%' that was none ("%%61%61"): then that is escaped itself. */
+static char *put(char *out, char c, char **percent)
+{
+	*out++ = c;
+	if (*percent && out - *percent == 3 && escaped(*percent, out) >= 0) {
+		memmove(*percent + 3, *percent + 1, 2);
+		memcpy(*percent + 1, "25", 2);
+		out += 2;
+		*percent = NULL;
+	}
+	return out;
+}
+
 static char *add(char *out, const char *p, const char *end)
 {
 	static const char digits[] = "0123456789ABCDEF";
+	char *percent = NULL; /* the last that begins no escape */
 
 	for (; p < end; p++) {
 		int c = escaped(p, end);
 
 		if (c >= 0 && (isalnum(c) || (c && strchr("-._~", c)))) {
-			*out++ = (char)c;
+			out = put(out, (char)c, &percent);
+			p += 2;
+		} else if (c >= 0) {
+			memcpy(out, p, 3);
+			out += 3;
 			p += 2;
 		} else if (strchr("\"<>^`{|}", *p)) {
 			*out++ = '%';
 			*out++ = digits[(unsigned char)*p >> 4];
 			*out++ = digits[*p & 15];
 		} else {
-			*out++ = *p;
+			if (*p == '%')
+				percent = out;
+			out = put(out, *p, &percent);
 		}
 	}
 	return out;
