@@ -119,6 +119,14 @@ static void spawn(struct child *c)
 		event_loop_arm(c->timer, c->config.watchdog_usec);
 }
 
+/* One that was stopped takes no other signal. It is woken before, not after: behind SIGTERM this could take
+ * away the SIGSTOP by which something that looks into the child as it ends (LeakSanitizer) waits for it. */
+static void signal_stopped(const struct child *c, int signo)
+{
+	child_signal(c, SIGCONT);
+	child_signal(c, signo);
+}
+
 static void abort_stuck(struct child *c)
 {
 	log_error("%s (pid %d) has not fed its watchdog for %.1f s: ending it with SIGABRT",
@@ -127,8 +135,7 @@ static void abort_stuck(struct child *c)
 	incident_count(INCIDENT_STUCK, c->config.name, "%s (pid %d) has not fed its watchdog for %.1f s",
 		       c->config.name, (int)c->pid, (double)c->config.watchdog_usec / USEC_PER_SEC);
 	set_state(c, CHILD_ABORTING);
-	child_signal(c, SIGABRT);
-	child_signal(c, SIGCONT); /* one that was stopped takes no other signal */
+	signal_stopped(c, SIGABRT);
 	event_loop_arm(c->timer, c->config.abort_usec);
 }
 
@@ -203,8 +210,7 @@ void child_stop(struct child *c)
 	}
 	if (c->state == CHILD_ABORTING || c->state == CHILD_STOPPING)
 		return;
-	child_signal(c, SIGTERM);
-	child_signal(c, SIGCONT);
+	signal_stopped(c, SIGTERM);
 	event_loop_arm(c->timer, c->config.stop_usec);
 	set_state(c, CHILD_STOPPING);
 }
