@@ -61,8 +61,8 @@ static struct slot *find(enum incident_kind kind, const char *subject)
 	return oldest;
 }
 
-static struct slot *count(enum incident_kind kind, const char *subject, unsigned times, const char *fmt,
-			  va_list ap)
+static struct slot *_printf_(4, 0) count(enum incident_kind kind, const char *subject, unsigned times,
+					 const char *fmt, va_list ap)
 {
 	struct slot *s = find(kind, subject);
 
