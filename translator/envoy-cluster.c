@@ -130,9 +130,8 @@ static void speak_tls(struct arena *a, Cluster *c, const struct cluster_spec *sp
 		a, "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext", &tls.base);
 }
 
-/* One endpoint, the external name itself, in a load assignment of the cluster's own. */
-static Envoy__Config__Endpoint__V3__ClusterLoadAssignment *external(struct arena *a,
-								    const struct cluster_spec *spec)
+Envoy__Config__Endpoint__V3__ClusterLoadAssignment *envoy_one_endpoint(struct arena *a, const char *cluster,
+								       const char *host, uint32_t port)
 {
 	Envoy__Config__Endpoint__V3__ClusterLoadAssignment *load =
 		ENVOY_NEW(a, Envoy__Config__Endpoint__V3__ClusterLoadAssignment,
@@ -147,15 +146,26 @@ static Envoy__Config__Endpoint__V3__ClusterLoadAssignment *external(struct arena
 	lb->host_identifier_case = ENVOY__CONFIG__ENDPOINT__V3__LB_ENDPOINT__HOST_IDENTIFIER_ENDPOINT;
 	lb->endpoint = ENVOY_NEW(a, Envoy__Config__Endpoint__V3__Endpoint,
 				 ENVOY__CONFIG__ENDPOINT__V3__ENDPOINT__INIT);
-	lb->endpoint->address = envoy_address(a, spec->external_name, spec->port);
-	if (spec->wish && spec->wish->health && spec->wish->health->has_port)
-		lb->endpoint->health_check_config = envoy_health_port(a, spec->wish->health->port);
+	lb->endpoint->address = envoy_address(a, host, port);
 	locality->n_lb_endpoints = 1;
 	locality->lb_endpoints = arena_memdup(a, &lb, sizeof(lb));
-	load->cluster_name =
-		arena_printf(a, "%s/%s/%u", spec->namespace, spec->service, spec->port);
+	load->cluster_name = (char *)cluster;
 	load->n_endpoints = 1;
 	load->endpoints = arena_memdup(a, &locality, sizeof(locality));
+	return load;
+}
+
+/* The external name itself. */
+static Envoy__Config__Endpoint__V3__ClusterLoadAssignment *external(struct arena *a,
+								    const struct cluster_spec *spec)
+{
+	Envoy__Config__Endpoint__V3__ClusterLoadAssignment *load =
+		envoy_one_endpoint(a, arena_printf(a, "%s/%s/%u", spec->namespace, spec->service, spec->port),
+				   spec->external_name, spec->port);
+
+	if (spec->wish && spec->wish->health && spec->wish->health->has_port)
+		load->endpoints[0]->lb_endpoints[0]->endpoint->health_check_config =
+			envoy_health_port(a, spec->wish->health->port);
 	return load;
 }
 

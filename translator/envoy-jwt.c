@@ -121,31 +121,6 @@ Google__Protobuf__Any *envoy_jwt_route(struct arena *a, const char *provider)
 
 /* ---- where keys are fetched ---- */
 
-static Envoy__Config__Endpoint__V3__ClusterLoadAssignment *endpoint(struct arena *a, const struct jwks_server *s,
-								     char *name)
-{
-	Envoy__Config__Endpoint__V3__ClusterLoadAssignment *load =
-		ENVOY_NEW(a, Envoy__Config__Endpoint__V3__ClusterLoadAssignment,
-			  ENVOY__CONFIG__ENDPOINT__V3__CLUSTER_LOAD_ASSIGNMENT__INIT);
-	Envoy__Config__Endpoint__V3__LocalityLbEndpoints *locality =
-		ENVOY_NEW(a, Envoy__Config__Endpoint__V3__LocalityLbEndpoints,
-			  ENVOY__CONFIG__ENDPOINT__V3__LOCALITY_LB_ENDPOINTS__INIT);
-	Envoy__Config__Endpoint__V3__LbEndpoint *lb =
-		ENVOY_NEW(a, Envoy__Config__Endpoint__V3__LbEndpoint,
-			  ENVOY__CONFIG__ENDPOINT__V3__LB_ENDPOINT__INIT);
-
-	lb->host_identifier_case = ENVOY__CONFIG__ENDPOINT__V3__LB_ENDPOINT__HOST_IDENTIFIER_ENDPOINT;
-	lb->endpoint = ENVOY_NEW(a, Envoy__Config__Endpoint__V3__Endpoint,
-				 ENVOY__CONFIG__ENDPOINT__V3__ENDPOINT__INIT);
-	lb->endpoint->address = envoy_address(a, s->host, s->port);
-	locality->n_lb_endpoints = 1;
-	locality->lb_endpoints = arena_memdup(a, &lb, sizeof(lb));
-	load->cluster_name = name;
-	load->n_endpoints = 1;
-	load->endpoints = arena_memdup(a, &locality, sizeof(locality));
-	return load;
-}
-
 static Envoy__Config__Core__V3__TransportSocket *speak_tls(struct arena *a, const struct jwks_server *s)
 {
 	Envoy__Extensions__TransportSockets__Tls__V3__UpstreamTlsContext tls =
@@ -183,7 +158,7 @@ Cluster *envoy_jwks_cluster(struct arena *a, const struct jwks_server *s)
 	c->connect_timeout = envoy_duration(a, s->connect_usec);
 	c->cluster_discovery_type_case = ENVOY__CONFIG__CLUSTER__V3__CLUSTER__CLUSTER_DISCOVERY_TYPE_TYPE;
 	envoy_look_up(c, s->family);
-	c->load_assignment = endpoint(a, s, name);
+	c->load_assignment = envoy_one_endpoint(a, name, s->host, s->port);
 	if (s->tls)
 		c->transport_socket = speak_tls(a, s);
 	c->name = envoy_cluster_name(a, c, name);

@@ -110,6 +110,10 @@ const ProtobufCMessage *envoy_rate_limit(struct arena *a, const Portolan__Model_
 /* For a route: the limits of its virtual host do not count. */
 Google__Protobuf__Any *envoy_rate_limit_off(struct arena *a);
 
+/* A load assignment in the cluster itself, of one endpoint; the name is borrowed. */
+Envoy__Config__Endpoint__V3__ClusterLoadAssignment *envoy_one_endpoint(struct arena *a, const char *cluster,
+								       const char *host, uint32_t port);
+
 /* ---- envoy-health.c ---- */
 
 Envoy__Config__Core__V3__HealthCheck *envoy_health_check(struct arena *a,

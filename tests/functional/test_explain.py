@@ -17,7 +17,7 @@ import yaml
 
 import stage
 from certs import Authority
-from objects import backend, ingress, path, port, rule, service, slice_of, tls_secret
+from objects import backend, ingress, path, port, proxy, rule, service, slice_of, tls_secret
 from programs import TOP, program
 from replay import Recorder
 
@@ -42,16 +42,6 @@ def when(at=None, kind="prefix", headers=(), queries=()):
     conditions = [{kind: at}] if at else []
     conditions += [{"header": h} for h in headers] + [{"queryParameter": q} for q in queries]
     return {"conditions": conditions}
-
-
-def proxy(name, *routes, namespace="default", includes=(), tcp=None, **virtualhost):
-    spec = {"routes": list(routes), "includes": list(includes)}
-    if virtualhost:
-        spec["virtualhost"] = virtualhost
-    if tcp:
-        spec["tcpproxy"] = tcp
-    return {"apiVersion": "projectcontour.io/v1", "kind": "HTTPProxy",
-            "metadata": {"name": name, "namespace": namespace}, "spec": spec}
 
 
 # ---- what Envoy does ----
