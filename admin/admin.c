@@ -1,16 +1,19 @@
-/* The admin process's own start, stop and pages. It holds no credential and can change nothing: all
- * that it does is ask the stages' control sockets. */
+/* The admin process's own start, stop and pages. It holds no credential and can change nothing: it
+ * only asks the stages' control sockets. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "admin/admin.h"
+#include "admin/event-stream.h"
 #include "admin/http-server.h"
 #include "admin/job.h"
 #include "admin/pages.h"
-#include "common/alloc.h"
-#include "common/clock.h"
-#include "common/log.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/document.h"
+#include "common/base/log.h"
+#include "common/base/metric.h"
 
 struct admin_options admin_options = { .address = "127.0.0.1:8000" };
 
@@ -22,14 +25,20 @@ static void on_request(void *ctx, struct evhttp_request *req)
 static int on_status(void *ctx, const char *query _unused_, struct strbuf *out)
 {
 	struct admin *a = ctx;
+	struct document d;
 
-	strbuf_printf(out,
-		      "{\"stage\":\"admin\",\"state\":\"ready\",\"ready\":true,\"reasons\":[],"
-		      "\"pid\":%d,\"uptime_seconds\":%lld,\"requests\":%llu,\"admin_address\":",
-		      (int)getpid(), (long long)((clock_monotonic() - a->started_usec) / USEC_PER_SEC),
-		      (unsigned long long)a->requests);
-	strbuf_json(out, http_server_address(a->server), strlen(http_server_address(a->server)));
-	strbuf_puts(out, "}\n");
+	document_init(&d, out, DOCUMENT_JSON);
+	document_map(&d);
+	document_put_string(&d, "stage", "admin");
+	document_put_string(&d, "state", "ready");
+	document_put_bool(&d, "ready", true);
+	document_put_lines(&d, "reasons", "");
+	document_put_int(&d, "pid", getpid());
+	document_put_int(&d, "uptime_seconds",
+			 (clock_monotonic() - a->started_usec) / USEC_PER_SEC);
+	document_put_uint(&d, "requests", a->requests);
+	document_put_string(&d, "admin_address", http_server_address(a->server));
+	document_end(&d);
 	return 200;
 }
 
@@ -37,15 +46,8 @@ static void on_metrics(void *ctx, struct strbuf *out)
 {
 	struct admin *a = ctx;
 
-	strbuf_printf(out,
-		      "# HELP portolan_admin_requests_total Requests on the admin port.\n"
-		      "# TYPE portolan_admin_requests_total counter\n"
-		      "portolan_admin_requests_total %llu\n"
-		      "# HELP portolan_admin_refused_total Requests refused for the Host they named.\n"
-		      "# TYPE portolan_admin_refused_total counter\n"
-		      "portolan_admin_refused_total %llu\n",
-		      (unsigned long long)a->requests,
-		      (unsigned long long)http_server_refused(a->server));
+	metric_single(out, METRIC_ADMIN_REQUESTS, a->requests);
+	metric_single(out, METRIC_ADMIN_REFUSED, http_server_refused(a->server));
 }
 
 int admin_start(struct daemon *d)
@@ -74,6 +76,7 @@ void admin_stop(struct daemon *d)
 {
 	struct admin *a = d->stage;
 
+	event_stream_free_all(a);
 	job_free_all(a);
 	http_server_free(a->server);
 	free(a);

@@ -4,12 +4,14 @@
 #include <event2/http.h>
 
 #include "admin/gather.h"
-#include "common/daemon.h"
+#include "common/daemon/daemon.h"
 
 struct admin_options {
 	const char *address; /* HOST:PORT */
 };
 extern struct admin_options admin_options;
+
+struct event_stream;
 
 struct admin {
 	struct daemon *daemon;
@@ -18,6 +20,7 @@ struct admin {
 	size_t n_jobs;
 	int64_t started_usec; /* monotonic */
 	uint64_t requests;
+	struct event_stream *events; /* made for the first listener */
 };
 
 int admin_start(struct daemon *d);

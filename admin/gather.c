@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "admin/gather.h"
-#include "common/alloc.h"
+#include "common/base/alloc.h"
 
 struct gather *gather_new(struct event_loop *loop, const char *runtime_dir,
 			  void (*done)(void *ctx, struct gather *g), void *ctx)
@@ -47,8 +47,8 @@ static void on_answer(void *ctx, struct control_answer *answer)
 	gather_free(g);
 }
 
-void gather_ask(struct gather *g, const struct stage_row *stage, const char *target, size_t max_body,
-		int64_t timeout_usec)
+void gather_ask(struct gather *g, const struct stage_row *stage, const char *target,
+		size_t max_body, int64_t timeout_usec)
 {
 	_cleanup_free_ char *path = xasprintf("%s/%s.control", g->runtime_dir, stage->name);
 	struct gather_answer *a = &g->answers[g->n++];

@@ -1,8 +1,8 @@
 /* Asks several stages at once, and calls back when each has answered or failed to. */
 #pragma once
 
-#include "common/control-client.h"
-#include "common/stage.h"
+#include "common/daemon/control-client.h"
+#include "common/daemon/stage.h"
 
 #define GATHER_MAX (2 * STAGES)
 
@@ -10,7 +10,7 @@ struct gather_answer {
 	struct gather *gather;
 	struct control_client *asking;
 	const struct stage_row *stage;
-	int error;         /* as in struct control_answer */
+	int error; /* as in struct control_answer */
 	int status;
 	char type[128];
 	struct evbuffer *body; /* NULL with an error */
@@ -28,7 +28,7 @@ struct gather {
 /* done() is called once, from the loop; the gather is freed when it has returned. */
 struct gather *gather_new(struct event_loop *loop, const char *runtime_dir,
 			  void (*done)(void *ctx, struct gather *g), void *ctx);
-void gather_ask(struct gather *g, const struct stage_row *stage, const char *target, size_t max_body,
-		int64_t timeout_usec);
+void gather_ask(struct gather *g, const struct stage_row *stage, const char *target,
+		size_t max_body, int64_t timeout_usec);
 /* done() will not be called. */
 void gather_cancel(struct gather *g);

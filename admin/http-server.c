@@ -12,14 +12,14 @@
 #include <sys/socket.h>
 
 #include "admin/http-server.h"
-#include "common/address.h"
-#include "common/alloc.h"
-#include "common/clock.h"
-#include "common/log.h"
+#include "common/base/address.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
 
 #define HEADERS_MAX 16384
 #define TIMEOUT_SEC 70 /* longer than any page may take */
-#define BACKLOG 64
+#define BACKLOG     64
 
 struct http_server {
 	struct evhttp *http;
@@ -49,7 +49,9 @@ void http_send(struct evhttp_request *req, int status, const char *type, struct 
 		{ "Cache-Control", "no-store" },
 		{ "X-Content-Type-Options", "nosniff" },
 		{ "Content-Security-Policy",
-		  "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'" },
+		  "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src "
+		  "'self'; "
+		  "form-action 'self'; base-uri 'none'; frame-ancestors 'none'" },
 	};
 	struct evkeyvalq *out = evhttp_request_get_output_headers(req);
 
@@ -78,9 +80,10 @@ static void on_request(struct evhttp_request *req, void *ctx)
 
 	if (s->loopback && !http_host_is_local(host)) {
 		s->refused++;
-		http_send_text(req, 403,
-			       "This port is for this machine only: ask for it as localhost or by its "
-			       "address.\n");
+		http_send_text(
+			req, 403,
+			"This port is for this machine only: ask for it as localhost or by its "
+			"address.\n");
 		return;
 	}
 	s->request(s->ctx, req);
@@ -119,8 +122,8 @@ static char *own_address(int fd)
 	return address_format(&a);
 }
 
-int http_server_new(struct event_loop *loop, const char *address, http_request_fn request, void *ctx,
-		    struct http_server **ret)
+int http_server_new(struct event_loop *loop, const char *address, http_request_fn request,
+		    void *ctx, struct http_server **ret)
 {
 	struct event_base *base = event_loop_base(loop);
 	struct sockaddr_storage a;

@@ -1,20 +1,20 @@
-/* The TCP side: listening, what is refused before any page is thought of, and answers. */
+/* The TCP side: listening, refusing bad requests before any page runs, and answers. */
 #pragma once
 
 #include <event2/http.h>
 #include <stdbool.h>
 
-#include "common/event-loop.h"
-#include "common/strbuf.h"
+#include "common/base/event-loop.h"
+#include "common/base/strbuf.h"
 
 struct http_server;
 
 typedef void (*http_request_fn)(void *ctx, struct evhttp_request *req);
 
-/* address: "127.0.0.1:8000", "[::1]:8000", "localhost:8000"; port 0 for any free one. -EINVAL if it is
- * none. request() is only called for GET and HEAD, with a Host that may be asked for. */
-int http_server_new(struct event_loop *loop, const char *address, http_request_fn request, void *ctx,
-		    struct http_server **ret);
+/* address: "127.0.0.1:8000", "[::1]:8000", "localhost:8000"; port 0 for any free one. -EINVAL if it
+ * is not an address. request() is only called for GET and HEAD, with an allowed Host. */
+int http_server_new(struct event_loop *loop, const char *address, http_request_fn request,
+		    void *ctx, struct http_server **ret);
 void http_server_free(struct http_server *s);
 /* Where it listens, with the port that it got. */
 const char *http_server_address(const struct http_server *s);

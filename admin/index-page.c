@@ -1,4 +1,4 @@
-/* The page that lists what there is, in plain HTML without scripts. Runs in admin. */
+/* The page that lists all pages, in plain HTML without scripts. */
 #include <event2/buffer.h>
 #include <event2/http.h>
 #include <string.h>
@@ -7,7 +7,8 @@
 
 static const char head[] =
 	"<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Portolan</title>\n"
-	"<style>body{font:16px/1.5 system-ui,sans-serif;margin:2em auto;max-width:60em;padding:0 1em}"
+	"<style>body{font:16px/1.5 system-ui,sans-serif;margin:2em auto;max-width:60em;padding:0 "
+	"1em}"
 	"table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #ccc;padding:.4em;"
 	"text-align:left;vertical-align:top}pre{margin:0;white-space:pre-wrap}.ok{color:#06712b}"
 	".bad{color:#b00020}</style></head>\n<body><h1>Portolan " PACKAGE_VERSION "</h1>\n"
@@ -36,7 +37,8 @@ static void put_html(struct strbuf *out, const char *s, size_t len)
 		}
 }
 
-static const struct gather_answer *find(const struct gather *g, const struct stage_row *stage, int which)
+static const struct gather_answer *find(const struct gather *g, const struct stage_row *stage,
+					int which)
 {
 	for (size_t i = 0; i < g->n; i++)
 		if (g->answers[i].stage == stage && which-- == 0)

@@ -1,8 +1,8 @@
-/* The page that lists what there is. */
+/* The page that lists all pages. */
 #pragma once
 
 #include "admin/gather.h"
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 
-/* Of each stage the gather holds the answers to /readyz and to "/". */
+/* The gather holds each stage's answers to /readyz and to "/". */
 void index_page_write(struct gather *g, struct strbuf *out);

@@ -5,7 +5,7 @@
 
 #include "admin/http-server.h"
 #include "admin/job.h"
-#include "common/alloc.h"
+#include "common/base/alloc.h"
 
 static void job_free(struct job *j)
 {
@@ -21,7 +21,7 @@ static void on_gathered(void *ctx, struct gather *g)
 {
 	struct job *j = ctx;
 
-	/* Sending may end the connection, and that is then none of ours. */
+	/* Sending may end the connection; do not touch it afterwards. */
 	evhttp_connection_set_closecb(evhttp_request_get_connection(j->req), NULL, NULL);
 	event_free(TAKE_PTR(j->client_closed));
 	j->done(j, g);
@@ -75,8 +75,7 @@ struct job *job_new(struct admin *a, struct evhttp_request *req,
 		j->next->back = &j->next;
 	a->jobs = j;
 	a->n_jobs++;
-	j->client_closed =
-		watch_client(a->daemon->loop, evhttp_request_get_connection(req), j);
+	j->client_closed = watch_client(a->daemon->loop, evhttp_request_get_connection(req), j);
 	evhttp_connection_set_closecb(evhttp_request_get_connection(req), on_close, j);
 	return j;
 }

@@ -1,8 +1,8 @@
 /* portolan-admin: one HTTP port for people and Prometheus. */
 #include "admin/admin.h"
-#include "common/alloc.h"
-#include "common/cleanup.h"
-#include "common/stage.h"
+#include "common/base/alloc.h"
+#include "common/base/cleanup.h"
+#include "common/daemon/stage.h"
 
 static const struct option_row options[] = {
 	{ "admin-address", 0, OPTION_STRING, &admin_options.address, "ADDRESS:PORT",
@@ -10,11 +10,12 @@ static const struct option_row options[] = {
 	{ 0 },
 };
 
-/* Whom it asks. */
+/* The stages that it asks. */
 static unsigned allow_more(const struct daemon *d, struct sandbox_paths *paths)
 {
 	for (size_t i = 0; i < STAGES; i++) {
-		_cleanup_free_ char *path = xasprintf("%s/%s.control", d->runtime_dir, stages[i].name);
+		_cleanup_free_ char *path =
+			xasprintf("%s/%s.control", d->runtime_dir, stages[i].name);
 
 		sandbox_list_add(&paths->connect, path);
 	}
@@ -23,8 +24,9 @@ static unsigned allow_more(const struct daemon *d, struct sandbox_paths *paths)
 
 static const struct daemon_def def = {
 	.name = "admin",
-	.description = "Shows health, readiness, metrics and debug pages of all stages on one HTTP port.\n"
-		       "It can only read, and holds no credentials.",
+	.description =
+		"Shows health, readiness, metrics and debug pages of all stages on one HTTP port.\n"
+		"It can only read, and holds no credentials.",
 	.options = options,
 	.start = admin_start,
 	.stop = admin_stop,

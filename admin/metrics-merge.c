@@ -1,12 +1,12 @@
-/* Merging of Prometheus pages (https://prometheus.io/docs/instrumenting/exposition_formats/). Runs in
- * admin. */
+/* Merging of Prometheus pages (https://prometheus.io/docs/instrumenting/exposition_formats/). Runs
+ * in admin. */
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "admin/metrics-merge.h"
-#include "common/alloc.h"
+#include "common/base/alloc.h"
 
 struct metrics_family {
 	struct metrics_family *next;
@@ -101,13 +101,12 @@ static bool belongs(const struct metrics_family *f, const char *name, size_t len
 	if (len < n || memcmp(f->name, name, n) != 0)
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++)
-		if (strlen(suffixes[i]) == len - n &&
-		    memcmp(suffixes[i], name + n, len - n) == 0)
+		if (strlen(suffixes[i]) == len - n && memcmp(suffixes[i], name + n, len - n) == 0)
 			return true;
 	return false;
 }
 
-/* labels: what follows '{'. */
+/* labels: the text after '{'. */
 static bool has_stage_label(const char *labels, size_t len)
 {
 	static const char label[] = "stage=\"";

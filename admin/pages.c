@@ -1,25 +1,30 @@
-/* The pages of the admin port: health, readiness and metrics of all stages in one, and each stage's own
- * debug pages passed on. Runs in admin. */
+/* The pages of the admin port: health, readiness and metrics of all stages in one, and each stage's
+ * own debug pages passed on. Runs in admin. */
 #include <event2/buffer.h>
 #include <string.h>
 
+#include "admin/event-stream.h"
+#include "admin/html.h"
 #include "admin/http-server.h"
 #include "admin/index-page.h"
 #include "admin/job.h"
 #include "admin/metrics-merge.h"
+#include "admin/overview.h"
 #include "admin/pages.h"
-#include "common/alloc.h"
-#include "common/clock.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/metric.h"
 
-#define TEXT "text/plain; charset=utf-8"
+#define TEXT         "text/plain; charset=utf-8"
 #define METRICS_TEXT "text/plain; version=0.0.4; charset=utf-8"
-#define SMALL_MAX (64u * 1024)
-#define METRICS_MAX (4u * 1024 * 1024)
-#define DEBUG_MAX (64u * 1024 * 1024)
-#define MERGED_USEC (3 * USEC_PER_SEC)
-#define DEBUG_USEC (65 * USEC_PER_SEC) /* /debug/wait may take 60 s */
+#define SMALL_MAX    (64u * 1024)
+#define METRICS_MAX  (4u * 1024 * 1024)
+#define DEBUG_MAX    (64u * 1024 * 1024)
+#define MERGED_USEC  (3 * USEC_PER_SEC)
+#define DEBUG_USEC   (65 * USEC_PER_SEC) /* /debug/wait may take 60 s */
 
-static void send_buf(struct evhttp_request *req, int status, const char *type, const struct strbuf *b)
+static void send_buf(struct evhttp_request *req, int status, const char *type,
+		     const struct strbuf *b)
 {
 	struct evbuffer *body = evbuffer_new();
 
@@ -34,13 +39,13 @@ static void ask_all(struct job *j, const char *target, size_t max_body)
 		gather_ask(j->gather, &stages[i], target, max_body, MERGED_USEC);
 }
 
-/* An optional stage that does not run here is nothing to report. */
+/* Does not report an optional stage that does not run here. */
 static bool is_absent(const struct gather_answer *a)
 {
 	return (a->error == -ENOENT || a->error == -ECONNREFUSED) && !a->stage->required;
 }
 
-/* Each line with the stage's name before it, so that nobody has to guess. */
+/* Each line starts with the stage's name. */
 static void put_lines(struct strbuf *out, const struct gather_answer *a)
 {
 	size_t len = evbuffer_get_length(a->body);
@@ -77,13 +82,10 @@ static void send_readyz(struct job *j, struct gather *g)
 
 static void put_up(struct metrics_merge *m, const struct gather_answer *a)
 {
-	_cleanup_free_ char *line = NULL;
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 
-	line = xasprintf("# HELP portolan_stage_up Whether the stage answers.\n"
-			 "# TYPE portolan_stage_up gauge\n"
-			 "portolan_stage_up %d\n",
-			 a->error == 0);
-	metrics_merge_add(m, a->stage->name, line, strlen(line));
+	metric_single(&text, METRIC_STAGE_UP, a->error == 0);
+	metrics_merge_add(m, a->stage->name, text.s, text.len);
 }
 
 static void send_metrics(struct job *j, struct gather *g)
@@ -121,13 +123,14 @@ static void send_passed_on(struct job *j, struct gather *g)
 	struct gather_answer *a = &g->answers[0];
 
 	if (a->error)
-		http_send_text(j->req, a->error == -ETIMEDOUT ? 504 : 502, "%s: %s\n", a->stage->name,
-			       control_error(a->error));
+		http_send_text(j->req, a->error == -ETIMEDOUT ? 504 : 502, "%s: %s\n",
+			       a->stage->name, control_error(a->error));
 	else
 		http_send(j->req, a->status, a->type[0] ? a->type : TEXT, a->body);
 }
 
-static void page_healthz(struct admin *a _unused_, struct evhttp_request *req, const char *rest _unused_)
+static void page_healthz(struct admin *a _unused_, struct evhttp_request *req,
+			 const char *rest _unused_)
 {
 	http_send_text(req, HTTP_OK, "ok\n");
 }
@@ -158,6 +161,36 @@ static void page_index(struct admin *a, struct evhttp_request *req, const char *
 	ask_all(j, "/", SMALL_MAX);
 }
 
+static void page_overview(struct admin *a, struct evhttp_request *req, const char *rest _unused_)
+{
+	overview_page(a, req);
+}
+
+static void page_explain(struct admin *a, struct evhttp_request *req, const char *rest _unused_)
+{
+	overview_explain(a, req);
+}
+
+static void page_graph(struct admin *a, struct evhttp_request *req, const char *rest _unused_)
+{
+	overview_graph(a, req);
+}
+
+static void page_events(struct admin *a, struct evhttp_request *req, const char *rest _unused_)
+{
+	event_stream_add(a, req);
+}
+
+static void page_script(struct admin *a _unused_, struct evhttp_request *req,
+			const char *rest _unused_)
+{
+	struct evbuffer *body = evbuffer_new();
+
+	(void)evbuffer_add(body, html_script, strlen(html_script));
+	http_send(req, HTTP_OK, "text/javascript; charset=utf-8", body);
+	evbuffer_free(body);
+}
+
 static void pass_on(struct admin *a, struct evhttp_request *req, const char *name, size_t len,
 		    const char *target, int64_t timeout_usec)
 {
@@ -183,7 +216,7 @@ static void page_stage_readyz(struct admin *a, struct evhttp_request *req, const
 	pass_on(a, req, rest, strlen(rest), "/readyz", MERGED_USEC);
 }
 
-/* rest: STAGE/PAGE?QUERY, of which the stage is asked /debug/PAGE?QUERY. */
+/* rest: STAGE/PAGE?QUERY; the stage is asked /debug/PAGE?QUERY. */
 static void page_debug(struct admin *a, struct evhttp_request *req, const char *rest)
 {
 	size_t len = strcspn(rest, "/?");
@@ -194,19 +227,18 @@ static void page_debug(struct admin *a, struct evhttp_request *req, const char *
 
 static const struct page {
 	const char *path;
-	bool prefix; /* what follows is for the handler */
+	bool prefix; /* the handler reads the rest */
 	void (*handle)(struct admin *a, struct evhttp_request *req, const char *rest);
 } pages[] = {
-	{ "/", false, page_index },
-	{ "/healthz", false, page_healthz },
-	{ "/healthz/", true, page_stage_healthz },
-	{ "/readyz", false, page_readyz },
-	{ "/readyz/", true, page_stage_readyz },
-	{ "/metrics", false, page_metrics },
-	{ "/debug/", true, page_debug },
+	{ "/", false, page_overview },       { "/explain", false, page_explain },
+	{ "/graph", false, page_graph },     { "/events", false, page_events },
+	{ "/page.js", false, page_script },  { "/debug", false, page_index },
+	{ "/healthz", false, page_healthz }, { "/healthz/", true, page_stage_healthz },
+	{ "/readyz", false, page_readyz },   { "/readyz/", true, page_stage_readyz },
+	{ "/metrics", false, page_metrics }, { "/debug/", true, page_debug },
 };
 
-/* The target goes into a request of our own: nothing that could end its line. */
+/* The target goes into a request of our own: refuses characters that could end its line. */
 static bool is_plain(const char *target)
 {
 	for (const char *p = target; *p; p++)

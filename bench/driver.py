@@ -1,6 +1,6 @@
-"""bench/run: how fast a change gets from a manifest to a client, and what it takes.
+"""bench/run: how fast a change gets from a manifest to a client, and at what cost.
 
-The stages are real processes; docs/performance.md says what is measured and how.
+The stages are real processes; docs/understand/performance.md says what is measured and how.
 """
 
 import argparse
@@ -18,18 +18,27 @@ import sys
 import tempfile
 import time
 
+import churn
+import growth
 import hosts
+import nginx
 import plot
+import proxying
+import replicas
 import trees
 from envoy import Backend, Envoy, cores
 from figures import MB, summary, table
 from fleet import Client, Fleet, wanted
-from processes import BUILD, TOP, Failure
+from processes import BUILD, TOP, Failure, cpu, memory
 from world import World
 
 CHANGES = ("endpoint", "path", "new_host")
 TITLES = {"endpoint": "changed endpoint", "path": "changed path", "new_host": "new host"}
-SUITES = ("changes", "cold", "clients", "tls", "envoy", "hosts", "redirects", "trees")
+SUITES = ("changes", "cold", "clients", "tls", "churn", "envoy", "requests", "hosts", "redirects",
+          "nginx", "trees", "replicas")
+FULL = {"requests", "hosts", "redirects", "nginx"}  # not without --full: they take as long as all others
+LARGE = 50000  # hosts: from here on one round is enough
+REST = 3  # seconds after a start: by then the stages have given back what only the start needed
 SIZES = ("response_bytes", "resource_bytes", "changed_bytes")
 
 
@@ -41,7 +50,7 @@ def say(text):
 
 
 def pipe_round_trips(n=2000):
-    """µs that it takes to wake a process and to be woken by it."""
+    """µs to wake a process and to be woken by it."""
     there, back = os.pipe(), os.pipe()
     child = os.fork()
     if child == 0:
@@ -62,7 +71,7 @@ def pipe_round_trips(n=2000):
 
 
 def stolen():
-    """Share of processor time since boot that the hypervisor kept, and all of it, in ticks."""
+    """Processor time since boot that the hypervisor took, and all of it, in ticks."""
     fields = [int(f) for f in pathlib.Path("/proc/stat").read_text().split("\n")[0].split()[1:]]
     return fields[7], sum(fields)
 
@@ -80,7 +89,7 @@ def revision():
     return done.stdout.strip() or "unknown"
 
 
-# ---- what is measured ----
+# ---- measurements ----
 
 
 @contextlib.contextmanager
@@ -128,7 +137,7 @@ def measure_changes(fleet, client, kinds, repeat):
 
 
 def cold_start(fleet):
-    """Starts a client as soon as it can connect; what happened until it had everything."""
+    """Starts a client as soon as it can connect; returns the events until it had everything."""
     client = Client(fleet, fleet.expect())
     usec, responses, resources, size = client.wait_complete()
     cpu = fleet.cpu()
@@ -145,6 +154,21 @@ def cold_start(fleet):
     }
 
 
+def run_nginx(args):
+    out = {"hosts": {}, "requests": {}}
+    for name, annotations in nginx.FORMS.items():
+        say(f"{args.nginx:,} Ingresses: {name}")
+        with tempfile.TemporaryDirectory(prefix="portolan-bench-") as folder:
+            out["hosts"][name] = nginx.run_hosts(pathlib.Path(folder), args.nginx, args.repeat, annotations)
+    if not proxying.is_possible():
+        return out
+    for name, annotations in {"plain": None, **nginx.FILTERS}.items():
+        say(f"requests: {name}")
+        with tempfile.TemporaryDirectory(prefix="portolan-bench-") as folder:
+            out["requests"][name] = nginx.run_requests(pathlib.Path(folder), args.rounds, annotations)
+    return out
+
+
 def memory_of(fleet):
     each = {name: {"rss": r, "pss": p} for name, (r, p) in fleet.memory().items()}
     total = {key: sum(m[key] for m in each.values()) for key in ("rss", "pss")}
@@ -153,11 +177,13 @@ def memory_of(fleet):
 
 def run_changes(n, args, tls=False):
     rounds = []
-    for number in range(args.rounds):
-        say(f"{n:,} hosts{' with TLS' if tls else ''}, round {number + 1} of {args.rounds}")
+    number = 1 if n >= LARGE and not args.full else args.rounds
+    for i in range(number):
+        say(f"{n:,} hosts{' with TLS' if tls else ''}, round {i + 1} of {number}")
         with running(n, tls) as fleet:
             client, cold = cold_start(fleet)
             try:
+                time.sleep(REST)
                 memory = memory_of(fleet)
                 kinds = ("new_host",) if tls else CHANGES
                 changes = measure_changes(fleet, client, kinds, args.repeat)
@@ -169,16 +195,19 @@ def run_changes(n, args, tls=False):
 
 
 def run_clients(n, clients, repeat):
-    """ms between the first and the last of many clients to get one change."""
+    """ms between the first and the last of many clients to get one change, and the cost of it to
+    xds-server."""
     say(f"{clients} clients at {n:,} hosts")
     out = {"hosts": n, "clients": clients}
     with running(n) as fleet:
+        pid = fleet.stages["xds-server"].pid
+        fleet.wait_complete()
+        bare = memory(pid)[0]
         client = Client(fleet, fleet.expect(), clients)
         try:
             client.wait_complete()
-            fleet.wait_complete()
             for kind in ("endpoint", "path"):
-                spreads, lasts = [], []
+                spreads, lasts, used = [], [], cpu(pid)
                 for _ in range(repeat):
                     host, rename = getattr(fleet.world, kind)()
                     began = time.monotonic_ns()
@@ -186,7 +215,10 @@ def run_clients(n, clients, repeat):
                     times = client.collect(wanted(fleet.world, kind, host)).by_client.values()
                     spreads.append((max(times) - min(times)) / 1e3)
                     lasts.append(max(times) / 1e3 - began / 1e6)
-                out[kind] = {"spread_ms": summary(spreads), "last_ms": summary(lasts)}
+                used = (cpu(pid) - used) * 1e6 / repeat / clients
+                out[kind] = {"spread_ms": summary(spreads), "last_ms": summary(lasts), "cpu_usec": used}
+            time.sleep(proxying.SETTLE)
+            out["client_bytes"] = (memory(pid)[0] - bare) / clients
         finally:
             client.stop()
     return out
@@ -205,7 +237,7 @@ def run_envoy(n, repeat):
             fleet.wait_complete()
             began = time.monotonic_ns()
             envoy = Envoy(fleet)
-            # Nothing listens at the hosts' addresses, so what is routed is answered with 503.
+            # Nothing listens at the hosts' addresses, so routed requests are answered with 503.
             full = envoy.asker.wait_for(503, world.hosts[-1].host, "/") - began
             out = {"version": envoy.version(), "start_ms": full / 1e6, "changes": {}}
             for kind in CHANGES:
@@ -225,7 +257,7 @@ def run_envoy(n, repeat):
 
 
 def envoy_change(fleet, client, envoy, backend, kind):
-    """One change: (ms until Envoy answers by it, ms until the client had it)."""
+    """One change: (ms until Envoy answers accordingly, ms until the client had it)."""
     world = fleet.world
     if kind == "path":
         # Asked at the old path, which goes.
@@ -233,7 +265,7 @@ def envoy_change(fleet, client, envoy, backend, kind):
         path, status = host.path, 404
         rename = world.path(host)[1]
     elif kind == "endpoint":
-        # To where something listens, or from there.
+        # To an address with a listener, or from there.
         host = world.pick()
         path, status = host.path, 503 if host.port == backend.port else 200
         address = ("127.0.0.1", backend.port) if status == 200 else ("127.1.1.1", 8080)
@@ -250,7 +282,7 @@ def envoy_change(fleet, client, envoy, backend, kind):
     return (seen - began) / 1e6, arrival.usec / 1e3 - began / 1e6
 
 
-# ---- what is printed ----
+# ---- output ----
 
 
 def pooled(rounds, kind):
@@ -318,11 +350,12 @@ def print_cold(results, out):
 
 def print_clients(c, out):
     rows = [(f"{c['clients']} clients, {c['hosts']:,} hosts", "last - first p50", "max",
-             "last, from rename p50", "max")]  # fmt: skip
+             "last, from rename p50", "max", "CPU us a client", "kB a client")]  # fmt: skip
     for kind in ("endpoint", "path"):
         s, last = c[kind]["spread_ms"], c[kind]["last_ms"]
         rows.append((TITLES[kind], f"{s['p50']:.1f}", f"{s['max']:.1f}", f"{last['p50']:.1f}",
-                     f"{last['max']:.1f}"))  # fmt: skip
+                     f"{last['max']:.1f}", f"{c[kind]['cpu_usec']:.0f}",
+                     f"{c['client_bytes'] / 1e3:.0f}"))  # fmt: skip
     table(rows, out)
 
 
@@ -371,6 +404,16 @@ def draw(result):
     return plot.svg(title, note, series, (5, "goal: 5 ms"))
 
 
+def draw_growth(result):
+    series = growth.series(result["changes"], result.get("against"))
+    if not series:
+        return None
+    note = f"{result['machine']['cores']} cores, {result['revision']}"
+    if "against" in result:
+        note += f"; dotted: {result['against']['revision']}"
+    return plot.svg("Processor time of a change, all stages together", note, series)
+
+
 def report(result, out):
     machine = result["machine"]
     print(f"Portolan {result['revision']}, {machine['processor']}, {machine['cores']} cores",
@@ -382,19 +425,33 @@ def report(result, out):
               f"load {machine[f'load_{when}'][0]:.1f}", file=out)  # fmt: skip
     print(f"processor time kept by the hypervisor: {machine['stolen'] * 100:.1f} %\n", file=out)
     if result["changes"]:
+        against = result.get("against")
+        if against:
+            print(f"in brackets: {against['revision']}\n", file=out)
+        table(growth.rows(result["changes"], against), out)
         print_changes(result["changes"], out)
         print_cold(result["changes"], out)
     if "clients" in result:
         print_clients(result["clients"], out)
+    if "churn" in result:
+        for found in churn.rows(result["churn"]):
+            table(found, out)
     if result.get("envoy"):
         print_envoy(result["envoy"], out)
+    if result.get("requests"):
+        proxying.write(result["requests"], out)
     many = [("TLS, " + form, found) for form, found in result.get("hosts", {}).items()]
     if "redirects" in result:
         many.append(("redirects", result["redirects"]))
+    if "nginx" in result:
+        many.extend(result["nginx"]["hosts"].items())
+        nginx.write(result["nginx"], out)
     if many:
         table([hosts.HEAD, *(row for name, found in many for row in hosts.rows(name, found))], out)
     if "trees" in result:
         table(trees.rows(result["trees"]), out)
+    if "replicas" in result:
+        table(replicas.rows(result["replicas"]), out)
 
 
 # ---- the run ----
@@ -404,26 +461,38 @@ def parse():
     parser = argparse.ArgumentParser(prog="bench/run", description=__doc__.split("\n")[0])
     number = functools.partial(parser.add_argument, type=int)
     parser.add_argument("--quick", action="store_true", help="a smoke run: 100 hosts, no Envoy")
-    parser.add_argument("--hosts", default="100,1000,10000", help="numbers of hosts (%(default)s)")
+    parser.add_argument("--full", action="store_true",
+                        help="all suites, all rounds, and Envoy at every size: takes hours")  # fmt: skip
+    parser.add_argument("--hosts", default="100,1000,10000,100000",
+                        help="numbers of hosts (%(default)s)")  # fmt: skip
+    parser.add_argument("--against", type=pathlib.Path, metavar="FILE",
+                        help="bench.json of another revision, to stand beside")  # fmt: skip
+    number("--seconds", default=60, help="of churn, without and with a recorder (%(default)s)")
+    number("--churn-hosts", default=10000, help="with that (%(default)s)")
     number("--rounds", default=3, help="fresh starts of each (%(default)s)")
     number("--repeat", default=50, help="changes of each kind a round (%(default)s)")
     number("--tls-hosts", default=3000, help="with TLS (%(default)s)")
     number("--clients", default=200, help="that follow one change (%(default)s)")
     number("--client-hosts", default=1000, help="with those (%(default)s)")
+    number("--replica-clients", default=3000, help="of two replicas (%(default)s)")
     number("--tls-envoy", default=5000, help="with TLS before an Envoy (%(default)s)")
     number("--redirects", default=10000, help="that only redirect (%(default)s)")
+    number("--nginx", default=10000, help="of ingress-nginx, and as many plain ones (%(default)s)")
     number("--proxies", default=10000, help="HTTPProxies in trees (%(default)s)")
-    parser.add_argument("--only", default=",".join(SUITES), help="of %(default)s")
+    parser.add_argument("--only", help=f"of {','.join(SUITES)}")
     parser.add_argument("--output", type=pathlib.Path, default=BUILD / "bench-results",
                         help="folder for bench.json, bench.txt and bench.svg")  # fmt: skip
     args = parser.parse_args()
     if args.quick:
         args.hosts, args.rounds, args.repeat = "100", 1, 10
         args.tls_hosts, args.clients, args.client_hosts = 20, 20, 100
-        args.proxies = 100
-        args.only = "changes,cold,clients,tls,trees"
+        args.proxies, args.churn_hosts, args.seconds = 100, 100, 3
+        args.replica_clients = 40
+        args.only = args.only or "changes,cold,clients,tls,churn,trees,replicas"
     args.hosts = [int(n) for n in args.hosts.split(",")]
-    args.only = args.only.split(",")
+    usual = [suite for suite in SUITES if args.full or suite not in FULL]
+    args.only = args.only.split(",") if args.only else usual
+    args.envoy_hosts = [n for n in args.hosts if args.full or n < LARGE]
     if unknown := set(args.only) - set(SUITES):
         parser.error(f"unknown: {', '.join(unknown)}")
     return args
@@ -439,8 +508,17 @@ def measure(args):
         result["changes"].append(merge_rounds(args.tls_hosts, True, rounds))
     if "clients" in args.only:
         result["clients"] = run_clients(args.client_hosts, args.clients, args.repeat)
+    if "churn" in args.only:
+        say(f"churn at {args.churn_hosts:,} hosts, {args.seconds} s twice")
+        with tempfile.TemporaryDirectory(prefix="portolan-bench-") as folder:
+            result["churn"] = churn.measure(folder, args.churn_hosts, args.seconds)
     if "envoy" in args.only:
-        result["envoy"] = {str(n): run_envoy(n, args.repeat) for n in args.hosts}
+        result["envoy"] = {str(n): run_envoy(n, args.repeat) for n in args.envoy_hosts}
+    if "requests" in args.only and proxying.is_possible():
+        result["requests"] = []
+        for n in args.envoy_hosts:
+            say(f"requests through Envoy at {n:,} hosts")
+            result["requests"].append(proxying.run(n, running, args.rounds))
     if "hosts" in args.only:
         result["hosts"] = {}
         for form in ("chains", "shared"):
@@ -452,10 +530,16 @@ def measure(args):
         say(f"Envoy at {args.redirects:,} hosts that redirect")
         with tempfile.TemporaryDirectory(prefix="portolan-bench-") as folder:
             result["redirects"] = hosts.run_redirects(folder, args.redirects, args.repeat)
+    if "nginx" in args.only:
+        result["nginx"] = run_nginx(args)
     if "trees" in args.only:
         say(f"{args.proxies:,} HTTPProxies in trees of {trees.TREE}")
         with tempfile.TemporaryDirectory(prefix="portolan-bench-") as folder:
             result["trees"] = trees.measure(folder, args.proxies, args.repeat)
+    if "replicas" in args.only:
+        say(f"two replicas with {args.replica_clients:,} clients")
+        with tempfile.TemporaryDirectory(prefix="portolan-bench-") as folder:
+            result["replicas"] = replicas.measure(folder, 100, args.replica_clients)
     return result
 
 
@@ -476,15 +560,19 @@ def main():
         "revision": revision(),
         "date": datetime.date.today().isoformat(),
         "machine": machine,
-        "settings": {k: v for k, v in vars(args).items() if k != "output"},
+        "settings": {k: v for k, v in vars(args).items() if k not in ("output", "against")},
     }
+    if args.against:
+        other = json.loads(args.against.read_text())
+        result["against"] = {key: other[key] for key in ("revision", "machine", "changes")}
     shutil.rmtree(args.output, ignore_errors=True)
     args.output.mkdir(parents=True)
     (args.output / "bench.json").write_text(json.dumps(result, indent=1) + "\n")
     with open(args.output / "bench.txt", "w") as text:
         report(result, text)
-    if picture := draw(result):
-        (args.output / "bench.svg").write_text(picture)
+    for name, picture in (("bench.svg", draw(result)), ("growth.svg", draw_growth(result))):
+        if picture:
+            (args.output / name).write_text(picture)
     print((args.output / "bench.txt").read_text(), end="")
     say(f"wrote {args.output}")
     return 0

@@ -1,4 +1,4 @@
-"""A real Envoy behind the stages, and the moment from which it serves a change."""
+"""A real Envoy behind the stages, and the time from which it serves a change."""
 
 import json
 import os
@@ -73,14 +73,14 @@ class Asker:
         return int(head.split(b" ", 2)[1])
 
     def wait_for(self, status, host, path, timeout=120, again=0.01):
-        """CLOCK_MONOTONIC in ns when the answer was that status for the first time. again: seconds to wait after
-        there was none."""
+        """CLOCK_MONOTONIC in ns when the answer first had that status. again: seconds to wait after
+        a missing answer."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             got = self.status(host, path)
             if got == status:
                 return time.monotonic_ns()
-            # Envoy's main thread is what is measured: leave it the processor.
+            # Envoy's main thread is measured: leave it the processor.
             time.sleep(0.0005 if got else again)
         raise Failure(f"Envoy did not answer {status} for {host}{path}")
 

@@ -11,12 +11,12 @@ from processes import STAGES, Failure, Lines, Process, Stage, ask, cpu, free_por
 
 @dataclasses.dataclass
 class Arrival:
-    """What a client got because of one change."""
+    """What a client received because of one change."""
 
     usec: float  # CLOCK_MONOTONIC when all that was waited for had arrived
     response_bytes: int
-    resource_bytes: int  # of those the resources themselves, without what the protocol adds
-    changed_bytes: int  # of those what the change had to bring
+    resource_bytes: int  # of those the resources themselves, without the protocol's fields
+    changed_bytes: int  # of those the necessary ones
     resources: list  # (kind, name)
     by_client: dict  # client number: usec
 
@@ -24,8 +24,11 @@ class Arrival:
 class Client:
     """bench/xds-client on the fleet's port."""
 
-    def __init__(self, fleet, expect, clients=1):
+    def __init__(self, fleet, expect, clients=1, others=()):
+        """others: addresses that the clients are spread over, too, and go on at when a stream ends."""
         command = [program("xds-client"), "--address", fleet.address, "--clients", clients]
+        for address in others:
+            command += ["--address", address, "--reconnect"]
         for kind, count in expect.items():
             command += ["--expect", f"{kind}={count}"]
         self.process = Process(
@@ -64,7 +67,7 @@ class Client:
 
     def collect(self, wanted, timeout=30):
         """Reads until each of wanted, functions of (kind, name), was true once for each client, and
-        then until nothing more comes."""
+        then until no more comes."""
         missing = {(c, i) for c in range(self.clients) for i in range(len(wanted))}
         out = Arrival(0, 0, 0, 0, [], {})
         usec = 0
@@ -94,11 +97,11 @@ class Client:
 
 
 class Fleet:
-    def __init__(self, world, translator=()):
-        """translator: more options of it."""
+    def __init__(self, world, translator=(), name="run", watcher=()):
+        """translator, watcher: further options for them."""
         self.world = world
-        self.more = list(translator)
-        self.runtime = world.root / "run"
+        self.more, self.more_of_watcher = list(translator), list(watcher)
+        self.runtime = world.root / name
         self.runtime.mkdir(mode=0o700)
         self.address = f"127.0.0.1:{free_port()}"
         self.http_port, self.https_port = free_port(), free_port()
@@ -107,14 +110,14 @@ class Fleet:
 
     def arguments(self, name):
         return {
-            "watcher": ["--manifests", self.world.manifests],
+            "watcher": ["--manifests", self.world.manifests, *self.more_of_watcher],
             "translator": [
                 "--listen-address", "127.0.0.1",
                 "--http-port", self.http_port,
                 "--https-port", self.https_port,
                 *self.more,
             ],
-            "xds-server": ["--xds-address", self.address],
+            "xds-server": ["--xds-address", self.address, "--insecure-plaintext"],
         }[name]  # fmt: skip
 
     def start(self):
@@ -134,9 +137,11 @@ class Fleet:
         stage = self.stages[name]
         while stage.popen.poll() is None:
             try:
-                ask(stage.control, "/debug/wait?timeout_ms=60000")
+                ask(stage.control, "/debug/wait?timeout_ms=30000")
             except (FileNotFoundError, ConnectionRefusedError):
                 time.sleep(0.001)
+                continue
+            except (Failure, TimeoutError):  # not in this time: a busy machine, a large world
                 continue
             self.complete[name] = time.monotonic_ns() - began
             return
@@ -182,7 +187,7 @@ class Fleet:
 
 
 def wanted(world, change, host):
-    """What has to arrive for a change of a host: functions of (kind, name)."""
+    """The resources that must arrive for a change of a host: functions of (kind, name)."""
     mine = f"{host.namespace}/{host.name}"
 
     def named(kind, *names):

@@ -1,7 +1,9 @@
-"""Many hosts of one sort before a real Envoy: with TLS, in both forms of tls.hosts, and hosts that only redirect.
+"""Many hosts of one sort before a real Envoy: with TLS, in both forms of tls.hosts, and hosts that
+only redirect.
 
-The clock runs from the rename of a file to the first answer that shows the change. Beside it stands the processor
-time of Envoy's main thread, which applies configuration and nothing else: it is the same however busy the machine is.
+The clock runs from the rename of a file to the first answer that shows the change. The other figure
+is the processor time of Envoy's main thread, which only applies configuration: it is the same
+however busy the machine is.
 """
 
 import functools
@@ -85,7 +87,7 @@ def timed(envoy, change, seen):
     began = time.monotonic_ns()
     change()
     at = seen()
-    # What Envoy does after the first answer shows it belongs to it, too.
+    # Envoy's work after the first answer belongs to the change, too.
     while True:
         before = main_thread(envoy.process.pid)
         time.sleep(0.02)
@@ -172,7 +174,7 @@ def run_tls(folder, n, repeat, form):
 
 
 class Redirects:
-    """A folder of hosts that only redirect, all alike; what Fleet wants of a world."""
+    """A folder of hosts that only redirect, all alike; the world that Fleet needs."""
 
     def __init__(self, folder, n):
         self.root = pathlib.Path(folder)

@@ -40,7 +40,7 @@ class Scale:
 
 
 def spread(labels, gap=16):
-    """Moves labels apart that would lie on each other: [(y, …)] from top to bottom."""
+    """Moves overlapping labels apart: [(y, …)] from top to bottom."""
     out, last = [], -gap
     for y, *rest in sorted(labels):
         last = max(y, last + gap)

@@ -1,4 +1,4 @@
-"""The stages, Envoy and the measuring client as processes; what they hold and what they say."""
+"""The stages, Envoy and the measuring client as processes; their memory and their output."""
 
 import contextlib
 import http.client

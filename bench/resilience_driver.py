@@ -109,7 +109,7 @@ def measure_replay(folder, path, hosts, changes, source, took):
     runtime.mkdir(mode=0o700)
     began = time.monotonic()
     stages = [Stage("watcher", runtime, "--replay", path, "--replay-speed", "max"),
-              Stage("translator", runtime), Stage("xds-server", runtime, "--xds-address", "127.0.0.1:0")]
+              Stage("translator", runtime), Stage("xds-server", runtime, "--xds-address", "127.0.0.1:0", "--insecure-plaintext")]
     try:
         spent = []
         for stage in stages:

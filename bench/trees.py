@@ -1,8 +1,8 @@
-"""HTTPProxies in trees, and a translator alone between two sockets: from the last byte of a frame that changes
-one leaf to the last byte of the frame with what it changes.
+"""HTTPProxies in trees, and a translator alone between two sockets: from the last byte of a frame
+that changes one leaf to the last byte of the frame with the result.
 
-The watcher's and xds-server's ends of the links are played here, with the protocol as tests/lib has it; what
-is sent is what the real watcher reads from files.
+The test plays the watcher's and xds-server's ends of the links, with the protocol of tests/lib, and
+sends the objects that the real watcher reads from files.
 """
 
 import collections
@@ -126,13 +126,14 @@ class Translator:
         reports.complete, reports.generation = True, 1
         self.xds = frames.connect(self.runtime / "resources.sock", "xds-server", reports)
         self.watcher.wait(lambda w: w.peer and w.peer.hello)
-        # It waits for what xds-server has to report before it says anything itself.
+        # It waits for xds-server's reports before it sends anything itself.
         self.xds.wait(lambda x: x.hello and x.in_sync)
         self.source = 0
 
     def exchange(self, data, done):
-        """Sends bytes to the translator and reads its resources until done(bytes): (ns from the last piece to the
-        last byte, bytes). What it says to the watcher is left for later: our end is slow."""
+        """Sends bytes to the translator and reads its resources until done(bytes): (ns from the
+        last piece to the last byte, bytes). Its output for the watcher is read later: our end is
+        slow."""
         sock, raw = self.xds.sock, bytearray()
         data = memoryview(data)
         watcher = self.watcher.peer.sock
@@ -153,13 +154,13 @@ class Translator:
                     return now - began, bytes(raw)
 
     def take(self, raw):
-        """What came, into the mirror, and acknowledged."""
+        """Puts the received frames into the mirror, and acknowledges them."""
         self.xds.input.add(raw)
         for frame in self.xds.input:
             self.xds.handle(frame)
 
     def push(self, changed=None):
-        """A new world, all of it or with this item changed."""
+        """A new world: all of it, or with this item changed."""
         state = self.watcher.state
         since = state.generation
         if changed:

@@ -151,7 +151,7 @@ def certificate(host):
 
 
 class Host:
-    """One host: what its file says."""
+    """One host: the content of its file."""
 
     kind = INGRESS
 
@@ -177,7 +177,7 @@ class Host:
 
 
 class ProxyHost(Host):
-    """With TLS its plain HTTP only redirects, as that of all others."""
+    """With TLS its plain HTTP only redirects, like all others'."""
 
     kind = HTTP_PROXY
 
@@ -210,7 +210,7 @@ class World:
         self.changes += 1
         return self.hosts[self.changes * 7919 % len(self.hosts)]
 
-    # Changes: (the host, what renames its file into place).
+    # Changes: (the host, a function that renames its file into place).
 
     def endpoint(self, host=None, address=None, port=8080):
         host = host or self.pick()

@@ -8,6 +8,8 @@
  *	response CLIENT USEC KIND RESOURCES REMOVED BYTES
  *	resource CLIENT KIND NAME VERSION BYTES
  *	removed CLIENT KIND NAME            these two: what the response before them holds
+ *	ended CLIENT USEC ADDRESS           with --reconnect: the next address is tried, and the
+ *	                                    versions that the client holds are told there
  *
  * USEC is CLOCK_MONOTONIC with three decimals, taken when gRPC hands the message over. Until
  * "complete" only "first" is printed, so that printing is no part of what is measured. */
@@ -23,13 +25,14 @@
 #include <string.h>
 #include <time.h>
 
-#include "common/alloc.h"
-#include "common/cleanup.h"
-#include "common/hashmap.h"
-#include "common/resource-kind.h"
-#include "common/strbuf.h"
+#include "common/base/alloc.h"
+#include "common/base/cleanup.h"
+#include "common/base/hashmap.h"
+#include "common/base/strbuf.h"
+#include "common/link/resource-kind.h"
 #include "xds.pb-c.h"
 
+#define ADDRESSES_MAX 16
 #define METHOD "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
 
 enum op {
@@ -50,7 +53,8 @@ struct tag {
 struct name {
 	size_t len;
 	bool arrived;
-	char key[]; /* kind as a byte, then the name, NUL */
+	char *version; /* of the received resource; kept with --reconnect only */
+	char key[];    /* kind as a byte, then the name, NUL */
 };
 
 struct names {
@@ -64,7 +68,7 @@ struct ack {
 };
 
 struct client {
-	unsigned number;
+	unsigned number, address;
 	grpc_channel *channel;
 	grpc_call *call;
 	struct tag tags[OP_N_];
@@ -72,11 +76,13 @@ struct client {
 	grpc_status_code status;
 	grpc_slice details;
 	grpc_byte_buffer *received;
-	bool sending, node_sent, complete;
+	bool sending, node_sent, complete, ended;
+	unsigned pending;   /* operations of gRPC's that are under way */
+	unsigned next_held; /* the next kind to report; 0: no more */
 
-	struct hashmap known;                      /* struct name */
-	struct names wanted[RESOURCE_KIND_MAX_];   /* to subscribe to, not sent yet */
-	size_t arrived[RESOURCE_KIND_MAX_];        /* distinct resources */
+	struct hashmap known;                    /* struct name */
+	struct names wanted[RESOURCE_KIND_MAX_]; /* to subscribe to, not sent yet */
+	size_t arrived[RESOURCE_KIND_MAX_];      /* distinct resources */
 	bool seen[RESOURCE_KIND_MAX_];
 	struct ack *acks;
 	size_t n_acks, acks_cap, next_ack;
@@ -89,8 +95,10 @@ struct bytes {
 };
 
 static struct {
-	const char *address, *node;
-	unsigned clients;
+	char *addresses[ADDRESSES_MAX];
+	const char *node;
+	unsigned n_addresses, clients;
+	bool reconnect;
 	size_t expect[RESOURCE_KIND_MAX_];
 	bool expecting;
 	struct names subscribe[RESOURCE_KIND_MAX_];
@@ -121,7 +129,7 @@ static void die(const char *what)
 	_exit(1);
 }
 
-/* ---- messages: read where they lie ---- */
+/* ---- messages, read in place ---- */
 
 static uint64_t varint(struct bytes *b)
 {
@@ -161,7 +169,7 @@ static unsigned field(struct bytes *b, struct bytes *ret)
 	return 0;
 }
 
-/* ---- what is subscribed to ---- */
+/* ---- subscriptions ---- */
 
 static struct name *know(struct client *c, unsigned kind, const char *s, size_t n, bool *ret_new)
 {
@@ -170,6 +178,7 @@ static struct name *know(struct client *c, unsigned kind, const char *s, size_t 
 
 	e->len = n + 1;
 	e->arrived = false;
+	e->version = NULL;
 	e->key[0] = (char)kind;
 	memcpy(e->key + 1, s, n);
 	e->key[n + 1] = '\0';
@@ -245,6 +254,13 @@ static void follow_cluster(struct client *c, struct bytes b)
 
 /* ---- sending ---- */
 
+static void begin(struct client *c, const grpc_op *ops, size_t n, enum op op)
+{
+	if (grpc_call_start_batch(c->call, ops, n, &c->tags[op], NULL) != GRPC_CALL_OK)
+		die("could not use a stream");
+	c->pending++;
+}
+
 static void send_request(struct client *c,
 			 const Envoy__Service__Discovery__V3__DeltaDiscoveryRequest *m)
 {
@@ -253,27 +269,96 @@ static void send_request(struct client *c,
 	grpc_byte_buffer *buffer;
 	grpc_op op = { .op = GRPC_OP_SEND_MESSAGE };
 
-	envoy__service__discovery__v3__delta_discovery_request__pack(m, GRPC_SLICE_START_PTR(slice));
+	envoy__service__discovery__v3__delta_discovery_request__pack(m,
+								     GRPC_SLICE_START_PTR(slice));
 	buffer = grpc_raw_byte_buffer_create(&slice, 1);
 	op.data.send_message.send_message = buffer;
-	if (grpc_call_start_batch(c->call, &op, 1, &c->tags[OP_SEND], NULL) != GRPC_CALL_OK)
-		die("could not send");
+	begin(c, &op, 1, OP_SEND);
 	c->sending = true;
 	grpc_byte_buffer_destroy(buffer);
 	grpc_slice_unref(slice);
 }
 
-/* The next thing to say, if any: an ACK, with what is newly wanted of that kind; or only that. */
+typedef Envoy__Service__Discovery__V3__DeltaDiscoveryRequest__InitialResourceVersionsEntry held;
+#define HELD_INIT \
+	ENVOY__SERVICE__DISCOVERY__V3__DELTA_DISCOVERY_REQUEST__INITIAL_RESOURCE_VERSIONS_ENTRY__INIT
+
+/* The names of a kind that are subscribed to and held, as Envoy reports them on any stream after
+ * its first. Wildcard kinds subscribe to "*". False: no names of that kind. The names stay the
+ * map's. */
+static bool hold(struct client *c, unsigned kind,
+		 Envoy__Service__Discovery__V3__DeltaDiscoveryRequest *m)
+{
+	const struct name *n;
+	held *h;
+
+	m->type_url = (char *)resource_kind(kind)->type_url;
+	m->resource_names_subscribe = xnew(char *, c->known.n + 1);
+	m->initial_resource_versions = xnew(held *, c->known.n + 1);
+	HASHMAP_FOREACH (&c->known, n) {
+		char *name = (char *)n->key + 1;
+
+		if ((unsigned)n->key[0] != kind)
+			continue;
+		if ((kind != RESOURCE_CLUSTER && kind != RESOURCE_LISTENER) ||
+		    strcmp(name, "*") == 0)
+			m->resource_names_subscribe[m->n_resource_names_subscribe++] = name;
+		if (!n->version)
+			continue;
+		h = xnew(held, 1);
+		*h = (held)HELD_INIT;
+		h->key = name;
+		h->value = n->version;
+		m->initial_resource_versions[m->n_initial_resource_versions++] = h;
+	}
+	return m->n_resource_names_subscribe;
+}
+
+static void introduce(struct client *c, Envoy__Service__Discovery__V3__DeltaDiscoveryRequest *m)
+{
+	Envoy__Service__Discovery__V3__Node node = ENVOY__SERVICE__DISCOVERY__V3__NODE__INIT;
+
+	node.id = (char *)settings.node;
+	node.cluster = (char *)"bench";
+	if (!c->node_sent)
+		m->node = &node;
+	c->node_sent = true;
+	send_request(c, m);
+	m->node = NULL;
+}
+
+/* On a stream after the first: a kind's names and versions, if there are kinds left. */
+static bool send_held(struct client *c)
+{
+	while (c->next_held && c->next_held < RESOURCE_KIND_MAX_) {
+		Envoy__Service__Discovery__V3__DeltaDiscoveryRequest m =
+			ENVOY__SERVICE__DISCOVERY__V3__DELTA_DISCOVERY_REQUEST__INIT;
+		unsigned kind = c->next_held++;
+		bool some = resource_kind(kind) && hold(c, kind, &m);
+
+		if (some)
+			introduce(c, &m);
+		for (size_t i = 0; i < m.n_initial_resource_versions; i++)
+			free(m.initial_resource_versions[i]);
+		free(m.initial_resource_versions);
+		free(m.resource_names_subscribe);
+		if (some)
+			return true;
+	}
+	c->next_held = 0;
+	return false;
+}
+
+/* Sends the next request, if any: an ACK with the new names of that kind, or only the names. */
 static void send_next(struct client *c)
 {
 	Envoy__Service__Discovery__V3__DeltaDiscoveryRequest m =
 		ENVOY__SERVICE__DISCOVERY__V3__DELTA_DISCOVERY_REQUEST__INIT;
-	Envoy__Service__Discovery__V3__Node node = ENVOY__SERVICE__DISCOVERY__V3__NODE__INIT;
 	struct ack *ack = c->next_ack < c->n_acks ? &c->acks[c->next_ack] : NULL;
 	unsigned kind = ack ? ack->kind : 1;
 	struct names *w;
 
-	if (c->sending)
+	if (c->sending || send_held(c))
 		return;
 	while (!ack && kind < RESOURCE_KIND_MAX_ && !c->wanted[kind].n)
 		kind++;
@@ -285,13 +370,7 @@ static void send_next(struct client *c)
 	m.n_resource_names_subscribe = w->n;
 	if (ack)
 		m.response_nonce = ack->nonce;
-	if (!c->node_sent) {
-		node.id = (char *)settings.node;
-		node.cluster = (char *)"bench";
-		m.node = &node;
-		c->node_sent = true;
-	}
-	send_request(c, &m);
+	introduce(c, &m);
 	for (size_t i = 0; i < w->n; i++)
 		free(w->all[i]);
 	w->n = 0;
@@ -313,7 +392,7 @@ static void check_complete(struct client *c, double at)
 			return;
 	c->complete = true;
 	printf("complete %u %.3f %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", c->number, at,
-		       c->responses, c->resources, c->bytes);
+	       c->responses, c->resources, c->bytes);
 }
 
 static void on_resource(struct client *c, unsigned kind, struct bytes b, struct strbuf *lines)
@@ -338,6 +417,10 @@ static void on_resource(struct client *c, unsigned kind, struct bytes b, struct 
 	if (!n->arrived)
 		c->arrived[kind]++;
 	n->arrived = true;
+	if (settings.reconnect) {
+		free(n->version);
+		n->version = xstrndup((const char *)version.p, version.n);
+	}
 	c->resources++;
 	if (kind == RESOURCE_CLUSTER)
 		follow_cluster(c, value);
@@ -355,14 +438,16 @@ static void on_removed(struct client *c, unsigned kind, struct bytes b, struct s
 	struct name *n;
 	bool is_new;
 
-	/* Forgotten, so that it is asked for again when something names it again. */
+	/* Forgets it, so that it is requested again when it is named again. */
 	n = know(c, kind, (const char *)b.p, b.n, &is_new);
 	if (n->arrived)
 		c->arrived[kind]--;
 	if (c->complete)
 		strbuf_printf(lines, "removed %u %s %s\n", c->number, resource_kind(kind)->name,
 			      n->key + 1);
-	free(hashmap_remove(&c->known, n->key, n->len));
+	(void)hashmap_remove(&c->known, n->key, n->len);
+	free(n->version);
+	free(n);
 }
 
 static void on_response(struct client *c, struct bytes all, double at)
@@ -409,8 +494,7 @@ static void receive(struct client *c)
 	grpc_op op = { .op = GRPC_OP_RECV_MESSAGE };
 
 	op.data.recv_message.recv_message = &c->received;
-	if (grpc_call_start_batch(c->call, &op, 1, &c->tags[OP_RECEIVE], NULL) != GRPC_CALL_OK)
-		die("could not receive");
+	begin(c, &op, 1, OP_RECEIVE);
 }
 
 static void on_received(struct client *c, double at)
@@ -444,15 +528,18 @@ static void subscribe_first(struct client *c)
 			     strlen(settings.subscribe[k].all[i]));
 }
 
-static void start(struct client *c, unsigned number)
+static void start_stream(struct client *c)
 {
 	grpc_channel_credentials *credentials = grpc_insecure_credentials_create();
-	/* A connection for each; the plaintext route table of a large fleet is a large message, and the
-	 * window is Envoy's (16 MiB), so that it arrives here as it would there. */
+	/* A connection for each; the plaintext route table of a large fleet is a large message, and
+	 * the window is Envoy's (16 MiB), so that it arrives here as it would there. */
 	grpc_arg args[] = {
 		{ GRPC_ARG_INTEGER, (char *)GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, { .integer = 1 } },
-		{ GRPC_ARG_INTEGER, (char *)GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, { .integer = -1 } },
-		{ GRPC_ARG_INTEGER, (char *)GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES,
+		{ GRPC_ARG_INTEGER,
+		  (char *)GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH,
+		  { .integer = -1 } },
+		{ GRPC_ARG_INTEGER,
+		  (char *)GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES,
 		  { .integer = 16 << 20 } },
 		{ GRPC_ARG_INTEGER, (char *)GRPC_ARG_ENABLE_RETRIES, { .integer = 0 } },
 	};
@@ -462,12 +549,8 @@ static void start(struct client *c, unsigned number)
 			  { .op = GRPC_OP_RECV_INITIAL_METADATA } };
 	grpc_op end = { .op = GRPC_OP_RECV_STATUS_ON_CLIENT };
 
-	c->number = number;
-	c->complete = !settings.expecting;
-	c->known = HASHMAP_INIT(name_key);
-	for (unsigned i = 0; i < OP_N_; i++)
-		c->tags[i] = (struct tag){ c, (enum op)i };
-	c->channel = grpc_channel_create(settings.address, credentials, &channel_args);
+	c->channel =
+		grpc_channel_create(settings.addresses[c->address], credentials, &channel_args);
 	grpc_channel_credentials_release(credentials);
 	c->call = grpc_channel_create_call(c->channel, NULL, GRPC_PROPAGATE_DEFAULTS, queue,
 					   grpc_slice_from_static_string(METHOD), NULL,
@@ -476,41 +559,83 @@ static void start(struct client *c, unsigned number)
 	end.data.recv_status_on_client.trailing_metadata = &c->trailing;
 	end.data.recv_status_on_client.status = &c->status;
 	end.data.recv_status_on_client.status_details = &c->details;
-	if (grpc_call_start_batch(c->call, ops, 2, &c->tags[OP_START], NULL) != GRPC_CALL_OK ||
-	    grpc_call_start_batch(c->call, &end, 1, &c->tags[OP_END], NULL) != GRPC_CALL_OK)
-		die("could not start a stream");
+	begin(c, ops, 2, OP_START);
+	begin(c, &end, 1, OP_END);
 	receive(c);
-	subscribe_first(c);
 	send_next(c);
 }
 
-static void on_end(const struct client *c)
+static void start(struct client *c, unsigned number)
 {
-	_cleanup_free_ char *why =
-		xstrndup((const char *)GRPC_SLICE_START_PTR(c->details), GRPC_SLICE_LENGTH(c->details));
-	_cleanup_free_ char *text =
-		xasprintf("stream %u ended: status %d, %s", c->number, (int)c->status, why);
+	c->number = number;
+	c->address = number % settings.n_addresses;
+	c->complete = !settings.expecting;
+	c->known = HASHMAP_INIT(name_key);
+	for (unsigned i = 0; i < OP_N_; i++)
+		c->tags[i] = (struct tag){ c, (enum op)i };
+	subscribe_first(c);
+	start_stream(c);
+}
 
+/* Connects to the next address. All known names were subscribed to, or were about to be. */
+static void start_again(struct client *c)
+{
+	grpc_call_unref(c->call);
+	grpc_channel_destroy(c->channel);
+	grpc_metadata_array_destroy(&c->initial);
+	grpc_metadata_array_destroy(&c->trailing);
+	grpc_slice_unref(c->details);
+	c->initial = c->trailing = (grpc_metadata_array){ 0 };
+	for (; c->next_ack < c->n_acks; c->next_ack++)
+		free(c->acks[c->next_ack].nonce);
+	c->next_ack = c->n_acks = 0;
+	for (unsigned k = 1; k < RESOURCE_KIND_MAX_; k++)
+		while (c->wanted[k].n)
+			free(c->wanted[k].all[--c->wanted[k].n]);
+	c->node_sent = c->ended = c->sending = false;
+	c->next_held = 1;
+	c->address = (c->address + 1) % settings.n_addresses;
+	start_stream(c);
+}
+
+static void on_end(struct client *c, double at)
+{
+	_cleanup_free_ char *why = NULL;
+	_cleanup_free_ char *text = NULL;
+
+	c->ended = true;
+	if (settings.reconnect) {
+		printf("ended %u %.3f %s\n", c->number, at, settings.addresses[c->address]);
+		return;
+	}
+	why = xstrndup((const char *)GRPC_SLICE_START_PTR(c->details),
+		       GRPC_SLICE_LENGTH(c->details));
+	text = xasprintf("stream %u ended: status %d, %s", c->number, (int)c->status, why);
 	die(text);
 }
 
 static void handle(const struct tag *t, bool ok, double at)
 {
+	struct client *c = t->client;
+
+	c->pending--;
 	switch (t->op) {
 	case OP_RECEIVE:
-		on_received(t->client, at);
+		on_received(c, at);
 		break;
 	case OP_SEND:
-		t->client->sending = false;
-		if (ok)
-			send_next(t->client);
+		c->sending = false;
+		if (ok && !c->ended)
+			send_next(c);
 		break;
 	case OP_END:
-		on_end(t->client);
+		on_end(c, at);
 		break;
 	default:
 		break;
 	}
+	if (c->ended && !c->pending)
+		start_again(c);
 }
 
 /* KIND=WORD */
@@ -525,7 +650,7 @@ static unsigned parse_kind(char *arg, char **ret_word)
 			if (resource_kind(k) && strcmp(resource_kind(k)->name, arg) == 0)
 				return k;
 	}
-	die("expected KIND=…, with a kind as in common/resource-kind.c");
+	die("expected KIND=…, with a kind as in common/link/resource-kind.c");
 	return 0;
 }
 
@@ -533,6 +658,7 @@ static void parse(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "address", required_argument, NULL, 'a' },
+		{ "reconnect", no_argument, NULL, 'r' },
 		{ "clients", required_argument, NULL, 'c' },
 		{ "node-id", required_argument, NULL, 'n' },
 		{ "expect", required_argument, NULL, 'e' },
@@ -547,7 +673,12 @@ static void parse(int argc, char **argv)
 	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (o) {
 		case 'a':
-			settings.address = optarg;
+			if (settings.n_addresses == ADDRESSES_MAX)
+				die("too many addresses");
+			settings.addresses[settings.n_addresses++] = optarg;
+			break;
+		case 'r':
+			settings.reconnect = true;
 			break;
 		case 'c':
 			settings.clients = (unsigned)strtoul(optarg, NULL, 10);
@@ -569,9 +700,9 @@ static void parse(int argc, char **argv)
 			exit(2);
 		}
 	}
-	if (!settings.address || optind < argc || !settings.clients)
-		die("usage: xds-client --address HOST:PORT [--clients N] [--node-id ID] "
-		    "[--expect KIND=COUNT]... [--subscribe KIND=NAME]...");
+	if (!settings.n_addresses || optind < argc || !settings.clients)
+		die("usage: xds-client --address HOST:PORT... [--reconnect] [--clients N] "
+		    "[--node-id ID] [--expect KIND=COUNT]... [--subscribe KIND=NAME]...");
 }
 
 /* Until killed, or until a stream ends. */

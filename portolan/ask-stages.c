@@ -1,8 +1,8 @@
 /* Questions to stages, with an event loop of their own. Runs in the portolan command. */
 #include <errno.h>
 
-#include "common/alloc.h"
-#include "common/control-client.h"
+#include "common/base/alloc.h"
+#include "common/daemon/control-client.h"
 #include "portolan/ask-stages.h"
 
 #define ANSWER_MAX (64u * 1024 * 1024)
@@ -34,7 +34,8 @@ static void on_answer(void *ctx, struct control_answer *a)
 		event_loop_stop(p->asking->loop, 0);
 }
 
-void ask_stages(const char *runtime_dir, struct stage_question *questions, size_t n, int64_t timeout_usec)
+void ask_stages(const char *runtime_dir, struct stage_question *questions, size_t n,
+		int64_t timeout_usec)
 {
 	_cleanup_(event_loop_freep) struct event_loop *loop = event_loop_new();
 	struct asking asking = { loop, n };
@@ -45,7 +46,7 @@ void ask_stages(const char *runtime_dir, struct stage_question *questions, size_
 		_cleanup_free_ char *path = xasprintf("%s/%s.control", runtime_dir, q->stage);
 
 		pending[i] = (struct pending){ &asking, q };
-		q->error = -EINTR; /* what it is if a signal ends the loop */
+		q->error = -EINTR; /* stays if a signal ends the loop */
 		(void)control_ask(loop, &(struct control_question){
 						.socket = path,
 						.method = "GET",

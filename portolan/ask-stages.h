@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 
 struct stage_question {
 	const char *stage;
@@ -16,5 +16,6 @@ struct stage_question {
 };
 
 /* All at once; returns when each has its answer. */
-void ask_stages(const char *runtime_dir, struct stage_question *questions, size_t n, int64_t timeout_usec);
+void ask_stages(const char *runtime_dir, struct stage_question *questions, size_t n,
+		int64_t timeout_usec);
 void stage_question_done(struct stage_question *q);

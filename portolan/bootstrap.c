@@ -1,13 +1,14 @@
-/* Writes Envoy's bootstrap as YAML with comments, so that whoever keeps it can read it. Runs in the
- * portolan command. Reference: envoy.config.bootstrap.v3.Bootstrap, Envoy 1.36 to 1.40. */
+/* Writes Envoy's bootstrap as YAML with comments, so that its owner can read it. Reference:
+ * envoy.config.bootstrap.v3.Bootstrap, Envoy 1.36 to 1.40. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 
-#include "common/address.h"
-#include "common/alloc.h"
+#include "common/base/address.h"
+#include "common/base/alloc.h"
+#include "common/daemon/runtime-dir.h"
 #include "portolan/bootstrap.h"
 
 struct host_port {
@@ -52,24 +53,41 @@ static int split(const char *text, struct host_port *ret)
 	return 0;
 }
 
+#define PATH_MAX_UNIX sizeof(((struct sockaddr_un *)NULL)->sun_path)
+
+/* NULL: it is HOST:PORT. */
+static const char *unix_path(const struct bootstrap *b)
+{
+	size_t n = strlen(BOOTSTRAP_UNIX);
+
+	return strncmp(b->xds_address, BOOTSTRAP_UNIX, n) == 0 ? b->xds_address + n : NULL;
+}
+
 const char *bootstrap_check(const struct bootstrap *b)
 {
 	_cleanup_(host_port_done) struct host_port xds = { 0 }, admin = { 0 };
 
-	if (split(b->xds_address, &xds) < 0)
-		return "--xds-address: HOST:PORT is wanted, with a name, an IPv4 address, or an IPv6 "
-		       "address in brackets, and a port from 1 to 65535";
+	if (unix_path(b) && (*unix_path(b) != '/' || strlen(unix_path(b)) >= PATH_MAX_UNIX))
+		return "--xds-address: unix: and an absolute path of at most 107 bytes are wanted";
+	if (unix_path(b) && (b->tls_cert || b->tls_key || b->tls_ca))
+		return "--tls-cert, --tls-key and --tls-ca are for --xds-address HOST:PORT";
+	if (!unix_path(b) && split(b->xds_address, &xds) < 0)
+		return "--xds-address: unix:PATH is wanted, or HOST:PORT with a name, an IPv4 "
+		       "address, or an IPv6 address in brackets, and a port from 1 to 65535";
 	if (!b->admin_path && (split(b->admin_address, &admin) < 0 || admin.is_name))
 		return "--admin-address: ADDRESS:PORT is wanted, with a port from 1 to 65535";
 	if (b->admin_path && b->admin_path[0] != '/')
 		return "--admin-path: an absolute path is wanted";
-	if (b->admin_path &&
-	    strlen(b->admin_path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
-		return "--admin-path: the name of a Unix socket has at most 107 bytes; this one is longer";
+	if (b->admin_path && strlen(b->admin_path) >= PATH_MAX_UNIX)
+		return "--admin-path: the name of a Unix socket has at most 107 bytes; this one is "
+		       "longer";
 	if ((b->tls_cert || b->tls_key || b->tls_ca) && !(b->tls_cert && b->tls_key && b->tls_ca))
 		return "--tls-cert, --tls-key and --tls-ca go together";
 	if (b->tls_cert && (b->tls_cert[0] != '/' || b->tls_key[0] != '/' || b->tls_ca[0] != '/'))
-		return "--tls-cert, --tls-key and --tls-ca: absolute paths (on Envoy's host) are wanted";
+		return "--tls-cert, --tls-key and --tls-ca: absolute paths (on Envoy's host) are "
+		       "wanted";
+	if (b->check_path && (b->check_path[0] != '/' || strlen(b->check_path) >= PATH_MAX_UNIX))
+		return "--check-path: an absolute path of at most 107 bytes is wanted";
 	if (b->max_connections == 0)
 		return "--max-connections: at least 1 is wanted";
 	return NULL;
@@ -87,28 +105,29 @@ static void put_head(const struct bootstrap *b, struct strbuf *out)
 {
 	_cleanup_free_ char *id = quoted(b->node_id), *cluster = quoted(b->node_cluster);
 
-	strbuf_printf(out,
-		      "# Envoy's bootstrap, written by portolan bootstrap (" PACKAGE_VERSION ").\n"
-		      "# Everything else comes from Portolan's xds-server while Envoy runs.\n"
-		      "node:\n"
-		      "  id: %s # envoy --service-node NAME sets another\n"
-		      "  cluster: %s\n"
-		      "\n"
-		      "# One stream for all resources, of which only what changes is sent.\n"
-		      "dynamic_resources:\n"
-		      "  ads_config:\n"
-		      "    api_type: DELTA_GRPC\n"
-		      "    transport_api_version: V3\n"
-		      "    set_node_on_first_message_only: true\n"
-		      "    grpc_services:\n"
-		      "    - envoy_grpc: { cluster_name: portolan }\n"
-		      "      retry_policy:\n"
-		      "        retry_back_off: { base_interval: 0.1s, max_interval: 5s }\n"
-		      "  # No time limit: Envoy is ready when it has its configuration, not before.\n"
-		      "  cds_config: { ads: {}, resource_api_version: V3, initial_fetch_timeout: 0s }\n"
-		      "  lds_config: { ads: {}, resource_api_version: V3, initial_fetch_timeout: 0s }\n"
-		      "\n",
-		      id, cluster);
+	strbuf_printf(
+		out,
+		"# Envoy's bootstrap, written by portolan bootstrap (" PACKAGE_VERSION ").\n"
+		"# Everything else comes from Portolan's xds-server while Envoy runs.\n"
+		"node:\n"
+		"  id: %s # envoy --service-node NAME sets another\n"
+		"  cluster: %s\n"
+		"\n"
+		"# One stream for all resources, of which only what changes is sent.\n"
+		"dynamic_resources:\n"
+		"  ads_config:\n"
+		"    api_type: DELTA_GRPC\n"
+		"    transport_api_version: V3\n"
+		"    set_node_on_first_message_only: true\n"
+		"    grpc_services:\n"
+		"    - envoy_grpc: { cluster_name: portolan }\n"
+		"      retry_policy:\n"
+		"        retry_back_off: { base_interval: 0.1s, max_interval: 5s }\n"
+		"  # No time limit: Envoy is ready when it has its configuration, not before.\n"
+		"  cds_config: { ads: {}, resource_api_version: V3, initial_fetch_timeout: 0s }\n"
+		"  lds_config: { ads: {}, resource_api_version: V3, initial_fetch_timeout: 0s }\n"
+		"\n",
+		id, cluster);
 }
 
 static void put_tls(const struct bootstrap *b, struct strbuf *out)
@@ -116,32 +135,33 @@ static void put_tls(const struct bootstrap *b, struct strbuf *out)
 	_cleanup_free_ char *cert = quoted(b->sds_cert), *ca = quoted(b->sds_ca);
 	_cleanup_free_ char *name = quoted(b->tls_name);
 
-	strbuf_printf(out,
-		      "    # Both sides prove who they are. The two files name certificate, key and CA,\n"
-		      "    # which are read again when they are replaced.\n"
-		      "    transport_socket:\n"
-		      "      name: envoy.transport_sockets.tls\n"
-		      "      typed_config:\n"
-		      "        \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
-		      "UpstreamTlsContext\n"
-		      "        sni: %s\n"
-		      "        common_tls_context:\n"
-		      "          tls_params: { tls_minimum_protocol_version: TLSv1_3, "
-		      "tls_maximum_protocol_version: TLSv1_3 }\n"
-		      "          alpn_protocols: [ h2 ]\n"
-		      "          tls_certificate_sds_secret_configs:\n"
-		      "          - name: portolan_xds_certificate\n"
-		      "            sds_config: { path_config_source: { path: %s }, "
-		      "resource_api_version: V3 }\n"
-		      "          combined_validation_context:\n"
-		      "            default_validation_context:\n"
-		      "              match_typed_subject_alt_names:\n"
-		      "              - { san_type: DNS, matcher: { exact: %s } }\n"
-		      "            validation_context_sds_secret_config:\n"
-		      "              name: portolan_xds_ca\n"
-		      "              sds_config: { path_config_source: { path: %s }, "
-		      "resource_api_version: V3 }\n",
-		      name, cert, name, ca);
+	strbuf_printf(
+		out,
+		"    # Both sides prove who they are. The two files name certificate, key and CA,\n"
+		"    # which are read again when they are replaced.\n"
+		"    transport_socket:\n"
+		"      name: envoy.transport_sockets.tls\n"
+		"      typed_config:\n"
+		"        \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
+		"UpstreamTlsContext\n"
+		"        sni: %s\n"
+		"        common_tls_context:\n"
+		"          tls_params: { tls_minimum_protocol_version: TLSv1_3, "
+		"tls_maximum_protocol_version: TLSv1_3 }\n"
+		"          alpn_protocols: [ h2 ]\n"
+		"          tls_certificate_sds_secret_configs:\n"
+		"          - name: portolan_xds_certificate\n"
+		"            sds_config: { path_config_source: { path: %s }, "
+		"resource_api_version: V3 }\n"
+		"          combined_validation_context:\n"
+		"            default_validation_context:\n"
+		"              match_typed_subject_alt_names:\n"
+		"              - { san_type: DNS, matcher: { exact: %s } }\n"
+		"            validation_context_sds_secret_config:\n"
+		"              name: portolan_xds_ca\n"
+		"              sds_config: { path_config_source: { path: %s }, "
+		"resource_api_version: V3 }\n",
+		name, cert, name, ca);
 }
 
 /* Where the admin interface is. */
@@ -164,7 +184,8 @@ static void put_admin_cluster(const struct bootstrap *b, struct strbuf *out)
 	_cleanup_free_ char *where = admin_place(b);
 
 	strbuf_printf(out,
-		      "  # For the listeners that show metrics and health, where the configuration asks for them.\n"
+		      "  # For the listeners that show metrics and health, where the configuration "
+		      "asks for them.\n"
 		      "  - name: envoy-admin\n"
 		      "    type: STATIC\n"
 		      "    connect_timeout: 0.25s\n"
@@ -178,46 +199,101 @@ static void put_admin_cluster(const struct bootstrap *b, struct strbuf *out)
 		      where);
 }
 
-static void put_cluster(const struct bootstrap *b, struct strbuf *out)
+/* Without it Envoy cannot ask portolan-passwords, and refuses requests with passwords. */
+static void put_passwords_cluster(const struct bootstrap *b, struct strbuf *out)
+{
+	const char *slash = unix_path(b) ? strrchr(unix_path(b), '/') : NULL;
+	_cleanup_free_ char *path = b->check_path ? xstrdup(b->check_path) : NULL, *where = NULL;
+
+	if (!path && slash)
+		path = xasprintf("%.*s/" RUNTIME_CHECK, (int)(slash - unix_path(b)), unix_path(b));
+	if (!path || strlen(path) >= PATH_MAX_UNIX)
+		return;
+	where = quoted(path);
+	strbuf_printf(
+		out,
+		"  # Checks passwords of HTTP basic authentication, if Ingresses of ingress-nginx "
+		"have some.\n"
+		"  - name: portolan-passwords\n"
+		"    type: STATIC\n"
+		"    connect_timeout: 0.25s\n"
+		"    load_assignment:\n"
+		"      cluster_name: portolan-passwords\n"
+		"      endpoints:\n"
+		"      - lb_endpoints:\n"
+		"        - endpoint:\n"
+		"            address: { pipe: { path: %s } }\n"
+		"    typed_extension_protocol_options:\n"
+		"      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:\n"
+		"        \"@type\": type.googleapis.com/envoy.extensions.upstreams.http.v3."
+		"HttpProtocolOptions\n"
+		"        explicit_http_config: { http_protocol_options: {} }\n"
+		"        common_http_protocol_options: { idle_timeout: 60s }\n"
+		"\n",
+		where);
+}
+
+static const char tcp_keepalive[] =
+	"    upstream_connection_options:\n"
+	"      tcp_keepalive: { keepalive_probes: 3, keepalive_time: 30, keepalive_interval: 5 }\n";
+
+static char *xds_place(const struct bootstrap *b, bool *ret_is_name)
 {
 	_cleanup_(host_port_done) struct host_port xds = { 0 };
-	_cleanup_free_ char *host = NULL;
+	_cleanup_free_ char *where = NULL;
 
+	*ret_is_name = false;
+	if (unix_path(b)) {
+		where = quoted(unix_path(b));
+		return xasprintf("{ pipe: { path: %s } }", where);
+	}
 	(void)split(b->xds_address, &xds);
-	host = quoted(xds.host);
-	strbuf_printf(out,
-		      "static_resources:\n"
-		      "  clusters:\n"
-		      "  - name: portolan\n"
-		      "    type: %s\n"
-		      "    connect_timeout: 5s\n"
-		      "    load_assignment:\n"
-		      "      cluster_name: portolan\n"
-		      "      endpoints:\n"
-		      "      - lb_endpoints:\n"
-		      "        - endpoint:\n"
-		      "            address: { socket_address: { address: %s, port_value: %u } }\n"
-		      "    typed_extension_protocol_options:\n"
-		      "      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:\n"
-		      "        \"@type\": type.googleapis.com/envoy.extensions.upstreams.http.v3."
-		      "HttpProtocolOptions\n"
-		      "        explicit_http_config:\n"
-		      "          http2_protocol_options:\n"
-		      "            # A dead peer is noticed within 40 seconds.\n"
-		      "            connection_keepalive: { interval: 30s, timeout: 10s }\n"
-		      "    upstream_connection_options:\n"
-		      "      tcp_keepalive: { keepalive_probes: 3, keepalive_time: 30, "
-		      "keepalive_interval: 5 }\n"
-		      "    # The way to the configuration is never closed for load.\n"
-		      "    circuit_breakers:\n"
-		      "      thresholds:\n"
-		      "      - { priority: DEFAULT, max_connections: 100000, max_pending_requests: 100000, "
-		      "max_requests: 60000000, max_retries: 50 }\n"
-		      "      - { priority: HIGH, max_connections: 100000, max_pending_requests: 100000, "
-		      "max_requests: 60000000, max_retries: 50 }\n",
-		      xds.is_name ? "STRICT_DNS\n    dns_lookup_family: ALL" : "STATIC", host, xds.port);
+	where = quoted(xds.host);
+	*ret_is_name = xds.is_name;
+	return xasprintf("{ socket_address: { address: %s, port_value: %u } }", where, xds.port);
+}
+
+static void put_cluster(const struct bootstrap *b, struct strbuf *out)
+{
+	_cleanup_free_ char *place = NULL;
+	bool is_name;
+
+	place = xds_place(b, &is_name);
+	strbuf_printf(
+		out,
+		"static_resources:\n"
+		"  clusters:\n"
+		"  - name: portolan\n"
+		"    type: %s\n"
+		"    connect_timeout: 5s\n"
+		"    load_assignment:\n"
+		"      cluster_name: portolan\n"
+		"      endpoints:\n"
+		"      - lb_endpoints:\n"
+		"        - endpoint:\n"
+		"            address: %s\n"
+		"    typed_extension_protocol_options:\n"
+		"      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:\n"
+		"        \"@type\": type.googleapis.com/envoy.extensions.upstreams.http.v3."
+		"HttpProtocolOptions\n"
+		"        explicit_http_config:\n"
+		"          http2_protocol_options:\n"
+		"            # A dead peer is noticed within 40 seconds.\n"
+		"            connection_keepalive: { interval: 30s, timeout: 10s }\n"
+		"%s"
+		"    # The way to the configuration is never closed for load.\n"
+		"    circuit_breakers:\n"
+		"      thresholds:\n"
+		"      - { priority: DEFAULT, max_connections: 100000, max_pending_requests: "
+		"100000, "
+		"max_requests: 60000000, max_retries: 50 }\n"
+		"      - { priority: HIGH, max_connections: 100000, max_pending_requests: 100000, "
+		"max_requests: 60000000, max_retries: 50 }\n",
+		is_name ? "STRICT_DNS\n    dns_lookup_family: ALL" : "STATIC", place,
+		unix_path(b) ? "" : tcp_keepalive);
 	if (b->tls_cert)
 		put_tls(b, out);
+	put_passwords_cluster(b, out);
 	put_admin_cluster(b, out);
 }
 
@@ -232,36 +308,40 @@ static void put_admin(const struct bootstrap *b, struct strbuf *out)
 		      where, b->admin_path ? ", mode: 0600" : "");
 }
 
-/* What every cluster has from the start, used or not, and no dashboard shows: with 2,000 unused clusters
- * these are 66,000 of 93,000 statistics, and more than half of the main thread's time for a scrape. */
-static const char unseen_stats[] = "^cluster\\..*\\.("
-				   "assignment_.*|bind_errors|circuit_breakers\\.high\\..*|"
-				   "default\\.total_match_count|http1\\..*|init_fetch_timeout|"
-				   "lb_(local|recalculate|subsets|zone)_.*|max_host_weight|"
-				   "original_dst_host_invalid|retry_or_shadow_abandoned|"
-				   "update_(attempt|duration|empty|failure|no_rebuild|time)|"
-				   "upstream_cx_http[123]_total|upstream_flow_control_.*|"
-				   "upstream_rq_maintenance_mode|version|version_text|warming_state)$";
+/* Statistics that every cluster has from the start and no dashboard shows: with 2,000 unused
+ * clusters these are 66,000 of 93,000 statistics, and more than half of the main thread's time
+ * for a scrape. */
+static const char unseen_stats[] =
+	"^cluster\\..*\\.("
+	"assignment_.*|bind_errors|circuit_breakers\\.high\\..*|"
+	"default\\.total_match_count|http1\\..*|init_fetch_timeout|"
+	"lb_(local|recalculate|subsets|zone)_.*|max_host_weight|"
+	"original_dst_host_invalid|retry_or_shadow_abandoned|"
+	"update_(attempt|duration|empty|failure|no_rebuild|time)|"
+	"upstream_cx_http[123]_total|upstream_flow_control_.*|"
+	"upstream_rq_maintenance_mode|version|version_text|warming_state)$";
 
 static void put_stats(const struct bootstrap *b, struct strbuf *out)
 {
 	_cleanup_free_ char *regex = quoted(unseen_stats);
 
-	strbuf_puts(out, "# A cluster's statistics are made when it is first used, and histograms are summed "
+	strbuf_puts(out, "# A cluster's statistics are made when it is first used, and histograms "
+			 "are summed "
 			 "up\n"
 			 "# when somebody asks: both save main-thread time that updates need.\n"
 			 "deferred_stat_options: { enable_deferred_creation_stats: true }\n"
 			 "stats_flush_on_admin: true\n");
 	if (!b->all_stats)
-		strbuf_printf(out,
-			      "# What every cluster has, used or not, and no dashboard shows; bootstrap "
-			      "--all-stats keeps it.\n"
-			      "stats_config:\n"
-			      "  stats_matcher:\n"
-			      "    exclusion_list:\n"
-			      "      patterns:\n"
-			      "      - safe_regex: { regex: %s }\n",
-			      regex);
+		strbuf_printf(
+			out,
+			"# What every cluster has, used or not, and no dashboard shows; bootstrap "
+			"--all-stats keeps it.\n"
+			"stats_config:\n"
+			"  stats_matcher:\n"
+			"    exclusion_list:\n"
+			"      patterns:\n"
+			"      - safe_regex: { regex: %s }\n",
+			regex);
 	strbuf_putc(out, '\n');
 }
 
@@ -276,7 +356,8 @@ static void put_limits(const struct bootstrap *b, struct strbuf *out)
 		      "      re2.max_program_size.error_level: 1048576\n"
 		      "      re2.max_program_size.warn_level: 1000\n"
 		      "  - name: dynamic # the configuration's runtime settings\n"
-		      "    rtds_layer: { name: dynamic, rtds_config: { ads: {}, resource_api_version: V3 } }\n"
+		      "    rtds_layer: { name: dynamic, rtds_config: { ads: {}, "
+		      "resource_api_version: V3 } }\n"
 		      "  - name: admin\n"
 		      "    admin_layer: {}\n"
 		      "\n"
@@ -291,20 +372,21 @@ static void put_limits(const struct bootstrap *b, struct strbuf *out)
 		      b->max_connections);
 	if (!b->max_heap_mb)
 		return;
-	strbuf_printf(out,
-		      "  - name: envoy.resource_monitors.fixed_heap\n"
-		      "    typed_config:\n"
-		      "      \"@type\": type.googleapis.com/envoy.extensions.resource_monitors."
-		      "fixed_heap.v3.FixedHeapConfig\n"
-		      "      max_heap_size_bytes: %llu\n"
-		      "  actions:\n"
-		      "  - name: envoy.overload_actions.shrink_heap\n"
-		      "    triggers:\n"
-		      "    - { name: envoy.resource_monitors.fixed_heap, threshold: { value: 0.95 } }\n"
-		      "  - name: envoy.overload_actions.stop_accepting_requests\n"
-		      "    triggers:\n"
-		      "    - { name: envoy.resource_monitors.fixed_heap, threshold: { value: 0.98 } }\n",
-		      (unsigned long long)b->max_heap_mb << 20);
+	strbuf_printf(
+		out,
+		"  - name: envoy.resource_monitors.fixed_heap\n"
+		"    typed_config:\n"
+		"      \"@type\": type.googleapis.com/envoy.extensions.resource_monitors."
+		"fixed_heap.v3.FixedHeapConfig\n"
+		"      max_heap_size_bytes: %llu\n"
+		"  actions:\n"
+		"  - name: envoy.overload_actions.shrink_heap\n"
+		"    triggers:\n"
+		"    - { name: envoy.resource_monitors.fixed_heap, threshold: { value: 0.95 } }\n"
+		"  - name: envoy.overload_actions.stop_accepting_requests\n"
+		"    triggers:\n"
+		"    - { name: envoy.resource_monitors.fixed_heap, threshold: { value: 0.98 } }\n",
+		(unsigned long long)b->max_heap_mb << 20);
 }
 
 void bootstrap_write(const struct bootstrap *b, struct strbuf *out)
@@ -330,7 +412,8 @@ static void put_secret(struct strbuf *out, const char *name)
 {
 	strbuf_printf(out,
 		      "resources:\n"
-		      "- \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret\n"
+		      "- \"@type\": "
+		      "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret\n"
 		      "  name: %s\n",
 		      name);
 }

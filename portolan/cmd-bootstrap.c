@@ -4,25 +4,30 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
-#include "common/log.h"
-#include "common/options.h"
-#include "common/runtime-dir.h"
+#include "common/base/alloc.h"
+#include "common/base/log.h"
+#include "common/base/options.h"
+#include "common/daemon/runtime-dir.h"
 #include "portolan/bootstrap.h"
 #include "portolan/commands.h"
 #include "portolan/output-file.h"
+#include "portolan/program.h"
 
-static const char *arg_runtime_dir, *arg_sds_dir;
+static const char *arg_runtime_dir, *arg_sds_dir, *arg_shutdown_program;
 static struct bootstrap arg = {
-	.xds_address = "127.0.0.1:8001",
 	.node_cluster = "portolan",
 	.tls_name = "portolan",
 	.max_connections = 50000,
 };
 
 static const struct option_row options[] = {
-	{ "xds-address", 0, OPTION_STRING, &arg.xds_address, "HOST:PORT",
-	  "where Envoy finds portolan-xds-server (default 127.0.0.1:8001)" },
+	{ "xds-address", 0, OPTION_STRING, &arg.xds_address, "ADDRESS",
+	  "where Envoy finds portolan-xds-server: unix:PATH, or HOST:PORT (default: the "
+	  "socket " RUNTIME_XDS " in the runtime directory)" },
+	{ "check-path", 0, OPTION_STRING, &arg.check_path, "PATH",
+	  "Unix socket where Envoy finds portolan-passwords (default: " RUNTIME_CHECK
+	  " in the folder "
+	  "of xds-server's socket, and none with HOST:PORT)" },
 	{ "admin-path", 0, OPTION_STRING, &arg.admin_path, "PATH",
 	  "Unix socket of Envoy's admin interface (default: " RUNTIME_ENVOY_ADMIN
 	  " in the runtime directory)" },
@@ -40,7 +45,8 @@ static const struct option_row options[] = {
 	{ "tls-name", 0, OPTION_STRING, &arg.tls_name, "NAME",
 	  "DNS name that portolan-xds-server's certificate must have (default: portolan)" },
 	{ "sds-dir", 0, OPTION_STRING, &arg_sds_dir, "DIR",
-	  "with --tls-…: where two small files are written that name certificate and CA, so that Envoy "
+	  "with --tls-…: where two small files are written that name certificate and CA, so that "
+	  "Envoy "
 	  "sees them change (default: where FILE is)" },
 	{ "max-connections", 0, OPTION_UINT, &arg.max_connections, "N",
 	  "connections that Envoy takes from clients (default 50000)" },
@@ -48,8 +54,12 @@ static const struct option_row options[] = {
 	  "megabytes of memory near which Envoy refuses requests (default: no limit)" },
 	{ "all-stats", 0, OPTION_FLAG, &arg.all_stats, NULL,
 	  "keep all statistics of each cluster, not only those that dashboards show" },
+	{ "shutdown-program", 0, OPTION_STRING, &arg_shutdown_program, "FILE",
+	  "also put a copy of the program behind portolan envoy shutdown there, which runs in "
+	  "Envoy's own container without any library" },
 	{ "runtime-dir", 0, OPTION_STRING, &arg_runtime_dir, "DIR",
-	  "Portolan's directory of sockets (default: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/portolan or "
+	  "Portolan's directory of sockets (default: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/portolan "
+	  "or "
 	  "/tmp/portolan-UID)" },
 	{ 0 },
 };
@@ -110,8 +120,9 @@ static int prepare_tls(const struct command *c, const char *file)
 	_cleanup_free_ char *dir = NULL;
 
 	if (find_sds_dir(file, &dir) < 0)
-		return command_misused(c, "--sds-dir is needed where the bootstrap goes to standard "
-					  "output");
+		return command_misused(c,
+				       "--sds-dir is needed where the bootstrap goes to standard "
+				       "output");
 	arg.sds_cert = path_in(dir, "envoy-xds-certificate.yaml");
 	arg.sds_ca = path_in(dir, "envoy-xds-ca.yaml");
 	if (!arg.sds_cert || !arg.sds_ca) {
@@ -121,10 +132,32 @@ static int prepare_tls(const struct command *c, const char *file)
 	return write_sds() < 0 ? EXIT_FAILURE : 0;
 }
 
+static int copy_shutdown_program(void)
+{
+	_cleanup_free_ char *from = program_find("portolan-envoy-shutdown");
+	int r;
+
+	if (!from)
+		return -ENOENT;
+	r = output_file_copy(from, arg_shutdown_program, 0155);
+	if (r < 0) {
+		errno = -r;
+		(void)fprintf(stderr, "portolan bootstrap: cannot copy %s to %s: %m\n", from,
+			      arg_shutdown_program);
+	}
+	return r;
+}
+
 static void set_defaults(void)
 {
 	static char host[256];
 
+	if (!arg.xds_address) {
+		_cleanup_free_ char *dir = NULL;
+
+		(void)runtime_dir_find(arg_runtime_dir, &dir);
+		arg.xds_address = xasprintf(BOOTSTRAP_UNIX "%s/" RUNTIME_XDS, dir);
+	}
 	if (!arg.admin_path && !arg.admin_address) {
 		_cleanup_free_ char *dir = NULL;
 
@@ -143,18 +176,20 @@ int cmd_bootstrap(const struct command *c, int argc, char **argv)
 	const char *file, *why;
 	int at, exit_code;
 
-	at = command_parse(c, argc, argv, options,
-			   "Writes the bootstrap with which Envoy (1.36 to 1.40) finds Portolan, as YAML, "
-			   "to FILE or\nstandard output.",
-			   1, &exit_code);
+	at = command_parse(
+		c, argc, argv, options,
+		"Writes the bootstrap with which Envoy (1.36 to 1.40) finds Portolan, as YAML, "
+		"to FILE or\nstandard output.",
+		1, &exit_code);
 	if (at < 0)
 		return exit_code;
 	file = at < argc ? argv[at] : "-";
 	if (arg.admin_path && arg.admin_address)
 		return command_misused(c, "--admin-path and --admin-address exclude each other");
 	if (ends_with(file, ".json"))
-		return command_misused(c, "the bootstrap is YAML, which Envoy does not take from a file "
-					  "named .json: call it .yaml");
+		return command_misused(
+			c, "the bootstrap is YAML, which Envoy does not take from a file "
+			   "named .json: call it .yaml");
 	set_defaults();
 	why = bootstrap_check(&arg);
 	if (why)
@@ -164,9 +199,11 @@ int cmd_bootstrap(const struct command *c, int argc, char **argv)
 		if (exit_code)
 			return exit_code;
 	}
+	if (arg_shutdown_program && copy_shutdown_program() < 0)
+		return EXIT_FAILURE;
 	bootstrap_write(&arg, &out);
 	if (strcmp(file, "-") != 0)
 		return write_file(file, &out) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-	return fwrite(out.s, 1, out.len, stdout) == out.len && fflush(stdout) == 0 ? EXIT_SUCCESS :
-										     EXIT_FAILURE;
+	return fwrite(out.s, 1, out.len, stdout) == out.len && fflush(stdout) == 0 ? EXIT_SUCCESS
+										   : EXIT_FAILURE;
 }

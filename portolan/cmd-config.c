@@ -2,8 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/configuration-file.h"
-#include "common/options.h"
+#include "common/base/options.h"
+#include "common/configuration/configuration-example.h"
+#include "common/configuration/configuration-file.h"
 #include "portolan/commands.h"
 
 static const struct option_row options[] = {
@@ -36,16 +37,30 @@ static int check(const char *path)
 	return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static int example(void)
+{
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
+
+	configuration_example(&out);
+	return fputs(strbuf_str(&out), stdout) >= 0 && fflush(stdout) == 0 ? EXIT_SUCCESS
+									   : EXIT_FAILURE;
+}
+
 int cmd_config(const struct command *c, int argc, char **argv)
 {
-	int exit_code, at = command_parse(c, argc, argv, options,
-					  "Says for each problem in the file the line, the key, and what is "
-					  "wrong. Exits 0 if the file can be\nused, 1 if it would be refused.",
-					  2, &exit_code);
+	int exit_code,
+		at = command_parse(
+			c, argc, argv, options,
+			"check says for each problem in the file the line, the key, and what "
+			"is wrong. Exits 0 if the file can be\nused, 1 if it would be refused. "
+			"example prints a file with every key, commented out.",
+			2, &exit_code);
 
 	if (at < 0)
 		return exit_code;
+	if (argc - at == 1 && strcmp(argv[at], "example") == 0)
+		return example();
 	if (argc - at != 2 || strcmp(argv[at], "check") != 0)
-		return command_misused(c, "say which file: portolan config check FILE");
+		return command_misused(c, "portolan config check FILE, or portolan config example");
 	return check(argv[at + 1]);
 }

@@ -3,12 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/alloc.h"
-#include "common/clock.h"
-#include "common/control-client.h"
-#include "common/options.h"
-#include "common/runtime-dir.h"
-#include "common/stage.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/options.h"
+#include "common/daemon/control-client.h"
+#include "common/daemon/runtime-dir.h"
+#include "common/daemon/stage.h"
 #include "portolan/ask-stages.h"
 #include "portolan/commands.h"
 
@@ -22,7 +22,8 @@ static const struct option_row options[] = {
 	{ "timeout-msec", 0, OPTION_UINT, &arg_timeout_msec, "MSEC",
 	  "how long to wait for the answer (default 3000)" },
 	{ "runtime-dir", 0, OPTION_STRING, &arg_runtime_dir, "DIR",
-	  "Portolan's directory of sockets (default: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/portolan or "
+	  "Portolan's directory of sockets (default: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/portolan "
+	  "or "
 	  "/tmp/portolan-UID)" },
 	{ 0 },
 };
@@ -33,15 +34,17 @@ int cmd_health(const struct command *c, int argc, char **argv)
 	_cleanup_free_ char *dir = NULL;
 	int at, exit_code;
 
-	at = command_parse(c, argc, argv, options,
-			   "Exits 0 if the stage (watcher, translator, xds-server, admin, supervisor) is "
-			   "well, else 1.",
-			   1, &exit_code);
+	at = command_parse(
+		c, argc, argv, options,
+		"Exits 0 if the stage (watcher, translator, xds-server, admin, supervisor) is "
+		"well, else 1.",
+		1, &exit_code);
 	if (at < 0)
 		return exit_code;
 	if (at == argc || !stage_find(argv[at], strlen(argv[at])))
-		return command_misused(c, "say which stage: watcher, translator, xds-server, admin or "
-					  "supervisor");
+		return command_misused(c,
+				       "say which stage: watcher, translator, xds-server, admin or "
+				       "supervisor");
 	(void)runtime_dir_find(arg_runtime_dir, &dir);
 	q.stage = argv[at];
 	q.target = arg_ready ? "/readyz" : "/healthz";

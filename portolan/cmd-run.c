@@ -6,11 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
-#include "common/clock.h"
-#include "common/control-client.h"
-#include "common/options.h"
-#include "common/runtime-dir.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/options.h"
+#include "common/configuration/configuration-file.h"
+#include "common/configuration/configuration.h"
+#include "common/daemon/control-client.h"
+#include "common/daemon/runtime-dir.h"
 #include "portolan/ask-stages.h"
 #include "portolan/bootstrap.h"
 #include "portolan/commands.h"
@@ -30,18 +32,21 @@ static const char *arg_record;
 
 static const struct option_row own_options[] = {
 	{ "envoy", 0, OPTION_MAYBE, &arg_envoy, "PATH",
-	  "run an Envoy too (default: the one in $PATH, or the one that scripts/venv has fetched)" },
+	  "run an Envoy too (default: the one in $PATH, or the one that scripts/venv has "
+	  "fetched)" },
 	{ "envoy-concurrency", 0, OPTION_UINT, &arg_envoy_concurrency, "N",
 	  "its worker threads (default: one a processor)" },
 	{ "envoy-log-level", 0, OPTION_STRING, &arg_envoy_log_level, "LEVEL",
 	  "trace, debug, info, warning, error or off (default: warning)" },
 	{ "envoy-bootstrap", 0, OPTION_STRING, &arg_envoy_bootstrap, "FILE",
-	  "start it with this file of portolan bootstrap's, not one made here; its admin interface must be "
+	  "start it with this file of portolan bootstrap's, not one made here; its admin interface "
+	  "must be "
 	  "the socket " RUNTIME_ENVOY_ADMIN " in the runtime directory" },
 	{ "no-screen", 0, OPTION_FLAG, &arg_no_screen, NULL,
 	  "do not show what runs where when all is ready" },
 	{ "record", 0, OPTION_STRING, &arg_record, "FILE",
-	  "record what the watcher sees, as portolan record does (default: $PORTOLAN_RECORD, if it is set)" },
+	  "record what the watcher sees, as portolan record does (default: $PORTOLAN_RECORD, if it "
+	  "is set)" },
 	{ "record-redact", 0, OPTION_FLAG, &arg_record_redact, NULL,
 	  "with --record: without what is in Secrets (or $PORTOLAN_RECORD_REDACT=yes)" },
 	{ "try-file", 0, OPTION_STRING, &arg_try, "FILE",
@@ -78,17 +83,74 @@ static char *join(const char *host, const char *port)
 	return xasprintf("%s%s%s:%s", ipv6 ? "[" : "", host, ipv6 ? "]" : "", port);
 }
 
-/* Envoys elsewhere have ports of their own: without one here only ours are looked at. */
-static int choose_ports(struct port_choice *ports)
+/* The configuration file's content; NULL: it is missing or wrong. The watcher reports faults of the
+ * file. */
+static K8s__ContourConfigurationSpec *read_file(struct arena *arena)
+{
+	_cleanup_(configuration_file_freep) struct configuration_file *file = NULL;
+	const char *path = stage_option("config");
+	K8s__ContourConfiguration *object;
+	const uint8_t *bytes;
+	size_t n;
+
+	if (!path || configuration_file_load(path, &file) < 0)
+		return NULL;
+	bytes = configuration_file_object(file, &n);
+	object = bytes ? k8s__contour_configuration__unpack(arena_pb(arena), n, bytes) : NULL;
+	return object ? object->spec : NULL;
+}
+
+/* The ports of the configuration file, unless options give others. */
+static void take_ports_of_file(void)
+{
+	static const struct {
+		const char *option, *setting;
+	} rows[] = {
+		{ "http-port", "envoy.http.port" },
+		{ "https-port", "envoy.https.port" },
+	};
+	static char ports[ARRAY_SIZE(rows)][16];
+	_cleanup_(arena_freep) struct arena *arena = arena_new(4096);
+	K8s__ContourConfigurationSpec *spec = read_file(arena);
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows) && spec; i++) {
+		struct configuration_setting s;
+
+		if (stage_option(rows[i].option) ||
+		    !configuration_find(spec, rows[i].setting, &s) || !configuration_is_set(&s))
+			continue;
+		(void)snprintf(ports[i], sizeof(ports[i]), "%d", *(int32_t *)s.at);
+		stage_option_set(rows[i].option, ports[i]);
+	}
+}
+
+/* Whether Ingresses of ingress-nginx are served: their passwords must be checked. An object may
+ * enable them later. */
+static bool needs_passwords(void)
+{
+	_cleanup_(arena_freep) struct arena *arena = arena_new(4096);
+	K8s__ContourConfigurationSpec *spec = read_file(arena);
+
+	return stage_option("contour-config-name") || stage_option_given("ingress-nginx") ||
+	       (spec && spec->portolan && spec->portolan->ingress_nginx &&
+		spec->portolan->ingress_nginx->enabled);
+}
+
+/* Envoys elsewhere have ports of their own: without one here only our own ports are checked. */
+static int choose_ports(struct port_choice *ports, const char *dir)
 {
 	const char *host = option_or("listen-address", "0.0.0.0");
+	const char *xds = stage_option("xds-address");
 	int r;
 
-	ports[PORT_XDS] = (struct port_choice){ "--xds-address",
-						xstrdup(option_or("xds-address", "127.0.0.1:8001")) };
-	ports[PORT_ADMIN] = (struct port_choice){
-		"--admin-address", xstrdup(option_or("admin-address", "127.0.0.1:8000"))
-	};
+	take_ports_of_file();
+	ports[PORT_XDS] =
+		(struct port_choice){ "--xds-address",
+				      xds ? xstrdup(xds)
+					  : xasprintf(BOOTSTRAP_UNIX "%s/" RUNTIME_XDS, dir) };
+	ports[PORT_ADMIN] =
+		(struct port_choice){ "--admin-address",
+				      xstrdup(option_or("admin-address", "127.0.0.1:8000")) };
 	ports[PORT_HTTP] =
 		(struct port_choice){ "--http-port", join(host, option_or("http-port", "8080")) };
 	ports[PORT_HTTPS] =
@@ -96,7 +158,8 @@ static int choose_ports(struct port_choice *ports)
 	r = port_choices_make(ports, arg_envoy ? PORTS : PORT_HTTP);
 	if (r < 0)
 		return r;
-	stage_option_set("xds-address", ports[PORT_XDS].address);
+	if (xds)
+		stage_option_set("xds-address", ports[PORT_XDS].address);
 	stage_option_set("admin-address", ports[PORT_ADMIN].address);
 	if (arg_envoy) {
 		stage_option_set("http-port", strrchr(ports[PORT_HTTP].address, ':') + 1);
@@ -111,30 +174,47 @@ static int open_runtime_dir(char **ret)
 
 	if (r < 0) {
 		errno = -r;
-		(void)fprintf(stderr, "portolan run: cannot use the runtime directory %s: %m (%s)\n", *ret,
+		(void)fprintf(stderr,
+			      "portolan run: cannot use the runtime directory %s: %m (%s)\n", *ret,
 			      runtime_dir_explain(r));
 		return r;
 	}
-	/* The supervisor takes the lock for good; asked here so that this is said before "port taken". */
+	/* The supervisor takes the lock for good; it is tried here so that its message comes before
+	 * "port taken". */
 	fd = runtime_dir_lock(*ret, "supervisor", &pid);
 	if (fd == -EBUSY)
-		(void)fprintf(stderr,
-			      "portolan run: Portolan runs here already (pid %d, runtime directory %s); "
-			      "another one needs another --runtime-dir and other ports\n",
-			      pid, *ret);
+		(void)fprintf(
+			stderr,
+			"portolan run: Portolan runs here already (pid %d, runtime directory %s); "
+			"another one needs another --runtime-dir and other ports\n",
+			pid, *ret);
 	if (fd < 0)
 		return fd;
 	(void)close(fd);
 	return 0;
 }
 
+/* The socket of portolan-passwords: beside xds-server's, where foreign Envoys look, too. */
+static char *check_path(const char *dir)
+{
+	const char *xds = stage_option("xds-address"), *slash = NULL;
+	size_t n = strlen(BOOTSTRAP_UNIX);
+
+	if (xds && strncmp(xds, BOOTSTRAP_UNIX, n) == 0)
+		slash = strrchr(xds, '/');
+	return slash ? xasprintf("%.*s/" RUNTIME_CHECK, (int)(slash - xds - (ptrdiff_t)n), xds + n)
+		     : xasprintf("%s/" RUNTIME_CHECK, dir);
+}
+
 static int write_bootstrap(const char *dir, const struct port_choice *ports, char **ret)
 {
 	_cleanup_free_ char *admin = xasprintf("%s/" RUNTIME_ENVOY_ADMIN, dir);
 	_cleanup_free_ char *path = xasprintf("%s/envoy.yaml", dir);
+	_cleanup_free_ char *check = check_path(dir);
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	struct bootstrap b = {
 		.xds_address = ports[PORT_XDS].address,
+		.check_path = check,
 		.admin_path = admin,
 		.node_id = "portolan-run",
 		.node_cluster = "portolan",
@@ -144,8 +224,10 @@ static int write_bootstrap(const char *dir, const struct port_choice *ports, cha
 
 	if (stage_option("tls-cert")) {
 		(void)fprintf(stderr,
-			      "portolan run: an xDS port with TLS needs an Envoy with a certificate: write its "
-			      "bootstrap with\nportolan bootstrap --tls-cert … --admin-path %s FILE\nand give it "
+			      "portolan run: an xDS port with TLS needs an Envoy with a "
+			      "certificate: write its "
+			      "bootstrap with\nportolan bootstrap --tls-cert … --admin-path %s "
+			      "FILE\nand give it "
 			      "with --envoy-bootstrap FILE\n",
 			      admin);
 		return -EINVAL;
@@ -167,12 +249,19 @@ static void add_log_format(struct words *w)
 	const char *format = option_or("log-format", "text");
 
 	words_add(w, "--log-format");
-	words_add(w, strcmp(format, "json") == 0 ?
-			     "{\"time\":\"%Y-%m-%dT%T.%fZ\",\"level\":\"%l\",\"process\":\"envoy\","
-			     "\"message\":\"%j\"}" :
-			     "%Y-%m-%dT%T.%fZ %-7l envoy: [%n] %_");
+	words_add(w,
+		  strcmp(format, "json") == 0
+			  ? "{\"time\":\"%Y-%m-%dT%T.%fZ\",\"level\":\"%l\",\"process\":\"envoy\","
+			    "\"message\":\"%j\"}"
+			  : "%Y-%m-%dT%T.%fZ %-7l envoy: [%n] %_");
 	words_add(w, "--log-level");
 	words_add(w, arg_envoy_log_level);
+	/* At "warning" Envoy's component "misc" names each deprecated field that we must use for
+	 * the oldest Envoy that we serve. The user cannot change that. */
+	if (strcmp(arg_envoy_log_level, "warning") == 0) {
+		words_add(w, "--component-log-level");
+		words_add(w, "misc:error");
+	}
 }
 
 static int add_envoy(struct words *w, const char *dir, const struct port_choice *ports)
@@ -217,6 +306,24 @@ static int add_stage(struct words *w, const struct stage *s, const char *dir)
 	return 0;
 }
 
+static int add_passwords(struct words *w, const char *dir)
+{
+	static const struct stage passwords = { "passwords", "portolan-passwords", FOR_PASSWORDS };
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	if (!needs_passwords())
+		return 0;
+	r = add_stage(w, &passwords, dir);
+	if (r < 0)
+		return r;
+	path = check_path(dir);
+	words_take(w, xasprintf("--listen=%s", path));
+	if (stage_option("xds-group"))
+		words_take(w, xasprintf("--group=%s", stage_option("xds-group")));
+	return 0;
+}
+
 static int add_recorder(struct words *w, const char *dir)
 {
 	static const struct stage recorder = { "recorder", "portolan-recorder", FOR_RECORDER };
@@ -242,6 +349,8 @@ static int make_command(struct words *w, const char *dir, const struct port_choi
 	stage_options_pass(w, FOR_SUPERVISOR);
 	for (size_t i = 0; i < ARRAY_SIZE(stages) && r == 0; i++)
 		r = add_stage(w, &stages[i], dir);
+	if (r == 0)
+		r = add_passwords(w, dir);
 	if (r == 0)
 		r = add_recorder(w, dir);
 	return r == 0 && arg_envoy ? add_envoy(w, dir, ports) : r;
@@ -287,8 +396,8 @@ static int run(void)
 	_cleanup_(words_done) struct words w = { 0 };
 	_cleanup_free_ char *dir = NULL;
 
-	if (open_runtime_dir(&dir) < 0 || choose_ports(ports) < 0 || prepare_screen(dir, ports) < 0 ||
-	    make_command(&w, dir, ports) < 0)
+	if (open_runtime_dir(&dir) < 0 || choose_ports(ports, dir) < 0 ||
+	    prepare_screen(dir, ports) < 0 || make_command(&w, dir, ports) < 0)
 		return EXIT_FAILURE; /* which closes the pipe that the screen waits for */
 	(void)execv(w.v[0], w.v);
 	(void)fprintf(stderr, "portolan run: cannot execute %s: %m\n", w.v[0]);
@@ -305,9 +414,10 @@ static bool has_env(const char *name)
 
 static bool has_source(void)
 {
-	return stage_option_given("manifests") || stage_option_given("replay") || stage_option_given("kubeconfig") ||
-	       stage_option_given("context") || stage_option_given("in-cluster") ||
-	       has_env("KUBECONFIG") || has_env("KUBERNETES_SERVICE_HOST");
+	return stage_option_given("manifests") || stage_option_given("replay") ||
+	       stage_option_given("kubeconfig") || stage_option_given("context") ||
+	       stage_option_given("in-cluster") || has_env("KUBECONFIG") ||
+	       has_env("KUBERNETES_SERVICE_HOST");
 }
 
 /* Where the command line is the image's, and the environment the pod's. */
@@ -329,7 +439,8 @@ int cmd_run(const struct command *c, int argc, char **argv)
 
 	memcpy(options + n, own_options, sizeof(own_options));
 	if (command_parse(c, argc, argv, options,
-			  "Starts all stages here and keeps each of them running; with --envoy, an Envoy that "
+			  "Starts all stages here and keeps each of them running; with --envoy, an "
+			  "Envoy that "
 			  "they\nconfigure. Ends them in order on SIGTERM or Ctrl-C.",
 			  0, &exit_code) < 0)
 		return exit_code;
@@ -347,31 +458,37 @@ static const char *arg_next;
 
 static const struct option_row replay_options[] = {
 	{ "speed", 0, OPTION_STRING, &arg_speed, "N",
-	  "so many times as fast as it was; max: as fast as it goes; step: when portolan replay --next asks "
+	  "so many times as fast as it was; max: as fast as it goes; step: when portolan replay "
+	  "--next asks "
 	  "for it (default: 1)" },
 	{ "until", 0, OPTION_STRING, &arg_until, "MOMENT",
 	  "stop there: a time (2026-01-31T12:00:00Z), an offset (+90s), or the number of a world" },
 	{ "next", 0, OPTION_MAYBE, &arg_next, "N",
-	  "play N more changes (default 1) in the replay that runs with --speed step, say where it is, and "
+	  "play N more changes (default 1) in the replay that runs with --speed step, say where it "
+	  "is, and "
 	  "exit" },
 };
 
 static int next(void)
 {
-	_cleanup_free_ char *dir = NULL, *target = xasprintf("/replay/step?n=%s", *arg_next ? arg_next : "1");
+	_cleanup_free_ char *dir = NULL,
+			    *target = xasprintf("/replay/step?n=%s", *arg_next ? arg_next : "1");
 	struct stage_question q = { .stage = "watcher", .target = target };
 	int exit_code = EXIT_FAILURE;
 
 	if (strspn(arg_next, "0123456789") != strlen(arg_next)) {
-		(void)fprintf(stderr, "portolan replay: --next: \"%s\" is no number\n", arg_next);
+		(void)fprintf(stderr, "portolan replay: --next: \"%s\" is not a number\n",
+			      arg_next);
 		return EXIT_USAGE;
 	}
 	(void)runtime_dir_find(arg_runtime_dir, &dir);
 	ask_stages(dir, &q, 1, NEXT_TIMEOUT_USEC);
 	if (q.error)
-		(void)fprintf(stderr, "portolan replay: the watcher in %s %s\n", dir, control_error(q.error));
+		(void)fprintf(stderr, "portolan replay: the watcher in %s %s\n", dir,
+			      control_error(q.error));
 	else if (q.status != 200)
-		(void)fprintf(stderr, "portolan replay: no replay with --speed step runs in %s\n", dir);
+		(void)fprintf(stderr, "portolan replay: no replay with --speed step runs in %s\n",
+			      dir);
 	else if (fputs(strbuf_str(&q.body), stdout) >= 0)
 		exit_code = EXIT_SUCCESS;
 	stage_question_done(&q);
@@ -380,18 +497,19 @@ static int next(void)
 
 int cmd_replay(const struct command *c, int argc, char **argv)
 {
-	struct option_row options[ARRAY_SIZE(own_options) + ARRAY_SIZE(replay_options) + STAGE_OPTIONS_MAX + 1] = {
-		0
-	};
-	size_t n = stage_options_rows(FOR_TRANSLATOR | FOR_XDS_SERVER | FOR_ADMIN | FOR_SUPERVISOR, options);
+	struct option_row options[ARRAY_SIZE(own_options) + ARRAY_SIZE(replay_options) +
+				  STAGE_OPTIONS_MAX + 1] = { 0 };
+	size_t n = stage_options_rows(FOR_TRANSLATOR | FOR_XDS_SERVER | FOR_ADMIN | FOR_SUPERVISOR,
+				      options);
 	int at, exit_code;
 
 	memcpy(options + n, own_options, sizeof(own_options));
 	memcpy(options + n + ARRAY_SIZE(own_options), replay_options, sizeof(replay_options));
-	at = command_parse(c, argc, argv, options,
-			   "Starts all stages on a recording: the watcher plays what is in FILEs (the oldest "
-			   "first), and all that\nfollows does what it did then. With --envoy, an Envoy too.",
-			   argc, &exit_code);
+	at = command_parse(
+		c, argc, argv, options,
+		"Starts all stages on a recording: the watcher plays what is in FILEs (the oldest "
+		"first), and all that\nfollows does what it did then. With --envoy, an Envoy too.",
+		argc, &exit_code);
 	if (at < 0)
 		return exit_code;
 	if (arg_next) {

@@ -1,34 +1,45 @@
-/* portolan status: what the stages do, and what became of objects. */
+/* portolan status: the state of the stages, and the verdicts on objects. */
 #include <event2/http.h>
 #include <json-c/json.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "common/alloc.h"
-#include "common/clock.h"
-#include "common/control-client.h"
-#include "common/object-kind.h"
-#include "common/options.h"
-#include "common/runtime-dir.h"
-#include "common/stage.h"
+#include "common/answer/json-print.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/options.h"
+#include "common/base/text-stream.h"
+#include "common/daemon/control-client.h"
+#include "common/daemon/stage.h"
+#include "common/decode/object-kind.h"
 #include "portolan/ask-stages.h"
 #include "portolan/commands.h"
 #include "portolan/object-report.h"
+#include "portolan/output-format.h"
+#include "portolan/running.h"
 #include "portolan/stage-report.h"
+#include "portolan/terminal.h"
 
 #define TIMEOUT_USEC (5 * USEC_PER_SEC)
+#define WATCH_MSEC   1000
 
-static const char *arg_runtime_dir;
-static bool arg_json, arg_problems;
+static const char *arg_runtime_dir, *arg_output, *arg_namespace;
+static bool arg_json, arg_problems, arg_all, arg_watch;
+static enum output_format format;
 
 static const struct option_row options[] = {
-	{ "json", 0, OPTION_FLAG, &arg_json, NULL, "print JSON, all that the stages say" },
 	{ "problems", 0, OPTION_FLAG, &arg_problems, NULL,
-	  "list the objects of which not everything is served, and why" },
-	{ "runtime-dir", 0, OPTION_STRING, &arg_runtime_dir, "DIR",
-	  "Portolan's directory of sockets (default: $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR/portolan or "
-	  "/tmp/portolan-UID)" },
+	  "list the objects that have a warning or are not served as they say, and why" },
+	{ "all", 'a', OPTION_FLAG, &arg_all, NULL, "list all objects with their verdicts" },
+	{ "namespace", 'n', OPTION_STRING, &arg_namespace, "NAMESPACE",
+	  "with --all or --problems: only objects of this namespace" },
+	{ "output", 'o', OPTION_STRING, &arg_output, "FORMAT", OUTPUT_FORMAT_HELP },
+	{ "json", 0, OPTION_FLAG, &arg_json, NULL, "the same as -o json" },
+	{ "watch", 'w', OPTION_FLAG, &arg_watch, NULL, "show it again whenever it has changed" },
+	{ "runtime-dir", 0, OPTION_STRING, &arg_runtime_dir, "DIR", RUNNING_HELP },
 	{ 0 },
 };
 
@@ -41,16 +52,10 @@ static struct json_object *answer_json(const struct stage_question *q)
 	return o;
 }
 
-static void print(const struct strbuf *b)
-{
-	(void)fwrite(strbuf_str(b), 1, b->len, stdout);
-}
-
-static int show_stages(const char *dir)
+static int show_stages(const char *dir, struct strbuf *out)
 {
 	struct stage_question questions[2 * STAGES + 1] = { 0 };
 	struct stage_report report = { .runtime_dir = dir };
-	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	bool ready;
 
 	for (size_t i = 0; i < STAGES; i++) {
@@ -69,11 +74,10 @@ static int show_stages(const char *dir)
 	}
 	report.envoys = answer_json(&questions[2 * STAGES]);
 	ready = stage_report_ready(&report);
-	if (arg_json)
-		stage_report_json(&report, &out);
+	if (format >= OUTPUT_JSON)
+		stage_report_document(&report, output_format_document(format), out);
 	else
-		stage_report_text(&report, &out);
-	print(&out);
+		stage_report_text(&report, out);
 	for (size_t i = 0; i < STAGES; i++) {
 		json_object_put(report.stages[i]);
 		json_object_put(report.incidents[i]);
@@ -87,7 +91,8 @@ static int show_stages(const char *dir)
 /* The page that has the object, in full where it is one of a kind of Kubernetes'. */
 static char *page_of(const char *name)
 {
-	const char *slash = name ? strchr(name, '/') : NULL, *last = slash ? strrchr(name, '/') : NULL;
+	const char *slash = name ? strchr(name, '/') : NULL,
+		   *last = slash ? strrchr(name, '/') : NULL;
 	_cleanup_free_ char *kind = slash ? xstrndup(name, (size_t)(slash - name)) : NULL;
 	char *escaped, *page;
 
@@ -99,48 +104,141 @@ static char *page_of(const char *name)
 	return page;
 }
 
-/* name: KIND/NAMESPACE/NAME, or NULL for all with problems. */
-static int show_objects(const char *dir, const char *name)
+static void put_list(struct json_object *list, struct strbuf *out)
 {
-	_cleanup_free_ char *page = page_of(name);
+	if (format >= OUTPUT_JSON) {
+		json_print(list, output_format_document(format), out);
+	} else if (arg_all) {
+		object_report_table(list, format == OUTPUT_WIDE, out);
+	} else {
+		for (size_t i = 0; i < json_length(list); i++)
+			object_report_text(json_object_array_get_idx(list, i), out);
+	}
+}
+
+/* A list of statuses; NULL, after a sentence on stderr, if there is no answer. */
+static struct json_object *ask_statuses(const char *dir, const char *page)
+{
 	struct stage_question q = { .stage = "watcher", .target = page };
-	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	struct json_object *statuses;
-	int r = EXIT_FAILURE;
 
 	ask_stages(dir, &q, 1, TIMEOUT_USEC);
 	statuses = answer_json(&q);
-	if (!json_object_is_type(statuses, json_type_array))
+	if (!json_object_is_type(statuses, json_type_array)) {
 		(void)fprintf(stderr, "portolan status: the watcher %s (in %s)\n",
 			      control_error(q.error), dir);
-	else if (name)
-		r = object_report_one(statuses, name, arg_json, &out);
-	else
-		r = object_report_problems(statuses, arg_json, &out);
-	print(&out);
-	json_object_put(statuses);
+		json_object_put(statuses);
+		statuses = NULL;
+	}
 	stage_question_done(&q);
+	return statuses;
+}
+
+static void say_missing(const char *dir, const char *name)
+{
+	struct json_object *all = ask_statuses(dir, "/debug/statuses");
+
+	if (all)
+		object_report_missing(all, name);
+	json_object_put(all);
+}
+
+/* name: KIND/NAMESPACE/NAME, or NULL for the objects that the options select. */
+static int show_objects(const char *dir, const char *name, struct strbuf *out)
+{
+	const struct object_filter filter = { arg_namespace, arg_problems };
+	_cleanup_free_ char *page = page_of(name);
+	struct json_object *statuses = ask_statuses(dir, page), *list = NULL;
+	int r;
+
+	if (!statuses)
+		return EXIT_FAILURE;
+	r = name ? object_report_one(statuses, name, &list)
+		 : object_report_select(statuses, &filter, &list);
+	if (name && !json_length(list))
+		say_missing(dir, name);
+	else
+		put_list(list, out);
+	json_object_put(list);
+	json_object_put(statuses);
 	return r;
+}
+
+static int show(const char *dir, const char *name, struct strbuf *out)
+{
+	if (name || arg_problems || arg_all)
+		return show_objects(dir, name, out);
+	return show_stages(dir, out);
+}
+
+/* On a terminal the screen is cleared first; elsewhere each change follows the earlier output. */
+static int watch(const char *dir, const char *name)
+{
+	_cleanup_strbuf_ struct strbuf before = STRBUF_INIT;
+	static const char clear[] = "\033[H\033[2J";
+	bool terminal = isatty(STDOUT_FILENO);
+
+	for (;;) {
+		_cleanup_strbuf_ struct strbuf now = STRBUF_INIT;
+
+		(void)show(dir, name, &now);
+		if (strcmp(strbuf_str(&now), strbuf_str(&before)) != 0) {
+			if (terminal && write(STDOUT_FILENO, clear, strlen(clear)) < 0)
+				return EXIT_FAILURE;
+			(void)fwrite(strbuf_str(&now), 1, now.len, stdout);
+			if (fflush(stdout) != 0)
+				return EXIT_FAILURE;
+			strbuf_clear(&before);
+			strbuf_puts(&before, strbuf_str(&now));
+		}
+		(void)poll(NULL, 0, WATCH_MSEC);
+	}
+}
+
+static const char *misuse(const char *name)
+{
+	if (!output_format_read(arg_output, &format))
+		return "-o: the format is " OUTPUT_FORMAT_HELP;
+	if (arg_json)
+		format = OUTPUT_JSON;
+	if (arg_all && arg_problems)
+		return "--all and --problems are two different things: give one";
+	if (name && (arg_all || arg_problems))
+		return "--all and --problems are about all objects, not about one";
+	if (arg_namespace && !arg_all && !arg_problems)
+		return "-n goes with --all or --problems";
+	return NULL;
 }
 
 int cmd_status(const struct command *c, int argc, char **argv)
 {
+	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	_cleanup_free_ char *dir = NULL;
+	const char *why, *name;
 	int at, r, exit_code;
 
-	at = command_parse(c, argc, argv, options,
-			   "Shows each stage and each connected Envoy. With an object's name: what became of "
-			   "it.\nExits 0 if all is well: the stages are ready, the object is accepted.",
-			   1, &exit_code);
+	at = command_parse(
+		c, argc, argv, options,
+		"Shows each stage and each connected Envoy. With an object's name: what became of "
+		"it.\nExits 0 if all is well (the stages are ready, the objects are accepted), 1 "
+		"if "
+		"not, 2 on bad usage.",
+		1, &exit_code);
 	if (at < 0)
 		return exit_code;
-	r = runtime_dir_find(arg_runtime_dir, &dir);
-	if (r < 0) {
-		(void)fprintf(stderr, "portolan status: nothing runs in %s (--runtime-dir, if it is "
-				      "elsewhere)\n", dir);
+	name = at < argc ? argv[at] : NULL;
+	why = misuse(name);
+	if (why)
+		return command_misused(c, why);
+	if (name && !object_name_check("status", name))
+		return EXIT_USAGE;
+	dir = running_find("status", arg_runtime_dir);
+	if (!dir)
 		return EXIT_FAILURE;
-	}
-	if (at < argc)
-		return show_objects(dir, argv[at]);
-	return arg_problems ? show_objects(dir, NULL) : show_stages(dir);
+	text_streams_allow_colours(terminal_colours());
+	if (arg_watch)
+		return watch(dir, name);
+	r = show(dir, name, &out);
+	(void)fwrite(strbuf_str(&out), 1, out.len, stdout);
+	return r;
 }

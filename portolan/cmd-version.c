@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/options.h"
+#include "common/base/options.h"
 #include "portolan/commands.h"
 
 int cmd_version(const struct command *c, int argc, char **argv)

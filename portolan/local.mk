@@ -5,21 +5,61 @@ portolan_portolan_SOURCES = \
 	portolan/ask-stages.h \
 	portolan/bootstrap.c \
 	portolan/bootstrap.h \
+	portolan/change-report.c \
+	portolan/change-report.h \
 	portolan/cmd-at.c \
 	portolan/cmd-bootstrap.c \
+	portolan/cmd-certgen.c \
+	portolan/cmd-completion.c \
 	portolan/cmd-config.c \
+	portolan/cmd-diff.c \
+	portolan/cmd-dump.c \
+	portolan/cmd-example.c \
+	portolan/cmd-envoy.c \
 	portolan/cmd-explain.c \
+	portolan/cmd-graph.c \
 	portolan/cmd-health.c \
 	portolan/cmd-inspect.c \
+	portolan/cmd-metrics.c \
+	portolan/cmd-migrate.c \
 	portolan/cmd-record.c \
+	portolan/cmd-routes.c \
 	portolan/cmd-run.c \
 	portolan/cmd-status.c \
 	portolan/cmd-translate.c \
 	portolan/cmd-version.c \
+	portolan/cmd-wait.c \
+	portolan/cmd-xds.c \
 	portolan/commands.h \
+	portolan/conversion-gateway.c \
+	portolan/conversion-proxy.c \
+	portolan/conversion-route.c \
+	portolan/conversion.c \
+	portolan/conversion.h \
+	portolan/diagnostics.c \
+	portolan/diagnostics.h \
 	portolan/explain-report.c \
 	portolan/explain-report.h \
+	portolan/field-place.c \
+	portolan/field-place.h \
+	portolan/json-diff.c \
+	portolan/json-diff.h \
+	portolan/live-objects.c \
+	portolan/live-objects.h \
 	portolan/main.c \
+	portolan/terminal.c \
+	portolan/terminal.h \
+	portolan/migration-files.c \
+	portolan/migration-report.c \
+	portolan/migration-source.c \
+	portolan/migration.c \
+	portolan/migration.h \
+	portolan/running.c \
+	portolan/running.h \
+	portolan/question.c \
+	portolan/question.h \
+	portolan/output-format.c \
+	portolan/output-format.h \
 	portolan/object-report.c \
 	portolan/object-report.h \
 	portolan/once.c \
@@ -30,6 +70,8 @@ portolan_portolan_SOURCES = \
 	portolan/port-choice.h \
 	portolan/program.c \
 	portolan/program.h \
+	portolan/recorded-verdicts.c \
+	portolan/recorded-verdicts.h \
 	portolan/recorded-world.c \
 	portolan/recorded-world.h \
 	portolan/run-screen.c \
@@ -38,7 +80,19 @@ portolan_portolan_SOURCES = \
 	portolan/stage-options.h \
 	portolan/stage-report.c \
 	portolan/stage-report.h \
+	portolan/surface.c \
+	portolan/surface.h \
+	portolan/text-diff.c \
+	portolan/text-diff.h \
 	portolan/text-table.c \
-	portolan/text-table.h
-portolan_portolan_CFLAGS = $(AM_CFLAGS) $(JSON_C_CFLAGS)
-portolan_portolan_LDADD = $(RECORDING_LIBS) $(DECODE_LIBS) $(COMMON_LIBS) $(RECORDING_SYSTEM_LIBS) $(JSON_C_LIBS)
+	portolan/text-table.h \
+	portolan/unified-changes.c \
+	portolan/unified-changes.h \
+	portolan/verdicts.c \
+	portolan/verdicts.h \
+	portolan/wait-report.c \
+	portolan/wait-report.h \
+	portolan/world.c \
+	portolan/world.h
+portolan_portolan_CFLAGS = $(AM_CFLAGS) $(JSON_C_CFLAGS) $(YAML_CFLAGS)
+portolan_portolan_LDADD = $(ANSWER_LIBS) $(RECORDING_LIBS) $(DECODE_LIBS) $(COMMON_LIBS) $(RECORDING_SYSTEM_LIBS) $(JSON_C_LIBS)

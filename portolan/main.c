@@ -4,10 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/alloc.h"
-#include "common/cleanup.h"
-#include "common/log.h"
-#include "common/options.h"
+#include "common/base/alloc.h"
+#include "common/base/cleanup.h"
+#include "common/base/core-dump.h"
+#include "common/base/log.h"
+#include "common/base/options.h"
+#include "common/base/spelling.h"
+#include "common/base/text-stream.h"
 #include "portolan/commands.h"
 
 static int cmd_help(const struct command *c, int argc, char **argv);
@@ -16,18 +19,43 @@ const struct command commands[] = {
 	{ "run", "[OPTION…]", "start everything here: all stages, and Envoy if asked", cmd_run },
 	{ "status", "[OPTION…] [KIND/NAMESPACE/NAME]",
 	  "show what the stages do, or what became of an object", cmd_status },
+	{ "routes", "[OPTION…]", "list all hosts and routes, and how ready what they go to is",
+	  cmd_routes },
+	{ "graph", "[OPTION…] HOST | KIND/NAMESPACE/NAME",
+	  "draw what a host is made of, or what an object makes", cmd_graph },
 	{ "explain", "[OPTION…] URL | KIND/NAMESPACE/NAME",
 	  "say what a request meets and why, or what an object has made", cmd_explain },
 	{ "translate", "[OPTION…] FILE…", "translate objects in files, without running anything",
 	  cmd_translate },
-	{ "config", "check FILE", "say what is wrong with a configuration file", cmd_config },
+	{ "diff", "--against live|FILE… [OPTION…] MANIFESTS…",
+	  "say what would change for clients, and whether something gets worse", cmd_diff },
+	{ "wait", "[OPTION…] KIND/NAMESPACE/NAME | --all",
+	  "wait until all Envoys have accepted what an object makes, or say what holds it",
+	  cmd_wait },
+	{ "dump", "[OPTION…] -o FILE|DIR", "write all that Portolan reads of a cluster into files",
+	  cmd_dump },
+	{ "migrate", "[OPTION…] live|FILE…",
+	  "say what becomes of the objects of Contour or ingress-nginx", cmd_migrate },
+	{ "config", "check FILE | example",
+	  "say what is wrong with a configuration file, or print one with every key", cmd_config },
 	{ "bootstrap", "[OPTION…] [FILE]", "write Envoy's bootstrap", cmd_bootstrap },
+	{ "certgen", "[OPTION…]", "make and renew the certificates of xds-server and Envoys",
+	  cmd_certgen },
+	{ "envoy", "shutdown [OPTION…]", "drain an Envoy before it is ended", cmd_envoy },
 	{ "health", "[OPTION…] STAGE", "ask one stage whether it is well, for probes", cmd_health },
-	{ "record", "[OPTION…] FILE", "record what the watcher sees, beside what runs", cmd_record },
+	{ "record", "[OPTION…] FILE", "record what the watcher sees, beside what runs",
+	  cmd_record },
 	{ "inspect", "[OPTION…] FILE…", "show what is in a recording", cmd_inspect },
-	{ "replay", "[OPTION…] FILE…", "run everything on a recording, Envoy too if asked", cmd_replay },
+	{ "replay", "[OPTION…] FILE…", "run everything on a recording, Envoy too if asked",
+	  cmd_replay },
 	{ "at", "[OPTION…] FILE… MOMENT",
 	  "show resources and statuses at a moment of a recording, or what changed since", cmd_at },
+	{ "example", "[OPTION…] HOST ADDRESS:PORT", "write the objects for a first try",
+	  cmd_example },
+	{ "completion", "bash|zsh|fish", "write completion for a shell", cmd_completion },
+	{ "metrics", "[OPTION…]", "list the metrics that the stages have", cmd_metrics },
+	{ "xds", "[OPTION…] TYPE [NAME…]", "ask xds-server for resources, as an Envoy does",
+	  cmd_xds },
 	{ "version", "", "show the version", cmd_version },
 	{ "help", "[COMMAND]", "show this, or the options of a command", cmd_help },
 };
@@ -35,9 +63,11 @@ const size_t n_commands = ARRAY_SIZE(commands);
 
 static void print_commands(FILE *to)
 {
-	(void)fprintf(to, "Usage: portolan COMMAND [OPTION…]\n\n"
-			  "Portolan configures Envoy by Kubernetes objects, from a cluster or from files.\n\n"
-			  "Commands:\n");
+	(void)fprintf(
+		to,
+		"Usage: portolan COMMAND [OPTION…]\n\n"
+		"Portolan configures Envoy by Kubernetes objects, from a cluster or from files.\n\n"
+		"Commands:\n");
 	for (size_t i = 0; i < n_commands; i++)
 		(void)fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].summary);
 	(void)fprintf(to, "\nportolan COMMAND --help shows a command's options.\n");
@@ -61,7 +91,16 @@ static int run(const struct command *c, int argc, char **argv)
 
 static int unknown(const char *name)
 {
-	(void)fprintf(stderr, "portolan: there is no command \"%s\"; portolan help lists them\n", name);
+	struct spelling s;
+
+	spelling_init(&s, name, strlen(name));
+	for (size_t i = 0; i < n_commands; i++)
+		spelling_try(&s, commands[i].name);
+	(void)fprintf(stderr, "portolan: there is no command \"%s\"", name);
+	if (s.best)
+		(void)fprintf(stderr, "; did you mean \"%s\"?\n", s.best);
+	else
+		(void)fprintf(stderr, "; portolan help lists them\n");
 	return EXIT_USAGE;
 }
 
@@ -105,7 +144,9 @@ int main(int argc, char **argv)
 	const struct command *c;
 	const char *name;
 
+	text_streams_init();
 	log_init("portolan");
+	core_dump_forbid();
 	if (argc < 2) {
 		print_commands(stderr);
 		return EXIT_USAGE;

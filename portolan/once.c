@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
+#include "common/base/alloc.h"
 #include "portolan/once.h"
 #include "portolan/program.h"
 
@@ -40,7 +40,8 @@ int once_start(const char *command, struct words *w, int in, int out, int status
 	r = posix_spawn(ret, w->v[0], &actions, NULL, w->v, environ);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	if (r)
-		(void)fprintf(stderr, "portolan %s: cannot start %s: %s\n", command, w->v[0], strerror(r));
+		(void)fprintf(stderr, "portolan %s: cannot start %s: %s\n", command, w->v[0],
+			      strerror(r));
 	words_done(w);
 	return -r;
 }

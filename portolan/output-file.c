@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
+#include "common/base/alloc.h"
 #include "portolan/output-file.h"
 
 static int write_all(int fd, const char *data, size_t len)
@@ -22,6 +22,19 @@ static int write_all(int fd, const char *data, size_t len)
 		}
 	}
 	return 0;
+}
+
+int output_file_copy(const char *from, const char *path, unsigned other_bits)
+{
+	_cleanup_strbuf_ struct strbuf content = STRBUF_INIT;
+	_cleanup_close_ int fd = open(from, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	while ((n = read(fd, strbuf_room(&content, 65536), 65536)) > 0)
+		content.len += (size_t)n;
+	return n < 0 ? -errno : output_file_write(path, &content, other_bits);
 }
 
 int output_file_write(const char *path, const struct strbuf *content, unsigned other_bits)

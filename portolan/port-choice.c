@@ -3,10 +3,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-#include "common/address.h"
-#include "common/cleanup.h"
+#include "common/base/address.h"
+#include "common/base/cleanup.h"
 #include "portolan/port-choice.h"
 
 static int bind_one(struct port_choice *c, int *ret_fd)
@@ -16,6 +17,9 @@ static int bind_one(struct port_choice *c, int *ret_fd)
 	socklen_t len;
 	int on = 1, r;
 
+	*ret_fd = -1;
+	if (strncmp(c->address, "unix:", 5) == 0)
+		return 0;
 	r = address_parse(c->address, &a, &len);
 	if (r < 0) {
 		(void)fprintf(stderr, "portolan run: %s: \"%s\" is not ADDRESS:PORT\n", c->option,
@@ -27,10 +31,11 @@ static int bind_one(struct port_choice *c, int *ret_fd)
 	    bind(fd, (struct sockaddr *)&a, len) < 0 || listen(fd, 1) < 0) {
 		r = -errno;
 		if (r == -EADDRINUSE)
-			(void)fprintf(stderr,
-				      "portolan run: port %u is taken by another program; choose another "
-				      "with %s\n",
-				      address_port(&a), c->option);
+			(void)fprintf(
+				stderr,
+				"portolan run: port %u is taken by another program; choose another "
+				"with %s\n",
+				address_port(&a), c->option);
 		else
 			(void)fprintf(stderr, "portolan run: cannot listen at %s (%s): %m\n",
 				      c->address, c->option);
@@ -54,6 +59,7 @@ int port_choices_make(struct port_choice *choices, size_t n)
 	if (r < 0)
 		bound--;
 	while (bound-- > 0)
-		(void)close(fds[bound]);
+		if (fds[bound] >= 0)
+			(void)close(fds[bound]);
 	return r;
 }

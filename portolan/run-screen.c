@@ -1,13 +1,13 @@
-/* The screen of `portolan run`. Runs in a small process that `portolan run` leaves behind when it becomes
- * the supervisor. */
+/* The screen of `portolan run`. Runs in a small process that `portolan run` leaves behind when it
+ * becomes the supervisor. */
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "common/clock.h"
-#include "common/strbuf.h"
+#include "common/base/clock.h"
+#include "common/base/strbuf.h"
 #include "portolan/ask-stages.h"
 #include "portolan/run-screen.h"
 #include "portolan/text-table.h"

@@ -1,4 +1,4 @@
-/* What `portolan run` shows when all is ready. */
+/* The screen of `portolan run` when all is ready. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,6 +11,6 @@ struct run_screen {
 	const char *try_file; /* text to show under "Try"; NULL: the general hints */
 };
 
-/* Leaves a process behind that waits for a newline from the pipe, then prints. It ends in silence when
- * the pipe is closed without one. */
+/* Leaves a process behind that waits for a newline from the pipe, then prints. It ends in silence
+ * when the pipe is closed without one. */
 void run_screen_wait_and_print(const struct run_screen *s, const int ready_pipe[2]);

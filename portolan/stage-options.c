@@ -1,11 +1,11 @@
-/* Options that the portolan command passes on to stages. The stages check their values; --help of each
- * says what is here, and a test compares the two. */
+/* Options that the portolan command passes on to stages. The stages check their values. A test
+ * compares this table with --help of each stage. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/alloc.h"
-#include "common/cleanup.h"
+#include "common/base/alloc.h"
+#include "common/base/cleanup.h"
 #include "portolan/stage-options.h"
 
 struct stage_option {
@@ -22,7 +22,8 @@ static const struct stage_option table[] = {
 	  "watch the Kubernetes API that FILE names (default: $KUBECONFIG)" },
 	{ "context", "NAME", FOR_WATCHER,
 	  "context of the kubeconfig to use (default: its current-context)" },
-	{ "in-cluster", NULL, FOR_WATCHER, "watch the Kubernetes API with this pod's service account" },
+	{ "in-cluster", NULL, FOR_WATCHER,
+	  "watch the Kubernetes API with this pod's service account" },
 	{ "watch-namespaces", "LIST", FOR_WATCHER,
 	  "namespaces to watch, separated by commas (default: all)" },
 	{ "root-namespaces", "LIST", FOR_WATCHER | FOR_TRANSLATOR,
@@ -30,7 +31,8 @@ static const struct stage_option table[] = {
 	{ "publish-service", "NAMESPACE/NAME", FOR_WATCHER,
 	  "Service whose load balancer addresses an Ingress' status is to show" },
 	{ "publish-address", "LIST", FOR_WATCHER,
-	  "addresses (IP or host name) that an Ingress' status is to show, instead of a Service's" },
+	  "addresses (IP or host name) that an Ingress' status is to show, instead of a "
+	  "Service's" },
 	{ "no-leader-election", NULL, FOR_WATCHER,
 	  "write statuses without asking: for one replica only" },
 	{ "lease-name", "NAME", FOR_WATCHER,
@@ -41,6 +43,8 @@ static const struct stage_option table[] = {
 	  "ContourConfiguration of that API to take the configuration from, instead of --config" },
 	{ "contour-config-namespace", "NAMESPACE", FOR_WATCHER,
 	  "its namespace (default: $POD_NAMESPACE, or the context's)" },
+	{ "contour-metrics", NULL, FOR_WATCHER,
+	  "show HTTPProxies also in metrics with Contour's names, for its dashboards" },
 	{ "replay", "FILE", FOR_WATCHER, "play what portolan record wrote; may be repeated" },
 	{ "replay-speed", "N", FOR_WATCHER,
 	  "so many times as fast as it was; max, or step (default: 1)" },
@@ -52,23 +56,34 @@ static const struct stage_option table[] = {
 	{ "https-port", "PORT", FOR_TRANSLATOR, "for HTTPS (default: 8443)" },
 	{ "ingress-class", "NAME", FOR_TRANSLATOR,
 	  "serve objects of this class; may be repeated (default: portolan)" },
+	{ "ingress-nginx", NULL, FOR_WATCHER | FOR_TRANSLATOR,
+	  "serve the Ingresses of ingress-nginx, as the configuration's ingressNginx.enabled" },
 	{ "enable-external-name", NULL, FOR_TRANSLATOR,
 	  "let Services of type ExternalName be backends" },
 	{ "access-log", "WHERE", FOR_TRANSLATOR,
 	  "Envoy's log of requests: off, stdout, or a path on Envoy's host (default: off)" },
 	{ "tls-hosts", "FORM", FOR_TRANSLATOR,
 	  "chains or shared: how TLS hosts reach Envoy (default: the configuration's, or chains)" },
-	{ "xds-address", "ADDRESS:PORT", FOR_XDS_SERVER,
-	  "where Envoys connect (default: 127.0.0.1:8001)" },
+	{ "xds-address", "ADDRESS", FOR_XDS_SERVER,
+	  "where Envoys connect: unix:PATH, or ADDRESS:PORT with --tls-cert (default: the socket "
+	  "xds.sock in the runtime directory)" },
+	{ "xds-group", "GROUP", FOR_XDS_SERVER,
+	  "let processes of this group connect by that socket, too" },
 	{ "tls-cert", "FILE", FOR_XDS_SERVER, "certificate of the xDS port" },
 	{ "tls-key", "FILE", FOR_XDS_SERVER, "its private key" },
 	{ "tls-ca", "FILE", FOR_XDS_SERVER, "what Envoys' certificates must be signed by" },
-	{ "insecure", NULL, FOR_XDS_SERVER,
-	  "allow an xDS port without TLS that other machines can reach" },
+	{ "insecure-plaintext", NULL, FOR_XDS_SERVER,
+	  "serve ADDRESS:PORT without TLS: whoever reaches it can read all private keys" },
+	{ "max-streams", "N", FOR_XDS_SERVER, "streams of all Envoys together (default: 16384)" },
+	{ "first-request-timeout", "SECONDS", FOR_XDS_SERVER,
+	  "end a stream on which nothing is asked for so long (default: 10)" },
+	{ "max-stream-age", "SECONDS", FOR_XDS_SERVER,
+	  "end a TCP connection's streams after this time (default: 3600; 0: never)" },
 	{ "admin-address", "ADDRESS:PORT", FOR_ADMIN,
 	  "where people and Prometheus ask (default: 127.0.0.1:8000)" },
 	{ "watchdog-msec", "MSEC", FOR_SUPERVISOR,
-	  "end a program that was silent for so long, and start it again (default: 30000; 0: never)" },
+	  "end a program that was silent for so long, and start it again (default: 30000; 0: "
+	  "never)" },
 	{ "stop-msec", "MSEC", FOR_SUPERVISOR,
 	  "what a program gets between SIGTERM and SIGKILL (default: 5000)" },
 	{ "restart-max-msec", "MSEC", FOR_SUPERVISOR,
@@ -79,6 +94,8 @@ static const struct stage_option table[] = {
 	  "write a newline to this descriptor and close it when all programs are ready" },
 	{ "log-level", "LEVEL", FOR_ALL, "debug, info, warning or error (default: info)" },
 	{ "log-format", "FORMAT", FOR_ALL, "text, json or journal" },
+	{ "core-dumps", NULL, FOR_ALL,
+	  "let a crash write a core dump, which holds the private keys that were in memory" },
 };
 
 _Static_assert(ARRAY_SIZE(table) <= STAGE_OPTIONS_MAX, "room in callers' arrays");
@@ -93,7 +110,7 @@ size_t stage_options_rows(unsigned stages, struct option_row *rows)
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		const struct stage_option *o = &table[i];
 
-		if (!(o->stages & ~stages))
+		if ((o->stages & stages) && !(o->stages & ~(stages | FOR_WATCHER)))
 			rows[n++] = (struct option_row){
 				.name = o->name,
 				.type = o->arg ? OPTION_LIST : OPTION_FLAG,

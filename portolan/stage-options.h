@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "common/options.h"
+#include "common/base/options.h"
 
 enum {
 	FOR_WATCHER = 1,
@@ -12,27 +12,29 @@ enum {
 	FOR_ADMIN = 8,
 	FOR_SUPERVISOR = 16,
 	FOR_RECORDER = 32,
+	FOR_PASSWORDS = 64,
 	FOR_STAGES = FOR_WATCHER | FOR_TRANSLATOR | FOR_XDS_SERVER | FOR_ADMIN,
-	FOR_ALL = FOR_STAGES | FOR_SUPERVISOR | FOR_RECORDER,
+	FOR_ALL = FOR_STAGES | FOR_SUPERVISOR | FOR_RECORDER | FOR_PASSWORDS,
 };
 
-#define STAGE_OPTIONS_MAX 40
+#define STAGE_OPTIONS_MAX 48
 
-/* Appends a row for each option that is for none but those stages to rows, which has room for that many
- * more, and returns how many. What is given is remembered here. */
+/* Appends a row for each option of these stages to rows, which has room for them, and returns their
+ * number. Options that other stages also have are left out, except those shared with the watcher.
+ * This file remembers the values given. */
 size_t stage_options_rows(unsigned stages, struct option_row *rows);
 /* The last value given, or NULL. */
 const char *stage_option(const char *name);
 /* Also for flags. */
 bool stage_option_given(const char *name);
-/* As if it had been given on the command line; replaces what was. value is borrowed. */
+/* As if given on the command line; replaces an earlier value. value is borrowed. */
 void stage_option_set(const char *name, const char *value);
-/* The same, but keeps what was. */
+/* The same, but keeps an earlier value. */
 void stage_option_add(const char *name, const char *value);
 
 /* A command line in the making. */
 struct words {
-	char **v; /* NULL-terminated once something was added */
+	char **v; /* NULL-terminated once a word was added */
 	size_t n, cap;
 };
 
@@ -40,5 +42,5 @@ struct words {
 void words_take(struct words *w, char *word);
 void words_add(struct words *w, const char *word);
 void words_done(struct words *w);
-/* "--name=value" for all that was given and is one of the stage's. */
+/* "--name=value" for each given option of the stage. */
 void stage_options_pass(struct words *w, unsigned stage);

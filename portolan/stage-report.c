@@ -1,27 +1,14 @@
 /* The page of `portolan status`. Runs in the portolan command. */
 #include <string.h>
 
-#include "common/clock.h"
+#include "common/answer/json-print.h"
+#include "common/base/clock.h"
+#include "common/base/text.h"
 #include "portolan/stage-report.h"
+#include "portolan/terminal.h"
 #include "portolan/text-table.h"
 
-static const char *text_of(struct json_object *o, const char *key)
-{
-	struct json_object *v;
-
-	return json_object_object_get_ex(o, key, &v) && json_object_is_type(v, json_type_string) ?
-		       json_object_get_string(v) :
-		       "";
-}
-
-static int64_t number_of(struct json_object *o, const char *key)
-{
-	struct json_object *v;
-
-	return json_object_object_get_ex(o, key, &v) ? json_object_get_int64(v) : 0;
-}
-
-/* A number, or the sum of an object's numbers; -1 if it is not there. */
+/* A number, or the sum of an object's numbers; -1 if absent. */
 static int64_t count_of(struct json_object *o, const char *key)
 {
 	struct json_object *v;
@@ -31,8 +18,7 @@ static int64_t count_of(struct json_object *o, const char *key)
 		return -1;
 	if (!json_object_is_type(v, json_type_object))
 		return json_object_get_int64(v);
-	json_object_object_foreach(v, name, value)
-	{
+	json_object_object_foreach (v, name, value) {
 		(void)name;
 		n += json_object_get_int64(value);
 	}
@@ -46,7 +32,7 @@ static bool is_ready(struct json_object *o)
 	return json_object_object_get_ex(o, "ready", &v) && json_object_get_boolean(v);
 }
 
-/* What the supervisor knows of a child; NULL without one. */
+/* The supervisor's knowledge of a child; NULL without a supervisor. */
 static struct json_object *child(const struct stage_report *r, const char *name)
 {
 	struct json_object *children;
@@ -57,14 +43,14 @@ static struct json_object *child(const struct stage_report *r, const char *name)
 		for (size_t k = 0; k < json_object_array_length(children); k++) {
 			struct json_object *c = json_object_array_get_idx(children, k);
 
-			if (strcmp(text_of(c, "name"), name) == 0)
+			if (strcmp(json_text(c, "name"), name) == 0)
 				return c;
 		}
 	}
 	return NULL;
 }
 
-/* One that nobody needs is shown if it answers, or should. */
+/* An optional stage is shown if it answers, or should. */
 static bool is_shown(const struct stage_report *r, size_t i)
 {
 	return r->stages[i] || stages[i].required || child(r, stages[i].name);
@@ -78,7 +64,8 @@ bool stage_report_ready(const struct stage_report *r)
 	return true;
 }
 
-void stage_report_json(const struct stage_report *r, struct strbuf *out)
+void stage_report_document(const struct stage_report *r, enum document_format format,
+			   struct strbuf *out)
 {
 	struct json_object *o = json_object_new_object(), *all = json_object_new_object();
 
@@ -92,17 +79,17 @@ void stage_report_json(const struct stage_report *r, struct strbuf *out)
 		if (!stage) {
 			stage = json_object_new_object();
 			json_object_object_add(stage, "ready", json_object_new_boolean(0));
-			json_object_object_add(stage, "error", json_object_new_string(r->errors[i]));
+			json_object_object_add(stage, "error",
+					       json_object_new_string(r->errors[i]));
 		}
 		if (r->incidents[i])
-			json_object_object_add(stage, "incidents", json_object_get(r->incidents[i]));
+			json_object_object_add(stage, "incidents",
+					       json_object_get(r->incidents[i]));
 		json_object_object_add(all, stages[i].name, stage);
 	}
 	json_object_object_add(o, "stages", all);
 	json_object_object_add(o, "envoys", json_object_get(r->envoys));
-	strbuf_puts(out, json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
-								   JSON_C_TO_STRING_NOSLASHESCAPE));
-	strbuf_putc(out, '\n');
+	json_print(o, format, out);
 	json_object_put(o);
 }
 
@@ -131,13 +118,15 @@ static void add_count(struct text_table *t, int64_t n)
 static void add_stage(struct text_table *t, const struct stage_report *r, size_t i)
 {
 	struct json_object *o = r->stages[i], *c = child(r, stages[i].name);
-	int64_t pid = c ? number_of(c, "pid") : count_of(o, "pid");
+	int64_t pid = c ? json_number(c, "pid") : count_of(o, "pid");
+	const char *state;
 
 	text_table_add(t, "%s", stages[i].name);
-	text_table_add(t, "%s", o ? text_of(o, "state") : r->errors[i]);
+	state = o ? json_text(o, "state") : r->errors[i];
+	text_table_add_coloured(t, terminal_colour_of(state), "%s", state);
 	add_count(t, pid);
 	add_duration(t, count_of(o, "uptime_seconds"));
-	add_count(t, c ? number_of(c, "restarts") : -1);
+	add_count(t, c ? json_number(c, "restarts") : -1);
 	add_count(t, count_of(o, "generation"));
 	add_count(t, count_of(o, "objects"));
 	add_count(t, count_of(o, "resources"));
@@ -151,17 +140,17 @@ static void add_foreign(struct text_table *t, const struct stage_report *r)
 	if (!c)
 		return;
 	text_table_add(t, "envoy");
-	text_table_add(t, "%s", text_of(c, "state"));
-	add_count(t, number_of(c, "pid"));
-	add_duration(t, number_of(c, "since_seconds"));
-	add_count(t, number_of(c, "restarts"));
+	text_table_add(t, "%s", json_text(c, "state"));
+	add_count(t, json_number(c, "pid"));
+	add_duration(t, json_number(c, "since_seconds"));
+	add_count(t, json_number(c, "restarts"));
 	for (int i = 0; i < 3; i++)
 		text_table_add(t, "-");
 }
 
 static void put_stages(const struct stage_report *r, struct strbuf *out)
 {
-	static const char *const head[] = { "STAGE",	"STATE",      "PID",	 "UP",
+	static const char *const head[] = { "STAGE",    "STATE",      "PID",     "UP",
 					    "RESTARTS", "GENERATION", "OBJECTS", "RESOURCES" };
 	struct text_table t;
 
@@ -176,6 +165,15 @@ static void put_stages(const struct stage_report *r, struct strbuf *out)
 	text_table_done(&t);
 }
 
+/* Colours go to the terminal; control characters of a peer's or object's text must not. */
+static void put_line(struct strbuf *out, const char *who, const char *does, const char *what)
+{
+	strbuf_text(out, who, strlen(who));
+	strbuf_puts(out, does);
+	strbuf_text(out, what, strlen(what));
+	strbuf_putc(out, '\n');
+}
+
 static void put_reasons(const struct stage_report *r, struct strbuf *out)
 {
 	struct json_object *reasons;
@@ -184,18 +182,19 @@ static void put_reasons(const struct stage_report *r, struct strbuf *out)
 		if (!json_object_object_get_ex(r->stages[i], "reasons", &reasons))
 			continue;
 		for (size_t k = 0; k < json_object_array_length(reasons); k++)
-			strbuf_printf(out, "%s: %s\n", stages[i].name,
-				      json_object_get_string(json_object_array_get_idx(reasons, k)));
+			put_line(out, stages[i].name, ": ",
+				 json_object_get_string(json_object_array_get_idx(reasons, k)));
 	}
 }
 
 static size_t count_incidents(const struct stage_report *r, size_t i)
 {
-	return json_object_is_type(r->incidents[i], json_type_array) ?
-		       json_object_array_length(r->incidents[i]) : 0;
+	return json_object_is_type(r->incidents[i], json_type_array)
+		       ? json_object_array_length(r->incidents[i])
+		       : 0;
 }
 
-/* What befell the stages since each began. */
+/* Incidents of the stages since each began. */
 static void put_incidents(const struct stage_report *r, struct strbuf *out)
 {
 	static const char *const head[] = { "STAGE", "INCIDENT", "TIMES", "LAST", "WHAT" };
@@ -210,10 +209,10 @@ static void put_incidents(const struct stage_report *r, struct strbuf *out)
 			struct json_object *o = json_object_array_get_idx(r->incidents[i], k);
 
 			text_table_add(&t, "%s", stages[i].name);
-			text_table_add(&t, "%s", text_of(o, "kind"));
-			add_count(&t, number_of(o, "times"));
-			add_duration(&t, clock_realtime() / USEC_PER_SEC - number_of(o, "last"));
-			text_table_add(&t, "%s", text_of(o, "text"));
+			text_table_add(&t, "%s", json_text(o, "kind"));
+			add_count(&t, json_number(o, "times"));
+			add_duration(&t, clock_realtime() / USEC_PER_SEC - json_number(o, "last"));
+			text_table_add(&t, "%s", json_text(o, "text"));
 		}
 	if (n) {
 		strbuf_putc(out, '\n');
@@ -229,11 +228,11 @@ static int64_t seconds_since(int64_t realtime_usec)
 
 static void put_envoys(const struct stage_report *r, struct strbuf *out)
 {
-	static const char *const head[] = { "ENVOY",	 "PEER", "PROTOCOL",  "CONNECTED",
+	static const char *const head[] = { "ENVOY",    "PEER",      "PROTOCOL", "CONNECTED",
 					    "LAST ACK", "LAST NACK", "NACKS" };
-	size_t n = json_object_is_type(r->envoys, json_type_array) ?
-			   json_object_array_length(r->envoys) :
-			   0;
+	size_t n = json_object_is_type(r->envoys, json_type_array)
+			   ? json_object_array_length(r->envoys)
+			   : 0;
 	struct text_table t;
 
 	if (!n) {
@@ -246,13 +245,13 @@ static void put_envoys(const struct stage_report *r, struct strbuf *out)
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *e = json_object_array_get_idx(r->envoys, i);
 
-		text_table_add(&t, "%s", text_of(e, "node_id"));
-		text_table_add(&t, "%s", text_of(e, "peer"));
-		text_table_add(&t, "%s", text_of(e, "protocol"));
-		add_duration(&t, seconds_since(number_of(e, "connected_usec")));
-		add_duration(&t, seconds_since(number_of(e, "acked_usec")));
-		add_duration(&t, seconds_since(number_of(e, "nacked_usec")));
-		add_count(&t, number_of(e, "nacks"));
+		text_table_add(&t, "%s", json_text(e, "node_id"));
+		text_table_add(&t, "%s", json_text(e, "peer"));
+		text_table_add(&t, "%s", json_text(e, "protocol"));
+		add_duration(&t, seconds_since(json_number(e, "connected_usec")));
+		add_duration(&t, seconds_since(json_number(e, "acked_usec")));
+		add_duration(&t, seconds_since(json_number(e, "nacked_usec")));
+		add_count(&t, json_number(e, "nacks"));
 	}
 	strbuf_putc(out, '\n');
 	text_table_write(&t, out);
@@ -260,9 +259,9 @@ static void put_envoys(const struct stage_report *r, struct strbuf *out)
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *e = json_object_array_get_idx(r->envoys, i);
 
-		if (*text_of(e, "last_reject"))
-			strbuf_printf(out, "%s refused: %s\n", text_of(e, "node_id"),
-				      text_of(e, "last_reject"));
+		if (*json_text(e, "last_reject"))
+			put_line(out, json_text(e, "node_id"),
+				 " refused: ", json_text(e, "last_reject"));
 	}
 }
 

@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/text.h"
 #include "portolan/text-table.h"
 
 void text_table_init(struct text_table *t, size_t columns)
 {
 	assert(columns <= TEXT_TABLE_COLUMNS);
-	*t = (struct text_table){ .columns = columns };
+	*t = (struct text_table){ .columns = columns, .colours = terminal_colours() };
 }
 
 void text_table_done(struct text_table *t)
@@ -28,23 +29,49 @@ static size_t characters(const char *s)
 	return n;
 }
 
-void text_table_add(struct text_table *t, const char *fmt, ...)
+static void _printf_(3, 0) add(struct text_table *t, enum colour c, const char *fmt, va_list ap)
 {
-	_cleanup_free_ char *cell = NULL;
+	_cleanup_free_ char *text = NULL, *cell = NULL;
 	size_t column = t->n++ % t->columns, width;
-	va_list ap;
 
-	va_start(ap, fmt);
-	if (vasprintf(&cell, fmt, ap) < 0)
+	if (vasprintf(&text, fmt, ap) < 0)
 		abort();
-	va_end(ap);
-	for (char *p = cell; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
+	cell = text_of(text);
 	width = characters(cell);
 	if (width > t->widths[column])
 		t->widths[column] = width;
+	strbuf_putc(&t->cells, (char)('0' + c));
 	strbuf_add(&t->cells, cell, strlen(cell) + 1);
+}
+
+void text_table_add(struct text_table *t, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(t, COLOUR_NONE, fmt, ap);
+	va_end(ap);
+}
+
+void text_table_add_coloured(struct text_table *t, enum colour c, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(t, c, fmt, ap);
+	va_end(ap);
+}
+
+static void put_cell(const struct text_table *t, const char *cell, bool head, struct strbuf *out)
+{
+	enum colour c = head ? COLOUR_HEAD : (enum colour)(cell[0] - '0');
+	bool coloured = t->colours && c != COLOUR_NONE && cell[1];
+
+	if (coloured)
+		strbuf_puts(out, terminal_sequence(c));
+	strbuf_puts(out, cell + 1);
+	if (coloured)
+		strbuf_puts(out, terminal_sequence(COLOUR_NONE));
 }
 
 void text_table_write(const struct text_table *t, struct strbuf *out)
@@ -53,9 +80,9 @@ void text_table_write(const struct text_table *t, struct strbuf *out)
 
 	for (size_t i = 0; i < t->n; i++) {
 		bool last = i % t->columns == t->columns - 1;
-		size_t fill = t->widths[i % t->columns] - characters(cell);
+		size_t fill = t->widths[i % t->columns] - characters(cell + 1);
 
-		strbuf_puts(out, cell);
+		put_cell(t, cell, i < t->columns, out);
 		if (last) {
 			while (out->len && out->s[out->len - 1] == ' ')
 				out->s[--out->len] = '\0';

@@ -1,7 +1,8 @@
-/* portolan-recorder: keeps what the watcher says, with times, in a file. `portolan record` runs it. */
+/* portolan-recorder: writes the watcher's objects, with times, into a file. `portolan record` runs
+ * it. */
 #include <string.h>
 
-#include "common/alloc.h"
+#include "common/base/alloc.h"
 #include "recorder/recorder.h"
 
 static const struct option_row options[] = {
@@ -16,10 +17,12 @@ static const struct option_row options[] = {
 	{ "flush-msec", 0, OPTION_UINT, &recorder_options.flush_msec, "MSEC",
 	  "write a block that is not full after so long (default: 1000)" },
 	{ "redact", 0, OPTION_FLAG, &recorder_options.redact, NULL,
-	  "replace what is in Secrets by fingerprints: equal ones stay equal, and a certificate gets "
+	  "replace what is in Secrets by fingerprints: equal ones stay equal, and a certificate "
+	  "gets "
 	  "another key" },
 	{ "redact-key", 0, OPTION_STRING, &recorder_options.redact_key, "FILE",
-	  "with --redact: what makes the fingerprints, 16 bytes or more, for recordings that are to be "
+	  "with --redact: what makes the fingerprints, 16 bytes or more, for recordings that are "
+	  "to be "
 	  "compared (default: random)" },
 	{ 0 },
 };
@@ -28,7 +31,8 @@ static const struct option_row options[] = {
 static unsigned allow_more(const struct daemon *d, struct sandbox_paths *paths)
 {
 	const char *path = d->words[0] ? d->words[0] : "", *slash = strrchr(path, '/');
-	_cleanup_free_ char *folder = slash ? xstrndup(path, (size_t)(slash - path) + 1) : xstrdup(".");
+	_cleanup_free_ char *folder = slash ? xstrndup(path, (size_t)(slash - path) + 1)
+					    : xstrdup(".");
 
 	sandbox_list_add(&paths->own, folder);
 	sandbox_list_add(&paths->read, recorder_options.redact_key);
@@ -37,9 +41,11 @@ static unsigned allow_more(const struct daemon *d, struct sandbox_paths *paths)
 
 static const struct daemon_def def = {
 	.name = "recorder",
-	.description = "Records what portolan-watcher holds, and every change of it, with the time. It runs "
-		       "beside the other stages and nothing waits for it. portolan replay, at and inspect "
-		       "read the file.",
+	.description =
+		"Records what portolan-watcher holds, and every change of it, with the time. It "
+		"runs "
+		"beside the other stages and nothing waits for it. portolan replay, at and inspect "
+		"read the file.",
 	.options = options,
 	.words = "FILE",
 	.start = recorder_start,

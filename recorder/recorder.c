@@ -1,17 +1,19 @@
-/* The recorder's process: its link, its file, and what becomes of redacted objects between the two.
- * Runs in portolan-recorder. */
+/* The recorder's process: its link, its file, and the redacted objects between the two. */
 #include <errno.h>
 #include <string.h>
 
-#include "common/alloc.h"
-#include "common/clock.h"
-#include "common/control-wait.h"
-#include "common/link.h"
-#include "common/incident.h"
-#include "common/log.h"
-#include "common/recording.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/document.h"
+#include "common/base/incident.h"
+#include "common/base/log.h"
+#include "common/base/metric.h"
+#include "common/daemon/control-wait.h"
+#include "common/link/link.h"
+#include "common/link/neighbour.h"
+#include "common/recording/recording.h"
+#include "common/redact/redact.h"
 #include "recorder/recorder.h"
-#include "recorder/redact.h"
 
 #define RETRY_USEC (5 * USEC_PER_SEC)
 
@@ -26,11 +28,12 @@ struct recorder_options recorder_options = {
 struct recorder {
 	struct daemon *daemon;
 	struct state *objects; /* the watcher's, mirrored */
-	struct state *kept;    /* what is recorded: the same, or redacted */
+	struct state *kept;    /* the recorded state: the same, or redacted */
 	struct state_observer on_objects;
 	struct redact *redact;
 	struct recording_writer *writer;
 	struct link *link;
+	struct neighbour *watcher;
 	struct control_wait *wait;
 	char *socket_path;
 	struct event *flush, *retry;
@@ -56,9 +59,9 @@ static void outcome(struct recorder *r, int result)
 	if (result < 0) {
 		r->failures++;
 		event_loop_arm(r->retry, RETRY_USEC);
-		incident(incident_is_descriptors(result) ? INCIDENT_DESCRIPTORS : INCIDENT_STORAGE, "recording",
-			 "cannot write %s: %s; changes are lost until it can be", recorder_options.path,
-			 strerror(-result));
+		incident(incident_is_descriptors(result) ? INCIDENT_DESCRIPTORS : INCIDENT_STORAGE,
+			 "recording", "cannot write %s: %s; changes are lost until it can be",
+			 recorder_options.path, strerror(-result));
 	}
 	if (result == r->failed)
 		return;
@@ -91,7 +94,7 @@ static void on_retry(evutil_socket_t fd _unused_, short what _unused_, void *ctx
 	record(ctx);
 }
 
-/* ---- what comes ---- */
+/* ---- the watcher's objects ---- */
 
 static void on_object(void *ctx, struct item *before, struct item *after)
 {
@@ -119,10 +122,7 @@ static void on_link(void *ctx, bool connected)
 {
 	struct recorder *r = ctx;
 
-	if (connected)
-		log_info("connected to the watcher");
-	else
-		log_warning("lost the watcher: %s", link_last_error(r->link));
+	neighbour_changed(r->watcher, connected, link_last_error(r->link));
 }
 
 /* ---- pages ---- */
@@ -133,32 +133,40 @@ static int on_debug_status(void *ctx, const char *query _unused_, struct strbuf 
 	const struct recording_counters *c = recording_writer_counters(r->writer);
 	_cleanup_strbuf_ struct strbuf why = STRBUF_INIT;
 	bool ready = recorder_ready(r->daemon, &why);
+	struct document d;
 
-	strbuf_printf(out, "{\"stage\":\"recorder\",\"state\":\"%s\",\"ready\":%s,\"reasons\":[",
-		      !ready ? "starting" : why.len ? "degraded" : "running", ready ? "true" : "false");
-	if (why.len)
-		strbuf_json(out, why.s, why.len - 1);
-	strbuf_printf(out, "],\"pid\":%d,\"generation\":%llu,\"source\":%llu,\"objects\":%zu,\"uptime_seconds\":%lld,\"file\":",
-		      (int)getpid(),
-		      (unsigned long long)state_generation(r->kept),
-		      (unsigned long long)state_source(r->kept), state_count(r->kept),
-		      (long long)((clock_monotonic() - r->began) / USEC_PER_SEC));
-	strbuf_json(out, recorder_options.path, strlen(recorder_options.path));
-	strbuf_printf(out, ",\"transfers\":%llu,\"bytes\":%llu,\"pending\":%s,\"failures\":%llu}\n",
-		      (unsigned long long)c->transfers, (unsigned long long)c->bytes_out,
-		      recording_writer_pending(r->writer) ? "true" : "false",
-		      (unsigned long long)r->failures);
+	document_init(&d, out, DOCUMENT_JSON);
+	document_map(&d);
+	document_put_string(&d, "stage", "recorder");
+	document_put_string(&d, "state", !ready ? "starting" : why.len ? "degraded" : "running");
+	document_put_bool(&d, "ready", ready);
+	document_put_lines(&d, "reasons", strbuf_str(&why));
+	document_put_int(&d, "pid", getpid());
+	document_put_uint(&d, "generation", state_generation(r->kept));
+	document_put_uint(&d, "source", state_source(r->kept));
+	document_put_uint(&d, "objects", state_count(r->kept));
+	document_put_int(&d, "uptime_seconds", (clock_monotonic() - r->began) / USEC_PER_SEC);
+	document_put_string(&d, "file", recorder_options.path);
+	document_put_uint(&d, "transfers", c->transfers);
+	document_put_uint(&d, "bytes", c->bytes_out);
+	document_put_bool(&d, "pending", recording_writer_pending(r->writer));
+	document_put_uint(&d, "failures", r->failures);
+	document_end(&d);
 	return 200;
 }
 
-/* Writes what is waiting, and answers when it is in the file. */
+/* Writes the waiting frames, and answers when they are in the file. */
 static int on_flush_page(void *ctx, const char *query _unused_, struct strbuf *out)
 {
 	struct recorder *r = ctx;
+	struct document d;
 
 	outcome(r, recording_writer_flush(r->writer));
-	strbuf_printf(out, "{\"source\":%llu,\"failures\":%llu}\n",
-		      (unsigned long long)state_source(r->kept), (unsigned long long)r->failures);
+	document_init(&d, out, DOCUMENT_JSON);
+	document_map(&d);
+	document_put_uint(&d, "source", state_source(r->kept));
+	document_put_uint(&d, "failures", r->failures);
+	document_end(&d);
 	return r->failed ? 503 : 200;
 }
 
@@ -167,22 +175,12 @@ static void on_metrics(void *ctx, struct strbuf *out)
 	struct recorder *r = ctx;
 	const struct recording_counters *c = recording_writer_counters(r->writer);
 
-	strbuf_printf(out,
-		      "# TYPE portolan_recorder_transfers_total counter\n"
-		      "portolan_recorder_transfers_total %llu\n"
-		      "# TYPE portolan_recorder_blocks_total counter\n"
-		      "portolan_recorder_blocks_total %llu\n"
-		      "# TYPE portolan_recorder_files_total counter\n"
-		      "portolan_recorder_files_total %llu\n"
-		      "# TYPE portolan_recorder_frame_bytes_total counter\n"
-		      "portolan_recorder_frame_bytes_total %llu\n"
-		      "# TYPE portolan_recorder_written_bytes_total counter\n"
-		      "portolan_recorder_written_bytes_total %llu\n"
-		      "# TYPE portolan_recorder_failures_total counter\n"
-		      "portolan_recorder_failures_total %llu\n",
-		      (unsigned long long)c->transfers, (unsigned long long)c->blocks,
-		      (unsigned long long)c->files, (unsigned long long)c->bytes_in,
-		      (unsigned long long)c->bytes_out, (unsigned long long)r->failures);
+	metric_single(out, METRIC_RECORDER_TRANSFERS, c->transfers);
+	metric_single(out, METRIC_RECORDER_BLOCKS, c->blocks);
+	metric_single(out, METRIC_RECORDER_FILES, c->files);
+	metric_single(out, METRIC_RECORDER_FRAME_BYTES, c->bytes_in);
+	metric_single(out, METRIC_RECORDER_WRITTEN_BYTES, c->bytes_out);
+	metric_single(out, METRIC_RECORDER_FAILURES, r->failures);
 	link_metrics(r->link, out);
 }
 
@@ -194,6 +192,7 @@ static void recorder_free(struct recorder *r)
 		return;
 	control_wait_free(r->wait);
 	link_free(r->link);
+	neighbour_free(r->watcher);
 	if (r->writer && recording_writer_flush(r->writer) < 0)
 		log_error("what came last could not be written to %s", recorder_options.path);
 	recording_writer_free(r->writer);
@@ -224,7 +223,7 @@ static int read_sync(const char *word, enum recording_sync *ret)
 			*ret = (enum recording_sync)i;
 			return 0;
 		}
-	return log_error_errno(-EINVAL, "--sync: \"%s\" is none of never, block, change", word);
+	return log_error_errno(-EINVAL, "--sync: \"%s\" is not one of never, block, change", word);
 }
 
 static int open_writer(struct recorder *r)
@@ -244,7 +243,8 @@ static int open_writer(struct recorder *r)
 		return result;
 	result = recording_writer_new(&options, r->kept, &r->writer);
 	if (result == -EBADMSG)
-		return log_error_errno(result, "%s is there and is not a recording: it is left alone", o->path);
+		return log_error_errno(
+			result, "%s is there and is not a recording: it is left alone", o->path);
 	if (result == -EBUSY)
 		return log_error_errno(result, "%s is being written by another recorder", o->path);
 	return result < 0 ? log_error_errno(result, "cannot use %s: %m", o->path) : 0;
@@ -268,8 +268,9 @@ static int open_redact(struct recorder *r)
 	int result;
 
 	if (!recorder_options.redact)
-		return recorder_options.redact_key ?
-			       log_error_errno(-EINVAL, "--redact-key goes with --redact") : 0;
+		return recorder_options.redact_key
+			       ? log_error_errno(-EINVAL, "--redact-key goes with --redact")
+			       : 0;
 	result = redact_new(recorder_options.redact_key, &r->redact);
 	if (result < 0)
 		return log_error_errno(result, "--redact-key: %s has no 16 bytes that can be read",
@@ -300,8 +301,10 @@ int recorder_start(struct daemon *d)
 		result = open_writer(r);
 	if (result < 0)
 		return result;
-	r->on_objects = (struct state_observer){ r->redact ? on_object : NULL, on_objects_committed, r, NULL };
+	r->on_objects = (struct state_observer){ r->redact ? on_object : NULL, on_objects_committed,
+						 r, NULL };
 	state_observe(r->objects, &r->on_objects);
+	r->watcher = neighbour_new(d->loop, "the watcher", "nothing is recorded meanwhile");
 	result = link_connect_reader(d->loop, &config, &r->link);
 	if (result < 0)
 		return log_error_errno(result, "cannot connect to %s: %m", r->socket_path);

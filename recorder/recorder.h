@@ -1,7 +1,7 @@
 /* The recorder: a reader of the watcher's link whose mirror goes into a file. */
 #pragma once
 
-#include "common/daemon.h"
+#include "common/daemon/daemon.h"
 
 struct recorder_options {
 	const char *path; /* a word of the command line */

@@ -10,15 +10,17 @@
 #include <sys/random.h>
 #include <sys/wait.h>
 
-#include "common/alloc.h"
-#include "common/clock.h"
-#include "common/incident.h"
-#include "common/log.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/incident.h"
+#include "common/base/log.h"
 #include "supervisor/child.h"
 
-#define EXIT_USAGE 2
+#define EXIT_USAGE      2
+#define EXIT_CONFIG     78 /* EX_CONFIG: daemon_main() */
 #define EXIT_NO_PROGRAM 127
-/* One that never worked is not tried for ever: whoever started us should see that it fails. */
+/* A child that never worked is not restarted for ever: the supervisor's own caller should see the
+ * failure. */
 #define TRIES 5
 
 static const char *const state_names[] = {
@@ -65,7 +67,8 @@ _Noreturn static void become(const struct child_config *config, pid_t supervisor
 {
 	int null;
 
-	/* Nobody is left behind when the supervisor is killed; it may be gone already. */
+	/* The child ends with the supervisor, even if the supervisor was killed and is gone
+	 * already. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != supervisor)
 		_exit(EXIT_FAILURE);
@@ -92,7 +95,7 @@ static int64_t next_delay(struct child *c, int64_t lived_usec)
 {
 	uint32_t random = 0;
 
-	(void)getrandom(&random, sizeof(random), GRND_NONBLOCK);
+	(void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
 	return backoff_next(&c->config.backoff, lived_usec, random);
 }
 
@@ -119,8 +122,9 @@ static void spawn(struct child *c)
 		event_loop_arm(c->timer, c->config.watchdog_usec);
 }
 
-/* One that was stopped takes no other signal. It is woken before, not after: behind SIGTERM this could take
- * away the SIGSTOP by which something that looks into the child as it ends (LeakSanitizer) waits for it. */
+/* A stopped child handles no other signal, so it is woken, and before SIGTERM. After it, waking
+ * could undo the SIGSTOP with which a tool that inspects the ending child (LeakSanitizer) holds
+ * it. */
 static void signal_stopped(const struct child *c, int signo)
 {
 	child_signal(c, SIGCONT);
@@ -132,8 +136,9 @@ static void abort_stuck(struct child *c)
 	log_error("%s (pid %d) has not fed its watchdog for %.1f s: ending it with SIGABRT",
 		  c->config.name, (int)c->pid, (double)c->config.watchdog_usec / USEC_PER_SEC);
 	c->watchdog_kills++;
-	incident_count(INCIDENT_STUCK, c->config.name, "%s (pid %d) has not fed its watchdog for %.1f s",
-		       c->config.name, (int)c->pid, (double)c->config.watchdog_usec / USEC_PER_SEC);
+	incident_count(INCIDENT_STUCK, c->config.name,
+		       "%s (pid %d) has not fed its watchdog for %.1f s", c->config.name,
+		       (int)c->pid, (double)c->config.watchdog_usec / USEC_PER_SEC);
 	set_state(c, CHILD_ABORTING);
 	signal_stopped(c, SIGABRT);
 	event_loop_arm(c->timer, c->config.abort_usec);
@@ -254,8 +259,8 @@ static bool is_hopeless(const struct child *c, int wait_status)
 {
 	int code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 0;
 
-	return !c->was_ready &&
-	       (code == EXIT_USAGE || code == EXIT_NO_PROGRAM || c->restarts + 1 >= TRIES);
+	return !c->was_ready && (code == EXIT_USAGE || code == EXIT_CONFIG ||
+				 code == EXIT_NO_PROGRAM || c->restarts + 1 >= TRIES);
 }
 
 void child_ended(struct child *c, int wait_status)
@@ -268,16 +273,17 @@ void child_ended(struct child *c, int wait_status)
 	if (c->error) {
 		size_t n = strlen(c->last_exit);
 
-		(void)snprintf(c->last_exit + n, sizeof(c->last_exit) - n, ": %s", strerror(c->error));
+		(void)snprintf(c->last_exit + n, sizeof(c->last_exit) - n, ": %s",
+			       strerror(c->error));
 	}
 	c->hopeless = c->wanted && is_hopeless(c, wait_status);
 	if (c->wanted && !c->hopeless)
 		delay = next_delay(c, lived);
 	log_end(c, pid, lived, delay);
 	if (c->wanted)
-		incident_count(c->error == ENOMEM ? INCIDENT_MEMORY : INCIDENT_ENDED, c->config.name,
-			       "%s (pid %d) %s after %.1f s", c->config.name, (int)pid, c->last_exit,
-			       (double)lived / USEC_PER_SEC);
+		incident_count(c->error == ENOMEM ? INCIDENT_MEMORY : INCIDENT_ENDED,
+			       c->config.name, "%s (pid %d) %s after %.1f s", c->config.name,
+			       (int)pid, c->last_exit, (double)lived / USEC_PER_SEC);
 	if (delay < 0) {
 		set_state(c, CHILD_STOPPED);
 		return;

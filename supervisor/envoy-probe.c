@@ -1,21 +1,21 @@
 /* Readiness and draining of Envoy by its admin interface
- * (https://www.envoyproxy.io/docs/envoy/latest/operations/admin). Runs in the supervisor. Of the
- * answers only the status code is read, and whether connections are left. */
+ * (https://www.envoyproxy.io/docs/envoy/latest/operations/admin). Runs in the supervisor. Reads
+ * only the status code of answers, and whether connections are left. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/alloc.h"
-#include "common/clock.h"
-#include "common/control-client.h"
-#include "common/log.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/daemon/control-client.h"
 #include "supervisor/envoy-probe.h"
 
-#define SOON_USEC (50 * USEC_PER_MSEC)
-#define LATER_USEC (5 * USEC_PER_SEC)
+#define SOON_USEC    (50 * USEC_PER_MSEC)
+#define LATER_USEC   (5 * USEC_PER_SEC)
 #define TIMEOUT_USEC (5 * USEC_PER_SEC)
-#define ANSWER_MAX 65536
-#define CONNECTIONS "/stats?filter=^listener%5C..*%5C.downstream_cx_active$"
+#define ANSWER_MAX   65536
+#define CONNECTIONS  "/stats?filter=^listener%5C..*%5C.downstream_cx_active$"
 
 struct envoy_probe {
 	struct event_loop *loop;
@@ -23,7 +23,7 @@ struct envoy_probe {
 	const char *socket;
 	struct event *timer;
 	struct control_client *asking;
-	pid_t asked_pid; /* whom the questions are for; 0: nobody */
+	pid_t asked_pid;     /* the Envoy asked; 0: none */
 	int64_t drain_until; /* monotonic; 0 while it is not draining */
 };
 
@@ -65,7 +65,8 @@ static void on_ready_answer(void *ctx, struct control_answer *a)
 	event_loop_arm(p->timer, p->child->state == CHILD_READY ? LATER_USEC : SOON_USEC);
 }
 
-/* Of lines "listener.0.0.0.0_8080.downstream_cx_active: 3", but for the admin interface's own. */
+/* Reads lines "listener.0.0.0.0_8080.downstream_cx_active: 3", except those of the admin
+ * interface. */
 static bool has_connections(struct evbuffer *body)
 {
 	bool some = false;
@@ -119,13 +120,14 @@ void envoy_probe_follow(struct envoy_probe *p)
 {
 	if (p->asked_pid == p->child->pid || p->drain_until)
 		return;
-	stop_asking(p); /* what the one before would have answered */
+	stop_asking(p); /* drops the answer for the previous process */
 	p->asked_pid = p->child->pid;
 	if (p->asked_pid)
 		event_loop_arm(p->timer, SOON_USEC);
 }
 
-struct envoy_probe *envoy_probe_new(struct event_loop *loop, struct child *child, const char *socket)
+struct envoy_probe *envoy_probe_new(struct event_loop *loop, struct child *child,
+				    const char *socket)
 {
 	struct envoy_probe *p = xnew(struct envoy_probe, 1);
 

@@ -1,5 +1,5 @@
-/* The receiving side of sd_notify(3). Runs in the supervisor. The protocol is that of systemd's
- * "Readiness protocol"; of its keys only those are read that we act on. */
+/* The receiving side of sd_notify(3). The protocol is systemd's "Readiness protocol"; only the keys
+ * that we act on are read. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,10 +7,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "common/alloc.h"
+#include "common/base/alloc.h"
 #include "supervisor/notify.h"
 
-#define DATAGRAM_MAX 4096
+#define DATAGRAM_MAX     4096
 #define DATAGRAMS_A_TURN 64
 
 struct notify {
@@ -98,13 +98,13 @@ static pid_t take_ancillary(struct msghdr *h)
 	return pid;
 }
 
-/* 1 for a datagram that was taken (or dropped), 0 if there is none. */
+/* 1 for a datagram that was taken (or dropped), 0 if no datagram waits. */
 static int receive_one(struct notify *n)
 {
 	char data[DATAGRAM_MAX];
 	struct iovec iov = { data, sizeof(data) };
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct ucred)) +
-					      CMSG_SPACE(8 * sizeof(int))];
+	_Alignas(struct cmsghdr) char
+		control[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(8 * sizeof(int))];
 	struct msghdr h = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,

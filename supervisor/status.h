@@ -1,7 +1,7 @@
-/* What the supervisor knows, and its pages at supervisor.control. */
+/* The supervisor's state, and its pages at supervisor.control. */
 #pragma once
 
-#include "common/daemon.h"
+#include "common/daemon/daemon.h"
 #include "supervisor/child.h"
 
 #define CHILDREN_MAX 16
@@ -20,6 +20,7 @@ struct supervisor {
 	bool evaluating, announced, stopping;
 	int64_t started_usec; /* monotonic */
 	uint64_t strangers;   /* notify messages of processes that are no child */
+	bool terminal;        /* started in a terminal, which may be closed */
 };
 
 /* Adds /debug/status and metrics. */

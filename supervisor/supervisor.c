@@ -1,4 +1,4 @@
-/* Starts the children, follows their states, ends them in order. Runs in the supervisor. */
+/* Starts the children, follows their states, ends them in order. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -7,20 +7,20 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "common/alloc.h"
-#include "common/clock.h"
-#include "common/log.h"
-#include "common/notify-send.h"
-#include "common/runtime-dir.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/notify-send.h"
+#include "common/daemon/runtime-dir.h"
 #include "supervisor/child.h"
 #include "supervisor/envoy-probe.h"
 #include "supervisor/status.h"
 #include "supervisor/supervisor.h"
 
-#define ABORT_USEC (5 * USEC_PER_SEC)
+#define ABORT_USEC       (5 * USEC_PER_SEC)
 #define BACKOFF_MIN_USEC (100 * USEC_PER_MSEC)
-#define HEALTHY_USEC (10 * USEC_PER_SEC)
-#define NAME_MAX_LENGTH 32
+#define HEALTHY_USEC     (10 * USEC_PER_SEC)
+#define NAME_MAX_LENGTH  32
 
 enum { STOPPED = 1, HOPELESS = -ECHILD };
 
@@ -100,8 +100,8 @@ static void report(struct supervisor *s)
 		tell_starting(strbuf_str(&why));
 }
 
-/* What follows from the children's present states. Deferred, so that no child's own function is on
- * the stack. */
+/* Acts on the children's present states. Deferred, so that no child's own function is on the
+ * stack. */
 static void evaluate(void *ctx)
 {
 	struct supervisor *s = ctx;
@@ -202,7 +202,8 @@ static int add_child(struct supervisor *s, char **section)
 		.abort_usec = ABORT_USEC,
 		.stop_usec = supervisor_options.stop_msec * USEC_PER_MSEC,
 		.backoff = { BACKOFF_MIN_USEC,
-			     MAX(supervisor_options.restart_max_msec * USEC_PER_MSEC, BACKOFF_MIN_USEC),
+			     MAX(supervisor_options.restart_max_msec * USEC_PER_MSEC,
+				 BACKOFF_MIN_USEC),
 			     HEALTHY_USEC, 0 },
 		.changed = on_changed,
 		.catch_up = catch_up,
@@ -268,6 +269,14 @@ static void supervisor_free(struct supervisor *s)
 	free(s);
 }
 
+/* credentials(7): a process that was left by its terminal cannot open it any more. */
+static bool has_terminal(void)
+{
+	_cleanup_close_ int fd = open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	return fd >= 0;
+}
+
 static int start(struct supervisor *s)
 {
 	struct daemon *d = s->daemon;
@@ -291,6 +300,8 @@ int supervisor_start(struct daemon *d)
 	int r;
 
 	s->daemon = d;
+	/* nohup(1) has its children outlive the terminal. */
+	s->terminal = has_terminal() && !event_loop_hangup_ignored(d->loop);
 	s->started_usec = clock_monotonic();
 	s->notify_path = daemon_path(d, "notify.sock");
 	s->envoy_path = daemon_path(d, RUNTIME_ENVOY_ADMIN);
@@ -305,10 +316,17 @@ int supervisor_start(struct daemon *d)
 	return 0;
 }
 
+/* SIGHUP has two meanings: read the configuration again, and the terminal of our start has been
+ * closed. */
 void supervisor_reload(struct daemon *d)
 {
 	struct supervisor *s = d->stage;
 
+	if (s->terminal && !has_terminal()) {
+		log_info("the terminal was closed: ending everything");
+		event_loop_stop(d->loop, 0);
+		return;
+	}
 	log_info("SIGHUP: passed on");
 	for (size_t i = 0; i < s->n; i++)
 		if (s->children[i]->config.notify_path)
@@ -332,7 +350,8 @@ bool supervisor_ready(struct daemon *d, struct strbuf *why)
 	return ready;
 }
 
-/* In order, with a deadline each; a second SIGTERM or SIGINT ends the rest at once. */
+/* Ends the children in order, with a deadline each; a second SIGTERM or SIGINT ends the rest at
+ * once. */
 void supervisor_stop(struct daemon *d)
 {
 	struct supervisor *s = d->stage;

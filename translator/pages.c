@@ -1,45 +1,24 @@
-/* What the translator answers on its control socket. */
+/* The translator's answers on its control socket. */
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/alloc.h"
-#include "common/clock.h"
-#include "common/document.h"
-#include "common/status-document.h"
-#include "translator/composed.h"
-#include "translator/explain.h"
-#include "translator/print.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/document.h"
+#include "common/base/metric.h"
+#include "common/decode/status-document.h"
+#include "proto/model-names.h"
+#include "proto/model.pb-c.h"
+#include "translator/explain/explain.h"
+#include "translator/kinds.h"
+#include "translator/print/composed.h"
+#include "translator/print/print.h"
 #include "translator/translator.h"
 #include "translator/units.h"
 
 #define JSON "application/json"
-
-static void add_string(struct document *d, const char *key, const char *value)
-{
-	document_key(d, key);
-	document_string(d, value);
-}
-
-static void add_uint(struct document *d, const char *key, uint64_t value)
-{
-	document_key(d, key);
-	document_uint(d, value);
-}
-
-static void add_reasons(struct document *d, const struct strbuf *why)
-{
-	document_key(d, "reasons");
-	document_list(d);
-	for (const char *p = strbuf_str(why); *p;) {
-		size_t n = strcspn(p, "\n");
-
-		document_string_n(d, p, n);
-		p += n + (p[n] == '\n');
-	}
-	document_end(d);
-}
 
 static int on_status(void *ctx, const char *query _unused_, struct strbuf *out)
 {
@@ -52,20 +31,20 @@ static int on_status(void *ctx, const char *query _unused_, struct strbuf *out)
 
 	document_init(&d, out, DOCUMENT_JSON);
 	document_map(&d);
-	add_string(&d, "stage", "translator");
-	add_string(&d, "state", !ready ? "waiting" : why.len ? "degraded" : "ready");
-	document_key(&d, "ready");
-	document_bool(&d, ready);
-	add_reasons(&d, &why);
-	add_uint(&d, "generation", state_generation(t->resources));
-	add_uint(&d, "source", state_source(t->resources));
-	add_uint(&d, "uptime_seconds", (uint64_t)((clock_monotonic() - t->started) / USEC_PER_SEC));
-	add_uint(&d, "objects", state_count(t->objects));
-	add_uint(&d, "resources", state_count(t->resources));
-	add_uint(&d, "statuses", state_count(t->statuses));
-	add_uint(&d, "units_run", c->units_run);
-	add_uint(&d, "last_wave_units", c->last_wave_units);
-	add_uint(&d, "last_wave_usec", c->last_wave_usec);
+	document_put_string(&d, "stage", "translator");
+	document_put_string(&d, "state", !ready ? "waiting" : why.len ? "degraded" : "ready");
+	document_put_bool(&d, "ready", ready);
+	document_put_lines(&d, "reasons", strbuf_str(&why));
+	document_put_uint(&d, "generation", state_generation(t->resources));
+	document_put_uint(&d, "source", state_source(t->resources));
+	document_put_uint(&d, "uptime_seconds",
+			  (uint64_t)((clock_monotonic() - t->started) / USEC_PER_SEC));
+	document_put_uint(&d, "objects", state_count(t->objects));
+	document_put_uint(&d, "resources", state_count(t->resources));
+	document_put_uint(&d, "statuses", state_count(t->statuses));
+	document_put_uint(&d, "units_run", c->units_run);
+	document_put_uint(&d, "last_wave_units", c->last_wave_units);
+	document_put_uint(&d, "last_wave_usec", c->last_wave_usec);
 	document_end(&d);
 	return HTTP_OK;
 }
@@ -76,9 +55,9 @@ static void list_resource(struct document *d, const struct item *i)
 	const struct resource_kind_row *row = resource_kind(i->kind);
 
 	document_map(d);
-	add_string(d, "kind", row ? row->name : "?");
-	add_string(d, "name", item_key(i));
-	add_string(d, "version", item_meta(i));
+	document_put_string(d, "kind", row->name);
+	document_put_string(d, "name", item_key(i));
+	document_put_string(d, "version", item_meta(i));
 	document_end(d);
 }
 
@@ -94,10 +73,11 @@ static void add_object(void *ctx, enum object_kind kind, const char *key)
 static int show_resource(struct translator *t, struct item *const *all, size_t n, const char *kind,
 			 const char *name, struct strbuf *out)
 {
+	struct document d;
+
 	for (size_t i = 0; i < n && all[i]->kind < RESOURCE_PART; i++) {
 		const struct resource_kind_row *row = resource_kind(all[i]->kind);
 		_cleanup_strbuf_ struct strbuf bytes = STRBUF_INIT;
-		struct document d;
 
 		if (!row || strcmp(row->name, kind) != 0 || strcmp(item_key(all[i]), name) != 0)
 			continue;
@@ -109,12 +89,16 @@ static int show_resource(struct translator *t, struct item *const *all, size_t n
 				     (const uint8_t *)strbuf_str(&bytes), bytes.len, PRINT_REDACT);
 		document_key(&d, "made_from");
 		document_list(&d);
-		graph_provenance(t->graph, all[i]->kind, all[i]->data, all[i]->key_len, add_object, &d);
+		graph_provenance(t->graph, all[i]->kind, all[i]->data, all[i]->key_len, add_object,
+				 &d);
 		document_end(&d);
 		document_end(&d);
 		return HTTP_OK;
 	}
-	strbuf_puts(out, "{\"error\":\"there is no such resource\"}\n");
+	document_init(&d, out, DOCUMENT_JSON);
+	document_map(&d);
+	document_put_string(&d, "error", "there is no such resource");
+	document_end(&d);
 	return HTTP_NOTFOUND;
 }
 
@@ -128,7 +112,7 @@ static int on_resources(void *ctx, const char *query, struct strbuf *out)
 	int status = HTTP_OK;
 	size_t n;
 
-	all = composed_sorted(t->resources, &n);
+	all = state_sorted(t->resources, &n);
 	if (evhttp_parse_query_str(query, &words) < 0)
 		return HTTP_BADREQUEST;
 	kind = evhttp_find_header(&words, "kind");
@@ -139,7 +123,8 @@ static int on_resources(void *ctx, const char *query, struct strbuf *out)
 		document_init(&d, out, DOCUMENT_JSON);
 		document_list(&d);
 		for (size_t i = 0; i < n && all[i]->kind < RESOURCE_PART; i++)
-			list_resource(&d, all[i]);
+			if (resource_kind(all[i]->kind))
+				list_resource(&d, all[i]);
 		document_end(&d);
 	}
 	evhttp_clear_headers(&words);
@@ -158,53 +143,108 @@ static int on_statuses(void *ctx, const char *query _unused_, struct strbuf *out
 
 static int on_explain(void *ctx, const char *query, struct strbuf *out)
 {
-	return explain(ctx, query, out);
+	struct world world = translator_world(ctx);
+
+	return explain(&world, query, out);
 }
 
-static void metric(struct strbuf *b, const char *name, const char *type, const char *help, uint64_t value)
+/* The namespace is in a buffer that the caller frees. */
+static ModelCertificateFact *certificate(const struct item *fact, char **ret_namespace,
+					 const char **ret_name)
 {
-	strbuf_printf(b, "# HELP portolan_translator_%s %s\n# TYPE portolan_translator_%s %s\n"
-			 "portolan_translator_%s %llu\n",
-		      name, help, name, type, name, (unsigned long long)value);
+	const char *key = item_key(fact), *slash = strchr(key, '/');
+
+	*ret_namespace = xstrndup(key, slash ? (size_t)(slash - key) : 0);
+	*ret_name = slash ? slash + 1 : key;
+	return portolan__model__certificate_fact__unpack(NULL, fact->value_len, item_value(fact));
+}
+
+static void certificate_metrics(struct strbuf *b, struct graph *g)
+{
+	const struct item *const *all;
+	size_t n;
+
+	metric_family(b, METRIC_CERTIFICATE_EXPIRY);
+	all = graph_facts(g, FACT_CERTIFICATE, "", 0, &n);
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_free_ char *namespace = NULL;
+		ModelCertificateFact *c;
+		const char *name;
+
+		c = certificate(all[i], &namespace, &name);
+		if (c)
+			metric_sample(b, METRIC_CERTIFICATE_EXPIRY, c->not_after, namespace, name);
+		portolan__model__certificate_fact__free_unpacked(c, NULL);
+	}
+}
+
+/* The certificates that are served, by namespace and name. */
+static int on_certificates(void *ctx, const char *query _unused_, struct strbuf *out)
+{
+	struct translator *t = ctx;
+	const struct item *const *all;
+	struct document d;
+	size_t n;
+
+	document_init(&d, out, DOCUMENT_JSON);
+	document_list(&d);
+	all = graph_facts(t->graph, FACT_CERTIFICATE, "", 0, &n);
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_free_ char *namespace = NULL;
+		ModelCertificateFact *c;
+		const char *name;
+
+		c = certificate(all[i], &namespace, &name);
+		document_map(&d);
+		document_put_string(&d, "namespace", namespace);
+		document_put_string(&d, "name", name);
+		document_put_int(&d, "not_after", c ? c->not_after : 0);
+		document_key(&d, "names");
+		document_list(&d);
+		for (size_t k = 0; c && k < c->n_names; k++)
+			document_string(&d, c->names[k]);
+		document_end(&d);
+		document_end(&d);
+		portolan__model__certificate_fact__free_unpacked(c, NULL);
+	}
+	document_end(&d);
+	return HTTP_OK;
+}
+
+static void unit_metrics(struct strbuf *b, const struct graph_counters *c)
+{
+	metric_family(b, METRIC_TRANSLATOR_UNITS);
+	for (unsigned k = 0; k < UNIT_KIND_MAX_; k++)
+		metric_sample(b, METRIC_TRANSLATOR_UNITS, c->units[k], units[k].name);
+	metric_family(b, METRIC_TRANSLATOR_UNIT_RUNS);
+	for (unsigned k = 0; k < UNIT_KIND_MAX_; k++)
+		metric_sample(b, METRIC_TRANSLATOR_UNIT_RUNS, c->runs[k], units[k].name);
 }
 
 static void on_metrics(void *ctx, struct strbuf *b)
 {
 	struct translator *t = ctx;
 	const struct graph_counters *c = graph_counters(t->graph);
-	struct link *links[] = { t->from_watcher, t->to_xds_server };
+	const struct quarantine_counters *q = quarantine_counters(t->quarantine);
+	struct link *links[] = { t->from_watcher, t->to_xds_server, t->to_passwords };
 
-	metric(b, "objects", "gauge", "Kubernetes objects held.", state_count(t->objects));
-	metric(b, "resources", "gauge", "Envoy resources and parts of them made.", state_count(t->resources));
-	metric(b, "resource_bytes", "gauge", "Bytes held by them.", state_bytes(t->resources));
-	metric(b, "source", "gauge", "The watcher's generation that the resources reflect.",
-	       state_source(t->resources));
-	metric(b, "cells", "gauge", "Cells of the graph.", c->cells);
-	metric(b, "waves_total", "counter", "Times that something changed.", c->waves);
-	metric(b, "units_run_total", "counter", "Units of translation run.", c->units_run);
-	metric(b, "units_unchanged_total", "counter", "Units run whose output was as before.",
-	       c->units_unchanged);
-	metric(b, "set_aside", "gauge", "Objects set aside since they crashed the translator.",
-	       t->set_aside.n);
-	metric(b, "rejects_total", "counter", "Changes that Envoy refused.",
-	       quarantine_counters(t->quarantine)->rejects);
-	metric(b, "held", "gauge", "Resources and parts of them held back since Envoy refused them.",
-	       quarantine_counters(t->quarantine)->held);
-	metric(b, "secrets_kept", "gauge", "Secrets that are unusable and whose former certificate is served.",
-	       secret_keeper_kept(t->keeper));
-	metric(b, "unconfirmed", "gauge", "Changes that not every Envoy has accepted yet.",
-	       quarantine_counters(t->quarantine)->pending);
-	metric(b, "last_wave_microseconds", "gauge", "Time that the last change took.", c->last_wave_usec);
-	strbuf_puts(b, "# HELP portolan_translator_units Units alive, by kind.\n"
-		       "# TYPE portolan_translator_units gauge\n");
-	for (unsigned k = 0; k < UNIT_KIND_MAX_; k++)
-		strbuf_printf(b, "portolan_translator_units{kind=\"%s\"} %llu\n", units[k].name,
-			      (unsigned long long)c->units[k]);
-	strbuf_puts(b, "# HELP portolan_translator_unit_runs_total Units run, by kind.\n"
-		       "# TYPE portolan_translator_unit_runs_total counter\n");
-	for (unsigned k = 0; k < UNIT_KIND_MAX_; k++)
-		strbuf_printf(b, "portolan_translator_unit_runs_total{kind=\"%s\"} %llu\n", units[k].name,
-			      (unsigned long long)c->runs[k]);
+	metric_single(b, METRIC_TRANSLATOR_OBJECTS, state_count(t->objects));
+	metric_single(b, METRIC_TRANSLATOR_RESOURCES, state_count(t->resources));
+	metric_single(b, METRIC_TRANSLATOR_RESOURCE_BYTES, state_bytes(t->resources));
+	metric_single(b, METRIC_TRANSLATOR_WORLD, state_source(t->resources));
+	metric_single(b, METRIC_TRANSLATOR_CELLS, c->cells);
+	metric_single(b, METRIC_TRANSLATOR_WAVES, c->waves);
+	metric_family(b, METRIC_TRANSLATOR_WAVE_SECONDS);
+	metric_histogram(b, METRIC_TRANSLATOR_WAVE_SECONDS, &c->wave_seconds, NULL, 0);
+	metric_single(b, METRIC_TRANSLATOR_UNITS_RUN, c->units_run);
+	metric_single(b, METRIC_TRANSLATOR_UNITS_UNCHANGED, c->units_unchanged);
+	metric_single(b, METRIC_TRANSLATOR_SET_ASIDE, t->set_aside.n);
+	metric_single(b, METRIC_TRANSLATOR_REJECTS, q->rejects);
+	metric_single(b, METRIC_TRANSLATOR_HELD, q->held);
+	metric_single(b, METRIC_TRANSLATOR_SECRETS_KEPT, secret_keeper_kept(t->keeper));
+	metric_single(b, METRIC_TRANSLATOR_UNCONFIRMED, q->pending);
+	unit_metrics(b, c);
+	certificate_metrics(b, t->graph);
 	link_metrics_all(links, ARRAY_SIZE(links), b);
 }
 
@@ -213,6 +253,7 @@ void translator_pages(struct daemon *d, struct translator *t)
 	control_add(d->control, "/debug/status", JSON, on_status, d);
 	control_add(d->control, "/debug/resources", JSON, on_resources, t);
 	control_add(d->control, "/debug/statuses", JSON, on_statuses, t);
+	control_add(d->control, "/debug/certificates", JSON, on_certificates, t);
 	control_add(d->control, "/debug/explain", JSON, on_explain, t);
 	control_add_metrics(d->control, on_metrics, t);
 }

@@ -1,17 +1,23 @@
 /* The wiring of the translator: links at both ends, the graph between them. */
+#include <malloc.h>
 #include <string.h>
 
-#include "common/alloc.h"
-#include "common/clock.h"
-#include "common/configuration.h"
-#include "common/control-wait.h"
-#include "common/incident.h"
-#include "common/log.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/incident.h"
+#include "common/base/log.h"
+#include "common/configuration/configuration.h"
+#include "common/daemon/control-wait.h"
+#include "common/daemon/origin.h"
+#include "translator/kinds.h"
 #include "translator/translator.h"
 #include "translator/units.h"
 
-/* For xds-server's reports before the first commit. */
+struct translator_options translator_options;
+
+/* The wait for xds-server's reports before the first commit. */
 #define PATIENCE_USEC (500 * USEC_PER_MSEC)
+#define SETTLED_USEC  (2 * USEC_PER_SEC)
 
 static void on_reading(void *ctx, const struct item *object)
 {
@@ -41,11 +47,13 @@ static void set_aside(struct translator *t, struct item *object)
 	p.has_severity = 1;
 	p.severity = PORTOLAN__IPC__SEVERITY__SEVERITY_ERROR;
 	p.reason = (char *)"SetAside";
-	p.message = (char *)"the translator died twice while it was reading this object, so it is set aside "
+	p.message = (char *)"the translator died twice while it was reading this object, so it is "
+			    "set aside "
 			    "until it changes; please report it, with the object";
 	a->object = item_ref(object);
-	a->note = item_ref(graph_note_add(t->graph, (enum object_kind)object->kind, item_key(object),
-					  PORTOLAN__IPC__VERDICT__VERDICT_REJECTED, &p));
+	a->note =
+		item_ref(graph_note_add(t->graph, (enum object_kind)object->kind, item_key(object),
+					PORTOLAN__IPC__VERDICT__VERDICT_REJECTED, &p));
 	vec_add(&t->set_aside, a);
 }
 
@@ -63,7 +71,8 @@ static void take_back(struct translator *t, const struct item *object)
 
 		if (a->object != object)
 			continue;
-		graph_note_remove(t->graph, (enum object_kind)object->kind, item_key(object), a->note);
+		graph_note_remove(t->graph, (enum object_kind)object->kind, item_key(object),
+				  a->note);
 		vec_take_out(&t->set_aside, i);
 		aside_free(a);
 		return;
@@ -77,32 +86,78 @@ static void on_object(void *ctx, struct item *before, struct item *after)
 	if (before && is_hidden(t, before))
 		take_back(t, before);
 	secret_keeper_object(t->keeper, before, after);
+	if (t->routes && state_complete(t->resources))
+		route_patience_object(t->routes, before, after);
+	if (t->propagation && after)
+		propagation_object(t->propagation, after);
 	graph_object_changed(t->graph, before, after);
 	if (after && is_hidden(t, after))
 		set_aside(t, after);
 }
 
+/* Routes that wait for their backends; returns the world that is whole without them. */
+static uint64_t settle_routes(struct translator *t, uint64_t source)
+{
+	int64_t next;
+
+	if (!t->routes)
+		return source;
+	if (route_patience_settle(t->routes, source, clock_monotonic()))
+		graph_run(t->graph);
+	next = route_patience_next(t->routes);
+	if (next >= 0)
+		event_loop_arm(t->routes_due, MAX(next - clock_monotonic(), (int64_t)1));
+	else
+		evtimer_del(t->routes_due);
+	return MAX(route_patience_reached(t->routes, source), state_source(t->resources));
+}
+
+/* Whether Envoys have accepted objects: known after the quarantine's decisions. */
+static void settle_propagation(struct translator *t, uint64_t source)
+{
+	int64_t now = clock_monotonic(), next;
+
+	if (!t->propagation)
+		return;
+	if (propagation_settle(t->propagation, source, now))
+		graph_run(t->graph);
+	next = propagation_next(t->propagation);
+	if (next >= 0)
+		event_loop_arm(t->propagation_due, MAX(next - now, (int64_t)1));
+	else
+		evtimer_del(t->propagation_due);
+}
+
 static void commit(struct translator *t)
 {
 	uint64_t source = state_source(t->objects);
+	uint64_t reached = settle_routes(t, source);
 
+	if (t->programmed && programmed_settle(t->programmed, source))
+		graph_run(t->graph);
 	if (secret_keeper_settle(t->keeper))
 		graph_run(t->graph);
-	/* To settle may say something in statuses and serve hosts otherwise, and that settle again. */
+	/* Settling may change statuses and hosts, and these changes need settling again. */
 	while (quarantine_settle(t->quarantine, source))
 		graph_run(t->graph);
+	settle_propagation(t, source);
 	poison_survived(t->poison);
-	state_commit(t->resources, source);
+	/* Before the routes that name them. */
+	state_commit(t->users, source);
+	state_set_origin(t->resources, origin_join(state_origin(t->objects), t->origin));
+	state_commit(t->resources, reached);
 	state_commit(t->statuses, source);
 }
 
-/* Translates what has changed. The first time, what xds-server was told to keep must be known before
- * it is told anything else (Quarantine in ipc.proto), if it is there at all. */
+/* Translates the changes. Before its first output it must have the state that xds-server keeps for
+ * it (Quarantine in ipc.proto), if xds-server runs at all. */
 static void advance(struct translator *t)
 {
+	bool first = !state_complete(t->resources);
+
 	if (!state_complete(t->objects))
 		return;
-	if (!state_complete(t->resources)) {
+	if (first) {
 		if (!state_complete(t->reports) && !t->patience_ended)
 			return;
 		quarantine_recall(t->quarantine);
@@ -110,7 +165,10 @@ static void advance(struct translator *t)
 	}
 	graph_run(t->graph);
 	commit(t);
-	log_debug("world %llu: %llu units run in %llu us", (unsigned long long)state_source(t->objects),
+	if (first && t->settled)
+		event_loop_arm(t->settled, SETTLED_USEC);
+	log_debug("world %llu: %llu units run in %llu us",
+		  (unsigned long long)state_source(t->objects),
 		  (unsigned long long)graph_counters(t->graph)->last_wave_units,
 		  (unsigned long long)graph_counters(t->graph)->last_wave_usec);
 }
@@ -145,20 +203,52 @@ static void on_patience_ended(evutil_socket_t fd _unused_, short what _unused_, 
 	advance(t);
 }
 
-static void on_output(void *ctx, uint32_t kind, const char *key, size_t key_len, struct item *wanted)
+/* The memory that only the first world needed is scattered between what stays: the C library
+ * returns it on request. */
+static void on_settled(evutil_socket_t fd _unused_, short what _unused_, void *ctx _unused_)
+{
+	(void)malloc_trim(0);
+}
+
+static void on_time(evutil_socket_t fd _unused_, short what _unused_, void *ctx)
+{
+	commit(ctx);
+}
+
+static void on_output(void *ctx, uint32_t kind, const char *key, size_t key_len,
+		      struct item *wanted)
+{
+	struct translator *t = ctx;
+	struct state *own = kind == OUTPUT_USERS     ? t->users
+			    : kind == OBJECT_DESIRED ? t->statuses
+						     : t->resources;
+
+	/* Envoys cannot refuse a set of fleets, and do not get users and objects. */
+	if (kind != RESOURCE_FLEET && kind != RESOURCE_FLEET_SET && own == t->resources)
+		quarantine_output(t->quarantine, kind, key, key_len, wanted);
+	else if (wanted)
+		(void)state_put(own, item_ref(wanted));
+	else
+		(void)state_remove(own, kind, key, key_len);
+}
+
+static const void *make_settings(void *ctx, struct arena *a, const struct item *configuration)
 {
 	struct translator *t = ctx;
 
-	quarantine_output(t->quarantine, kind, key, key_len, wanted);
+	return settings_make(a, t->options, configuration);
 }
 
-int translator_new(struct translator **ret)
+int translator_new(const struct settings_options *options, struct translator **ret)
 {
 	_cleanup_(translator_freep) struct translator *t = xnew(struct translator, 1);
 	struct graph_config config = { .units = units,
+				       .n_units = UNIT_KIND_MAX_,
+				       .facts = units_facts,
+				       .n_facts = FACT_KIND_MAX_,
 				       .indexes = units_indexes,
 				       .n_indexes = units_n_indexes,
-				       .settings = settings_make,
+				       .settings = make_settings,
 				       .settings_kind = OBJECT_CONTOUR_CONFIGURATION,
 				       .settings_key = CONFIGURATION_KEY,
 				       .output = on_output,
@@ -167,13 +257,15 @@ int translator_new(struct translator **ret)
 				       .ctx = t };
 	int r;
 
+	t->options = options;
 	t->started = clock_monotonic();
-	r = settings_check_options();
+	r = settings_check_options(options);
 	if (r < 0)
 		return r;
 	config.objects = t->objects = state_new();
 	t->resources = state_new();
 	config.statuses = t->statuses = state_new();
+	t->users = state_new();
 	t->reports = state_new();
 	t->quarantine = quarantine_new(t->resources, t->reports);
 	t->graph = graph_new(&config);
@@ -183,10 +275,15 @@ int translator_new(struct translator **ret)
 	t->on_reports = (struct state_observer){ NULL, on_reports_committed, t, NULL };
 	state_observe(t->objects, &t->on_objects);
 	state_observe(t->reports, &t->on_reports);
-	/* Without links there is nobody to wait for. */
+	/* Without links there is no peer to wait for. */
 	t->patience_ended = true;
 	*ret = TAKE_PTR(t);
 	return 0;
+}
+
+struct world translator_world(const struct translator *t)
+{
+	return (struct world){ t->graph, t->objects, t->resources, t->statuses };
 }
 
 void translator_free(struct translator *t)
@@ -194,28 +291,42 @@ void translator_free(struct translator *t)
 	if (!t)
 		return;
 	control_wait_free(t->wait);
+	link_free(t->to_passwords);
 	link_free(t->to_xds_server);
+	neighbour_free(t->xds_server);
 	link_free(t->from_watcher);
+	neighbour_free(t->watcher);
 	if (t->objects)
 		state_unobserve(t->objects, &t->on_objects);
 	if (t->reports)
 		state_unobserve(t->reports, &t->on_reports);
 	if (t->patience)
 		event_free(t->patience);
+	if (t->routes_due)
+		event_free(t->routes_due);
+	if (t->settled)
+		event_free(t->settled);
 	while (t->set_aside.n) {
 		aside_free(vec_at(&t->set_aside, t->set_aside.n - 1));
 		vec_take_out(&t->set_aside, t->set_aside.n - 1);
 	}
 	poison_close(t->poison);
 	secret_keeper_free(t->keeper);
+	route_patience_free(t->routes);
+	if (t->propagation_due)
+		event_free(t->propagation_due);
+	propagation_free(t->propagation);
+	programmed_free(t->programmed);
 	quarantine_free(t->quarantine);
 	graph_free(t->graph);
 	state_free(t->reports);
+	state_free(t->users);
 	state_free(t->statuses);
 	state_free(t->resources);
 	state_free(t->objects);
 	free(t->objects_path);
 	free(t->resources_path);
+	free(t->users_path);
 	free(t);
 }
 
@@ -223,26 +334,22 @@ static void on_watcher(void *ctx, bool connected)
 {
 	struct translator *t = ctx;
 
-	if (connected)
-		log_info("connected to the watcher");
-	else
-		log_warning("lost the watcher: %s; what is known stays", link_last_error(t->from_watcher));
+	neighbour_changed(t->watcher, connected, link_last_error(t->from_watcher));
 }
 
 static void on_xds_server(void *ctx, bool connected)
 {
 	struct translator *t = ctx;
 
-	if (connected)
-		log_info("xds-server is connected");
-	else
-		log_warning("lost xds-server: %s", link_last_error(t->to_xds_server));
+	neighbour_changed(t->xds_server, connected, link_last_error(t->to_xds_server));
 }
 
 static void on_faulty(void *ctx _unused_, const char *what)
 {
-	log_error("a neighbour keeps sending what cannot be taken: %s; if it is of another version, "
-		  "upgrade both", what);
+	log_error(
+		"a neighbour keeps sending what cannot be taken: %s; if it is of another version, "
+		"upgrade both",
+		what);
 }
 
 static int open_links(struct daemon *d, struct translator *t)
@@ -263,17 +370,42 @@ static int open_links(struct daemon *d, struct translator *t)
 				   .status = on_xds_server,
 				   .faulty = on_faulty,
 				   .ctx = t };
+	struct link_config users = { .name = "users",
+				     .role = "translator",
+				     .peer_role = "passwords",
+				     .send = t->users,
+				     .faulty = on_faulty,
+				     .ctx = t };
 	int r;
 
+	t->watcher = neighbour_new(d->loop, "the watcher", "the objects that are known stay");
+	t->xds_server = neighbour_new(d->loop, "xds-server", "changes wait for its return");
 	in.path = t->objects_path = daemon_path(d, "objects.sock");
 	out.path = t->resources_path = daemon_path(d, "resources.sock");
+	users.path = t->users_path = daemon_path(d, "users.sock");
 	r = link_listen(d->loop, &out, &t->to_xds_server);
 	if (r < 0)
 		return log_error_errno(r, "cannot listen at %s: %m", out.path);
+	r = link_listen(d->loop, &users, &t->to_passwords);
+	if (r < 0)
+		return log_error_errno(r, "cannot listen at %s: %m", users.path);
 	r = link_connect(d->loop, &in, &t->from_watcher);
 	if (r < 0)
 		return log_error_errno(r, "cannot connect to %s: %m", in.path);
 	return 0;
+}
+
+/* The classes that are served: with other ones the same objects are another world. */
+static void note_origin(struct daemon *d, struct translator *t)
+{
+	const struct option_list *classes = &translator_options.settings.classes;
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+
+	if (!classes->n)
+		strbuf_puts(&text, "the default class\n");
+	for (unsigned i = 0; i < classes->n; i++)
+		strbuf_printf(&text, "class %s\n", classes->words[i]);
+	t->origin = origin_note(d, strbuf_str(&text));
 }
 
 int translator_start(struct daemon *d)
@@ -282,17 +414,27 @@ int translator_start(struct daemon *d)
 	_cleanup_free_ char *poison = NULL;
 	int r;
 
-	r = translator_new(&t);
+	r = translator_new(&translator_options.settings, &t);
 	if (r < 0)
 		return r;
 	poison = daemon_own_path(d, "poison");
 	r = poison_open(poison, &t->poison);
 	if (r < 0)
-		incident(incident_is_descriptors(r) ? INCIDENT_DESCRIPTORS : INCIDENT_STORAGE, "poison",
-			 "cannot use %s: %s; an object that crashes the translator will not be set aside",
+		incident(incident_is_descriptors(r) ? INCIDENT_DESCRIPTORS : INCIDENT_STORAGE,
+			 "poison",
+			 "cannot use %s: %s; an object that crashes the translator will not be set "
+			 "aside",
 			 poison, strerror(-r));
+	note_origin(d, t);
 	t->patience = event_loop_timer(d->loop, on_patience_ended, t);
 	t->patience_ended = false;
+	t->programmed = programmed_new(t->graph, t->reports);
+	t->routes = route_patience_new(t->graph);
+	t->routes_due = event_loop_timer(d->loop, on_time, t);
+	t->propagation = propagation_new(&(struct propagation_config){
+		t->graph, t->quarantine, t->objects, t->reports, t->statuses });
+	t->propagation_due = event_loop_timer(d->loop, on_time, t);
+	t->settled = event_loop_timer(d->loop, on_settled, t);
 	r = open_links(d, t);
 	if (r < 0)
 		return r;
@@ -315,12 +457,14 @@ bool translator_ready(struct daemon *d, struct strbuf *why)
 	if (!state_complete(t->objects)) {
 		strbuf_printf(why, "no complete set of objects from the watcher yet%s%s\n",
 			      link_connected(t->from_watcher) ? "" : ": ",
-			      link_connected(t->from_watcher) ? "" : link_last_error(t->from_watcher));
+			      link_connected(t->from_watcher) ? ""
+							      : link_last_error(t->from_watcher));
 		return false;
 	}
 	if (!link_connected(t->from_watcher))
 		strbuf_printf(why, "degraded: no watcher: %s\n", link_last_error(t->from_watcher));
 	if (!link_connected(t->to_xds_server))
-		strbuf_printf(why, "degraded: no xds-server: %s\n", link_last_error(t->to_xds_server));
+		strbuf_printf(why, "degraded: no xds-server: %s\n",
+			      link_last_error(t->to_xds_server));
 	return true;
 }

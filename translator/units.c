@@ -1,22 +1,114 @@
-/* The table of units, and what they share. Runs in the translator. */
-#include <string.h>
-
-#include "translator/delegation.h"
+/* The table of units and of the indexes that they read. */
 #include "translator/units.h"
+#include "translator/gateway/gateway.h"
+#include "translator/kinds.h"
+#include "translator/resolve/class.h"
+#include "translator/resolve/config.h"
+#include "translator/resolve/delegation.h"
+#include "translator/resolve/endpoints.h"
+#include "translator/resolve/no-endpoints.h"
+#include "translator/resolve/reference-grant.h"
+#include "translator/resolve/tls-policy.h"
+#include "translator/resolve/traffic-policy.h"
 
-static const char *const tables[] = { "ingress_http", "ingress_https", "routes", "admin", "runtime", NULL };
+static const char *const tables[] = {
+	"ingress_http", "ingress_https", "ingress_http3", "routes", "admin", "runtime", NULL
+};
+
+static const char *const one[] = { "", NULL };
 
 const struct unit_row units[UNIT_KIND_MAX_] = {
-	[UNIT_SECRET] = { .name = "secret", .run = unit_secret },
-	[UNIT_ENDPOINTS] = { .name = "endpoints", .run = unit_endpoints },
-	[UNIT_CLUSTER] = { .name = "cluster", .run = unit_cluster },
+	[UNIT_SECRET] = { .name = "secret", .run = unit_secret, .fleets = FLEETS_OF_READERS },
+	[UNIT_ENDPOINTS] = { .name = "endpoints",
+			     .run = unit_endpoints,
+			     .fleets = FLEETS_OF_READERS },
+	[UNIT_CLUSTER] = { .name = "cluster", .run = unit_cluster, .fleets = FLEETS_OF_READERS },
+	[UNIT_BACKEND] = { .name = "backend", .run = unit_backend, .fleets = FLEETS_OF_READERS },
+	[UNIT_SPREAD] = { .name = "spread", .run = unit_spread, .fleets = FLEETS_OF_READERS },
 	[UNIT_EXTENSION] = { .name = "extension",
 			     .run = unit_extension,
+			     .fleets = FLEETS_OF_READERS,
 			     .object = OBJECT_EXTENSION_SERVICE },
 	[UNIT_CLAIM] = { .name = "claim", .run = unit_claim, .object = OBJECT_HTTP_PROXY },
+	[UNIT_INGRESS_CLAIM] = { .name = "ingress-claim",
+				 .run = unit_ingress_claim,
+				 .object = OBJECT_INGRESS,
+				 .wanted = config_is_strict },
 	[UNIT_INGRESS] = { .name = "ingress", .run = unit_ingress, .object = OBJECT_INGRESS },
+	[UNIT_NGINX_INGRESS] = { .name = "nginx-ingress",
+				 .run = unit_nginx_ingress,
+				 .object = OBJECT_INGRESS,
+				 .wanted = config_serves_nginx },
+	[UNIT_NGINX_HOST] = { .name = "nginx-host",
+			      .run = unit_nginx_host,
+			      .fact = FACT_NGINX_HOST },
+	[UNIT_NGINX_CONFIG] = { .name = "nginx-config", .run = unit_nginx_config, .always = one },
 	[UNIT_PROXY] = { .name = "proxy", .run = unit_proxy, .object = OBJECT_HTTP_PROXY },
 	[UNIT_ORPHAN] = { .name = "orphan", .run = unit_orphan, .object = OBJECT_HTTP_PROXY },
+	[UNIT_GATEWAY_CLAIM] = { .name = "gateway-claim",
+				 .run = unit_gateway_claim,
+				 .object = OBJECT_GATEWAY },
+	[UNIT_GATEWAY_CLASS] = { .name = "gateway-class",
+				 .run = unit_gateway_class,
+				 .object = OBJECT_GATEWAY_CLASS },
+	[UNIT_GATEWAY] = { .name = "gateway",
+			   .run = unit_gateway,
+			   .fleets = FLEETS_SAID,
+			   .object = OBJECT_GATEWAY },
+	[UNIT_LISTENER_SET] = { .name = "listener-set",
+				.run = unit_listener_set,
+				.fleets = FLEETS_SAID,
+				.object = OBJECT_LISTENER_SET },
+	[UNIT_HTTP_ROUTE] = { .name = "http-route",
+			      .run = unit_http_route,
+			      .fleets = FLEETS_SAID,
+			      .object = OBJECT_HTTP_ROUTE },
+	[UNIT_GRPC_ROUTE] = { .name = "grpc-route",
+			      .run = unit_grpc_route,
+			      .fleets = FLEETS_SAID,
+			      .object = OBJECT_GRPC_ROUTE },
+	[UNIT_TLS_ROUTE] = { .name = "tls-route",
+			     .run = unit_tls_route,
+			     .fleets = FLEETS_SAID,
+			     .object = OBJECT_TLS_ROUTE },
+	[UNIT_TCP_ROUTE] = { .name = "tcp-route",
+			     .run = unit_tcp_route,
+			     .fleets = FLEETS_SAID,
+			     .object = OBJECT_TCP_ROUTE },
+	[UNIT_UDP_ROUTE] = { .name = "udp-route",
+			     .run = unit_udp_route,
+			     .fleets = FLEETS_SAID,
+			     .object = OBJECT_UDP_ROUTE },
+	[UNIT_STREAM_STATE] = { .name = "stream-state",
+				.run = unit_stream_state,
+				.fact = FACT_STREAM_STATE },
+	[UNIT_PARENT_STATE] = { .name = "parent-state",
+				.run = unit_parent_state,
+				.fact = FACT_PARENT_STATE },
+	[UNIT_TLS_POLICY] = { .name = "tls-policy",
+			      .run = unit_tls_policy,
+			      .object = OBJECT_BACKEND_TLS_POLICY },
+	[UNIT_TRAFFIC_POLICY] = { .name = "traffic-policy",
+				  .run = unit_traffic_policy,
+				  .object = OBJECT_X_BACKEND_TRAFFIC_POLICY },
+	[UNIT_X_BACKEND] = { .name = "x-backend",
+			     .run = unit_x_backend,
+			     .object = OBJECT_X_BACKEND },
+	[UNIT_TELEMETRY_POLICY] = { .name = "telemetry-policy",
+				    .run = unit_telemetry_policy,
+				    .object = OBJECT_X_TELEMETRY_POLICY },
+	[UNIT_DOMAIN] = { .name = "domain",
+			  .run = unit_domain,
+			  .fleets = FLEETS_SAID,
+			  .fact = FACT_DOMAIN },
+	[UNIT_STREAM] = { .name = "stream",
+			  .run = unit_stream,
+			  .fleets = FLEETS_SAID,
+			  .fact = FACT_STREAM },
+	[UNIT_SOCKET] = { .name = "socket",
+			  .run = unit_socket,
+			  .fleets = FLEETS_SAID,
+			  .fact = FACT_SOCKET },
 	[UNIT_HOST] = { .name = "host", .run = unit_host, .fact = FACT_HOST },
 	[UNIT_SERVER_NAME] = { .name = "server-name",
 			       .run = unit_server_name,
@@ -28,93 +120,33 @@ const struct unit_row units[UNIT_KIND_MAX_] = {
 				 .run = unit_configuration,
 				 .object = OBJECT_CONTOUR_CONFIGURATION },
 	[UNIT_FALLBACK] = { .name = "fallback", .run = unit_fallback, .fact = FACT_FALLBACK },
-	[UNIT_TABLE] = { .name = "table", .run = unit_table, .always = tables },
+	[UNIT_ROUTE_TABLE] = { .name = "route-table",
+			       .run = unit_route_table,
+			       .fleets = FLEETS_SAID,
+			       .fact = FACT_ROUTE_TABLE,
+			       .late = true },
+	[UNIT_TABLE] = { .name = "table", .run = unit_table, .always = tables, .late = true },
+};
+
+/* The other facts are not followed: claims are about statuses, and all hosts share a table. */
+const struct fact_row units_facts[FACT_KIND_MAX_] = {
+	[FACT_HOST] = { .followed = true, .listed = true },
+	[FACT_DOMAIN] = { .followed = true, .listed = true },
+	[FACT_STREAM] = { .followed = true, .listed = true },
+	[FACT_SOCKET] = { .followed = true },
+	[FACT_PARENT] = { .followed = true },
+	[FACT_SAME_ROUTES] = { .output = OUTPUT_HOST_ROUTES },
 };
 
 const struct index_row units_indexes[] = {
 	{ OBJECT_ENDPOINT_SLICE, INDEX_SLICES_OF_SERVICE, endpoints_index },
-	{ OBJECT_INGRESS_CLASS, INDEX_DEFAULT_CLASSES, ingress_class_index },
+	{ OBJECT_ENDPOINT_SLICE, INDEX_SLICES_UNLABELLED, no_endpoints_unlabelled_index },
+	{ OBJECT_ENDPOINT_SLICE, INDEX_SLICES_OF_NAME, no_endpoints_name_index },
+	{ OBJECT_INGRESS_CLASS, INDEX_DEFAULT_CLASSES, class_index },
 	{ OBJECT_TLS_CERTIFICATE_DELEGATION, INDEX_DELEGATIONS, delegation_index },
+	{ OBJECT_REFERENCE_GRANT, INDEX_REFERENCE_GRANTS, reference_grant_index },
+	{ OBJECT_LISTENER_SET, INDEX_LISTENER_SETS, listener_set_index },
+	{ OBJECT_BACKEND_TLS_POLICY, INDEX_TLS_POLICIES, tls_policy_index },
+	{ OBJECT_X_BACKEND_TRAFFIC_POLICY, INDEX_TRAFFIC_POLICIES, traffic_policy_index },
 };
 const size_t units_n_indexes = ARRAY_SIZE(units_indexes);
-
-void units_split_key(struct reader *r, const char *key, const char **ret_namespace, const char **ret_name)
-{
-	const char *slash = strchr(key, '/');
-
-	*ret_namespace = arena_strndup(reader_arena(r), key, slash ? (size_t)(slash - key) : 0);
-	*ret_name = slash ? slash + 1 : key;
-}
-
-const char *units_annotation(const K8s__ObjectMeta *meta, const char *name)
-{
-	for (size_t i = 0; meta && i < meta->n_annotations; i++)
-		if (strcmp(meta->annotations[i]->key, name) == 0)
-			return meta->annotations[i]->value;
-	return NULL;
-}
-
-void units_result(struct reader *r, const ProtobufCMessage *m)
-{
-	size_t len;
-	uint8_t *packed = reader_pack(r, m, &len);
-
-	emit_result(r, packed, len);
-}
-
-void units_want_host(struct reader *r, const char *host, const char *sort,
-		     const Portolan__Model__HostRoutes *routes)
-{
-	const char *domain = strchr(host, '.'), *above;
-	size_t len, host_len = strlen(host) + 1;
-	uint8_t *packed = reader_pack(r, &routes->base, &len);
-	char *key;
-
-	emit_fact(r, FACT_HOST, host, strlen(host), sort, strlen(sort), packed, len);
-	if (!domain || *host == '*' || !(routes->tls || routes->tcp))
-		return;
-	above = arena_printf(reader_arena(r), "*%s", domain);
-	key = arena_alloc(reader_arena(r), host_len + strlen(sort));
-	memcpy(key, host, host_len);
-	memcpy(key + host_len, sort, strlen(sort));
-	emit_fact(r, FACT_BELOW, above, strlen(above), key, host_len + strlen(sort), NULL, 0);
-}
-
-const Portolan__Model__SecretResult *units_secret(struct reader *r, const char *key)
-{
-	const struct item *i = read_unit(r, UNIT_SECRET, key, strlen(key));
-
-	return portolan__model__secret_result__unpack(arena_pb(reader_arena(r)), i->value_len, item_value(i));
-}
-
-const char *units_reference(struct reader *r, const K8s__ConfigReference *ref)
-{
-	if (!ref || !*ref->name || !*ref->namespace_)
-		return NULL;
-	return arena_printf(reader_arena(r), "%s/%s", ref->namespace_, ref->name);
-}
-
-void units_secret_kept(struct reader *r, enum object_kind kind, const char *key, const char *reason,
-		       const char *field, const char *secret, const Portolan__Model__SecretResult *facts)
-{
-	if (!facts->kept)
-		return;
-	units_error(r, kind, key, reason, field, "Secret %s: %s", secret, facts->message);
-	emit_verdict(r, kind, key, PORTOLAN__IPC__VERDICT__VERDICT_PARTIAL);
-}
-
-const char **units_hosts_below(struct reader *r, const char *host, size_t *ret_n)
-{
-	const struct item *const *facts = NULL;
-	const char **names;
-	size_t n = 0, kept = 0;
-
-	if (*host == '*')
-		facts = read_facts(r, FACT_BELOW, host, strlen(host), &n);
-	names = arena_new_of(reader_arena(r), const char *, n + 1);
-	for (size_t i = 0; i < n; i++)
-		if (!kept || strcmp(names[kept - 1], facts[i]->data) != 0)
-			names[kept++] = facts[i]->data;
-	*ret_n = kept;
-	return names;
-}

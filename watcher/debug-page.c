@@ -1,20 +1,22 @@
-/* Pages that list what the watcher holds. */
+/* Pages that list the watcher's objects. */
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include <string.h>
 
-#include "common/alloc.h"
-#include "common/object-kind.h"
-#include "common/status-document.h"
+#include "common/base/alloc.h"
+#include "common/decode/object-kind.h"
+#include "common/decode/status-document.h"
+#include "k8s/meta.pb-c.h"
 #include "watcher/debug-page.h"
-#include "watcher/status-render.h"
+#include "watcher/status/status-render.h"
 
-/* ---- what is asked for ---- */
+/* ---- the request ---- */
 
 struct filter {
 	struct evkeyvalq query;
 	unsigned kind; /* 0: any */
 	bool none;     /* of a kind that is not known */
+	bool problems; /* only those with a warning, an error or a bad verdict */
 	const char *namespace, *name;
 };
 
@@ -30,6 +32,7 @@ static void filter_init(struct filter *f, const char *query)
 	if (kind)
 		f->kind = object_kind_named(kind);
 	f->none = kind && !f->kind;
+	f->problems = evhttp_find_header(&f->query, "problems") != NULL;
 }
 
 static void filter_done(struct filter *f)
@@ -37,12 +40,18 @@ static void filter_done(struct filter *f)
 	evhttp_clear_headers(&f->query);
 }
 
+/* Kinds that only stages know. A document that could not be read is for people. */
+static bool is_internal(unsigned kind)
+{
+	return !object_kind(kind) && kind != OBJECT_DOCUMENT;
+}
+
 static bool matches(const struct filter *f, const struct item *i)
 {
 	const char *key = item_key(i), *slash = strchr(key, '/');
 	size_t n = slash ? (size_t)(slash - key) : 0;
 
-	if (f->none || (f->kind && f->kind != i->kind))
+	if (f->none || (f->kind && f->kind != i->kind) || is_internal(i->kind))
 		return false;
 	if (f->namespace && (strlen(f->namespace) != n || memcmp(key, f->namespace, n) != 0))
 		return false;
@@ -66,7 +75,25 @@ static void add_string(struct document *d, const char *key, const char *value, s
 	document_string_n(d, value, n);
 }
 
-static void add_object(struct document *d, const struct item *i)
+/* For every kind: the place of metadata is the same in all. */
+static int64_t generation_of(const struct item *i)
+{
+	const ProtobufCMessageDescriptor *type = object_kind(i->kind)->descriptor;
+	const ProtobufCFieldDescriptor *f =
+		protobuf_c_message_descriptor_get_field_by_name(type, "metadata");
+	ProtobufCMessage *m = f ? protobuf_c_message_unpack(type, NULL, i->value_len, item_value(i))
+				: NULL;
+	const K8s__ObjectMeta *meta =
+		m ? *(K8s__ObjectMeta *const *)(const void *)((const char *)m + f->offset) : NULL;
+	int64_t generation = meta ? meta->generation : 0;
+
+	if (m)
+		protobuf_c_message_free_unpacked(m, NULL);
+	return generation;
+}
+
+/* one: it was requested by name. */
+static void add_object(struct document *d, const struct item *i, bool one)
 {
 	const char *key = item_key(i), *slash = strchr(key, '/');
 	const char *kind = object_kind(i->kind)->kind;
@@ -79,13 +106,16 @@ static void add_object(struct document *d, const struct item *i)
 	add_string(d, "origin", item_meta(i), i->meta_len);
 	document_key(d, "bytes");
 	document_uint(d, i->value_len);
+	if (one)
+		document_put_int(d, "generation", generation_of(i));
 	document_end(d);
 }
 
 void debug_page_objects(const struct store *store, const char *query, struct strbuf *out)
 {
 	const struct state *objects = store_objects(store);
-	_cleanup_free_ const struct item **all = xnew(const struct item *, state_count(objects) + 1);
+	_cleanup_free_ const struct item **all =
+		xnew(const struct item *, state_count(objects) + 1);
 	const struct item *i;
 	size_t pos = 0, n = 0;
 	struct document d;
@@ -93,14 +123,14 @@ void debug_page_objects(const struct store *store, const char *query, struct str
 
 	filter_init(&f, query);
 	while ((i = state_next(objects, &pos)))
-		if (matches(&f, i))
+		if (!object_kind_is_remark(i->kind) && matches(&f, i))
 			all[n++] = i;
 	if (n)
 		qsort(all, n, sizeof(*all), compare);
 	document_init(&d, out, DOCUMENT_JSON);
 	document_list(&d);
 	for (size_t k = 0; k < n; k++)
-		add_object(&d, all[k]);
+		add_object(&d, all[k], f.name != NULL);
 	document_end(&d);
 	filter_done(&f);
 }
@@ -110,7 +140,7 @@ void debug_page_objects(const struct store *store, const char *query, struct str
 /* The note's problems first: they say which version of the object the rest is about. */
 static struct item *join(const struct item *note, const struct item *status)
 {
-	Portolan__Ipc__ObjectStatus *a, *b, both = PORTOLAN__IPC__OBJECT_STATUS__INIT;
+	Portolan__Ipc__ObjectStatus *a, *b, both;
 	_cleanup_free_ Portolan__Ipc__Problem **problems = NULL;
 	_cleanup_free_ uint8_t *value = NULL;
 	struct item *joined = NULL;
@@ -119,6 +149,8 @@ static struct item *join(const struct item *note, const struct item *status)
 	a = portolan__ipc__object_status__unpack(NULL, note->value_len, item_value(note));
 	b = portolan__ipc__object_status__unpack(NULL, status->value_len, item_value(status));
 	if (a && b) {
+		both = *b;
+		both.n_problems = 0;
 		problems = xnew(Portolan__Ipc__Problem *, a->n_problems + b->n_problems + 1);
 		for (size_t i = 0; i < a->n_problems; i++)
 			problems[both.n_problems++] = a->problems[i];
@@ -127,12 +159,10 @@ static struct item *join(const struct item *note, const struct item *status)
 		both.problems = problems;
 		both.has_verdict = 1;
 		both.verdict = a->verdict == PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED ||
-					       b->verdict > a->verdict ?
-				       b->verdict :
-				       a->verdict;
+					       b->verdict > a->verdict
+				       ? b->verdict
+				       : a->verdict;
 		both.origin = a->origin;
-		both.has_observed_generation = b->has_observed_generation;
-		both.observed_generation = b->observed_generation;
 		n = portolan__ipc__object_status__get_packed_size(&both);
 		value = xmalloc(n + 1);
 		(void)portolan__ipc__object_status__pack(&both, value);
@@ -148,7 +178,8 @@ static void add_text(struct document *d, const char *key, const char *value)
 	add_string(d, key, value, strlen(value));
 }
 
-static void add_conditions(struct document *d, const char *key, K8s__SubCondition *const *list, size_t n)
+static void add_conditions(struct document *d, const char *key, K8s__SubCondition *const *list,
+			   size_t n)
 {
 	if (!n)
 		return;
@@ -165,7 +196,7 @@ static void add_conditions(struct document *d, const char *key, K8s__SubConditio
 	document_end(d);
 }
 
-/* As in the object's status at the API server, if it came from one. */
+/* The verdict in the object's status at the API server, if it came from there. */
 static void add_shown(struct document *d, const struct status_shown *s)
 {
 	document_key(d, "status");
@@ -195,7 +226,7 @@ static void add_shown(struct document *d, const struct status_shown *s)
 static void add_status(struct document *d, const struct item *i)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new(4096);
-	/* Of no generation in particular: nothing that is said of it is out of date here. */
+	/* No particular generation: these remarks are never out of date. */
 	const struct kube_object object = { 0 };
 	struct status_input in = { .arena = a, .object = &object };
 	struct status_shown shown;
@@ -208,20 +239,46 @@ static void add_status(struct document *d, const struct item *i)
 	document_end(d);
 }
 
-/* Of all that is asked for; with conditions where that is one object. */
+/* For all requested objects; a single object also gets its conditions. */
 static void list_statuses(struct document *d, const struct state *all, const struct filter *f)
 {
-	const struct item *i;
-	size_t pos = 0;
+	_cleanup_free_ struct item **sorted = NULL;
+	size_t n;
 
 	if (!f->name) {
 		status_document_list(d, all);
 		return;
 	}
+	sorted = state_sorted(all, &n);
 	document_list(d);
-	while ((i = state_next(all, &pos)))
-		add_status(d, i);
+	for (size_t i = 0; i < n; i++)
+		add_status(d, sorted[i]);
 	document_end(d);
+}
+
+static bool has_problem(const struct item *i)
+{
+	Portolan__Ipc__ObjectStatus *s =
+		portolan__ipc__object_status__unpack(NULL, i->value_len, item_value(i));
+	bool has = s && (s->verdict == PORTOLAN__IPC__VERDICT__VERDICT_PARTIAL ||
+			 s->verdict == PORTOLAN__IPC__VERDICT__VERDICT_REJECTED);
+
+	for (size_t k = 0; s && k < s->n_problems; k++)
+		has |= s->problems[k]->severity >= PORTOLAN__IPC__SEVERITY__SEVERITY_WARNING;
+	portolan__ipc__object_status__free_unpacked(s, NULL);
+	return has;
+}
+
+static void keep_problems(struct state *all)
+{
+	_cleanup_free_ struct item **sorted = NULL;
+	size_t n;
+
+	sorted = state_sorted(all, &n);
+	for (size_t i = 0; i < n; i++)
+		if (!has_problem(sorted[i]))
+			(void)state_remove(all, sorted[i]->kind, item_key(sorted[i]),
+					   sorted[i]->key_len);
 }
 
 void debug_page_statuses(const struct store *store, const struct state *statuses, const char *query,
@@ -236,7 +293,7 @@ void debug_page_statuses(const struct store *store, const struct state *statuses
 
 	filter_init(&f, query);
 	while ((i = state_next(statuses, &pos)))
-		if (matches(&f, i))
+		if (i->kind != OBJECT_DESIRED && matches(&f, i))
 			(void)state_put(all, item_ref(i));
 	pos = 0;
 	while ((i = state_next(notes, &pos))) {
@@ -245,6 +302,8 @@ void debug_page_statuses(const struct store *store, const struct state *statuses
 		if (matches(&f, i))
 			(void)state_put(all, status ? join(i, status) : item_ref(i));
 	}
+	if (f.problems)
+		keep_problems(all);
 	document_init(&d, out, DOCUMENT_JSON);
 	list_statuses(&d, all, &f);
 	filter_done(&f);

@@ -5,73 +5,43 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/alloc.h"
-#include "common/clock.h"
-#include "common/configuration.h"
-#include "common/decode.h"
-#include "common/log.h"
-#include "common/object-kind.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/configuration/configuration.h"
+#include "common/decode/decode.h"
+#include "common/decode/object-kind.h"
 
-#include "watcher/kube-configuration.h"
-#include "watcher/kube-object.h"
+#include "watcher/configuration.h"
+#include "watcher/kube-source-parts.h"
 #include "watcher/kube-source.h"
-#include "watcher/kube-writers.h"
-#include "watcher/reflector.h"
+#include "watcher/status/class-finalizer.h"
 
-#define ARENA_CHUNK (256u * 1024)
-#define PROBE_USEC (15 * USEC_PER_SEC)
+#define ARENA_CHUNK     (256u * 1024)
+#define PROBE_USEC      (15 * USEC_PER_SEC)
 #define COLLECTIONS_MAX 2048
-/* Of one kind: more can only be a mistake, or meant ill. */
+#define CHUNK           5000 /* objects a request of a list that is not streamed */
+/* The limit for one kind: more are a mistake or an attack. */
 #define OBJECTS_MAX 500000
 
 /* Helm's releases and service accounts' tokens are never of use, and can be most of a cluster. */
-#define SECRET_SELECTOR                                                                            \
-	"fieldSelector=type%21%3Dhelm.sh%2Frelease.v1%2C"                                          \
+#define SECRET_SELECTOR                                   \
+	"fieldSelector=type%21%3Dhelm.sh%2Frelease.v1%2C" \
 	"type%21%3Dkubernetes.io%2Fservice-account-token"
-
-struct kube_source;
-
-/* A kind, in one namespace or in all. */
-struct collection {
-	struct kube_source *source;
-	struct reflector *reflector;
-	unsigned kind;
-	uint16_t index;
-	uint32_t epoch;
-	char *name;
-	bool dispensable; /* if we are not allowed to read it, we do without */
-	bool said_dispensed;
-};
-
-struct kube_source {
-	struct source source;
-	struct event_loop *loop;
-	struct store *store;
-	struct kube_access *access;
-	struct http *http;
-	struct decoder *decoder;
-	struct arena *arena;
-	struct kube_objects *objects;
-	struct kube_writers *writers;
-	struct kube_configuration *configuration; /* NULL: none is named */
-	struct collection *collections;
-	size_t n_collections;
-	struct event *commit;
-	int64_t began;
-	bool complete;
-};
 
 /* ---- objects ---- */
 
 struct decoding {
 	struct collection *collection;
+	const struct kube_payload *object;
 	bool deleted;
 	int result;
 };
 
 static void commit_later(struct kube_source *s)
 {
-	event_active(s->commit, 0, 0);
+	if (s->commit) /* not while we end */
+		event_active(s->commit, 0, 0);
 }
 
 static void note_unreadable(struct kube_source *s, unsigned kind, const struct decoded *o)
@@ -95,13 +65,32 @@ static void note_unreadable(struct kube_source *s, unsigned kind, const struct d
 		    o->key ? o->key : "(unknown)", problem.field, problem.message);
 }
 
-static void remember(struct collection *c, struct item *item, const char *api_key,
+/* A status that others write into, too, stays in their words. */
+static void keep_status(struct kube_object *k, const struct kube_payload *object,
+			const struct kube_trimmed *t)
+{
+	struct json_object *status;
+	const char *text;
+
+	if (!kube_writers_want_json(k->item->kind)) {
+		(void)kube_object_set_status(k, t->status, t->status_len);
+		return;
+	}
+	if (!object->json || !json_object_object_get_ex(object->json, "status", &status))
+		status = NULL;
+	text = status ? json_object_to_json_string_ext(status, JSON_C_TO_STRING_PLAIN) : "";
+	(void)kube_object_set_status(k, (const uint8_t *)text, strlen(text));
+}
+
+static void remember(const struct decoding *d, struct item *item, const char *api_key,
 		     const struct kube_trimmed *t)
 {
+	struct collection *c = d->collection;
 	struct kube_source *s = c->source;
 	struct kube_object *k = kube_objects_put(s->objects, c->kind, item);
 
 	k->api_key = api_key;
+	k->api_version = c->version;
 	k->epoch = c->epoch;
 	k->collection = c->index;
 	(void)snprintf(k->uid, sizeof(k->uid), "%s", t->uid);
@@ -110,7 +99,9 @@ static void remember(struct collection *c, struct item *item, const char *api_ke
 	free(k->version);
 	k->version = xstrdup(t->version);
 	k->generation = t->generation;
-	(void)kube_object_set_status(k, t->status, t->status_len);
+	keep_status(k, d->object, t);
+	if (c->kind == OBJECT_GATEWAY_CLASS)
+		class_finalizer_keep(k, d->object->json);
 	kube_writers_object(s->writers, k);
 }
 
@@ -120,7 +111,7 @@ static struct kube_object *configuration_object(const struct kube_source *s)
 				strlen(CONFIGURATION_KEY));
 }
 
-/* The one that --contour-config-name names: nothing else is asked for. */
+/* Only the object that --contour-config-name names is read. */
 static void on_configuration(struct decoding *d, const struct decoded *o)
 {
 	struct collection *c = d->collection;
@@ -140,18 +131,20 @@ static void on_configuration(struct decoding *d, const struct decoded *o)
 		return;
 	}
 	arena_reset(s->arena);
-	if (!o->value || kube_object_trim(s->arena, c->kind, o->value, o->value_len, &t) < 0) {
+	if (!o->value || kube_object_trim(s->arena, c->kind, o->value, o->value_len,
+					  s->whole_config_maps, &t) < 0) {
 		d->result = -EBADMSG;
 		note_unreadable(s, c->kind, o);
-		kube_configuration_unreadable(s->configuration,
-					      o->n_problems ? o->problems[0].message : "cannot be read");
+		kube_configuration_unreadable(s->configuration, o->n_problems
+									? o->problems[0].message
+									: "cannot be read");
 		if (known)
 			known->epoch = c->epoch;
 		return;
 	}
 	store_note(s->store, c->kind, o->key, o->key_len, NULL);
 	item = kube_configuration_take(s->configuration, &t, &refusal);
-	remember(c, item, key, &t);
+	remember(d, item, key, &t);
 	if (refusal)
 		kube_writers_status(s->writers, NULL, refusal);
 	item_unref(refusal);
@@ -195,8 +188,9 @@ static void on_decoded(void *ctx, const struct decoded *o)
 		d->result = -E2BIG;
 		return;
 	}
-	if (!o->value || kube_object_trim(s->arena, c->kind, o->value, o->value_len, &t) < 0) {
-		/* What it said before goes on. */
+	if (!o->value || kube_object_trim(s->arena, c->kind, o->value, o->value_len,
+					  s->whole_config_maps, &t) < 0) {
+		/* Its earlier problems stay. */
 		note_unreadable(s, c->kind, o);
 		if (known)
 			known->epoch = c->epoch;
@@ -205,14 +199,15 @@ static void on_decoded(void *ctx, const struct decoded *o)
 	d->result = 0;
 	store_note(s->store, c->kind, o->key, o->key_len, NULL);
 	store_put(s->store, item_new(c->kind, o->key, o->key_len, NULL, 0, t.value, t.value_len));
-	remember(c, state_get(store_objects(s->store), c->kind, o->key, o->key_len), NULL, &t);
+	remember(d, state_get(store_objects(s->store), c->kind, o->key, o->key_len), NULL, &t);
 }
 
 static int decode(struct collection *c, const struct kube_payload *object, bool deleted)
 {
 	struct kube_source *s = c->source;
-	struct decoding d = { .collection = c, .deleted = deleted };
+	struct decoding d = { .collection = c, .object = object, .deleted = deleted };
 
+	store_event(s->store);
 	if (object->json)
 		decode_json_object(s->decoder, c->kind, object->json, on_decoded, &d);
 	else
@@ -236,7 +231,7 @@ static void on_list_begins(void *ctx)
 	((struct collection *)ctx)->epoch++;
 }
 
-/* What the list did not have is gone. */
+/* Objects that the list did not have are gone. */
 static void sweep(struct collection *c)
 {
 	struct kube_source *s = c->source;
@@ -274,8 +269,16 @@ static void on_absent(void *ctx)
 {
 	struct collection *c = ctx;
 
+	discovery_ask(c->source->discovery, c->kind);
+
 	c->epoch++;
 	sweep(c);
+}
+
+/* This may complete the source. */
+static void on_denied(void *ctx)
+{
+	commit_later(((struct collection *)ctx)->source);
 }
 
 static const struct reflector_ops reflector_ops = {
@@ -284,257 +287,10 @@ static const struct reflector_ops reflector_ops = {
 	.deleted = on_deleted,
 	.listed = on_listed,
 	.absent = on_absent,
+	.denied = on_denied,
 };
 
-static void on_commit(evutil_socket_t fd _unused_, short what _unused_, void *ctx)
-{
-	struct kube_source *s = ctx;
-
-	store_commit(s->store);
-}
-
-/* ---- what others ask ---- */
-
-static bool dispensed(const struct collection *c)
-{
-	return c->dispensable && reflector_denied(c->reflector);
-}
-
-static bool is_complete(const struct source *source)
-{
-	struct kube_source *s = container_of((struct source *)(uintptr_t)source, struct kube_source,
-					     source);
-
-	for (size_t i = 0; i < s->n_collections && !s->complete; i++)
-		if (!reflector_synced(s->collections[i].reflector) && !dispensed(&s->collections[i]))
-			return false;
-	if (s->configuration && !kube_configuration_complete(s->configuration))
-		return false;
-	s->complete = true;
-	return true;
-}
-
-static const struct kube_source *from(const struct source *source)
-{
-	return (const struct kube_source *)(const void *)source;
-}
-
-static const char *problem_of(const struct collection *c)
-{
-	const char *problem = reflector_problem(c->reflector);
-
-	if (dispensed(c))
-		return NULL;
-	return problem || reflector_synced(c->reflector)
-		       ? problem
-		       : reflector_state_name(reflector_state(c->reflector));
-}
-
-/* One line for all that have the same problem. */
-static void why(const struct source *source, struct strbuf *out)
-{
-	const struct kube_source *s = from(source);
-	_cleanup_free_ bool *said = xnew(bool, s->n_collections + 1);
-
-	for (size_t i = 0; i < s->n_collections; i++) {
-		const char *problem = problem_of(&s->collections[i]);
-
-		if (!problem || said[i])
-			continue;
-		strbuf_printf(out, "kubernetes: %s", s->collections[i].name);
-		for (size_t k = i + 1; k < s->n_collections; k++) {
-			const char *other = problem_of(&s->collections[k]);
-
-			if (!other || strcmp(other, problem) != 0)
-				continue;
-			said[k] = true;
-			strbuf_printf(out, ", %s", s->collections[k].name);
-		}
-		strbuf_printf(out, ": %s\n", problem);
-	}
-	if (s->configuration)
-		kube_configuration_why(s->configuration, out);
-}
-
-static const struct {
-	const char *name, *type;
-	size_t offset;
-} collection_metrics[] = {
-	{ "lists_total", "counter", offsetof(struct reflector_counters, lists) },
-	{ "relists_total", "counter", offsetof(struct reflector_counters, relists) },
-	{ "watches_total", "counter", offsetof(struct reflector_counters, watches) },
-	{ "events_total", "counter", offsetof(struct reflector_counters, events) },
-	{ "bookmarks_total", "counter", offsetof(struct reflector_counters, bookmarks) },
-	{ "failures_total", "counter", offsetof(struct reflector_counters, failures) },
-	{ "unreadable_total", "counter", offsetof(struct reflector_counters, unreadable) },
-	{ "bytes_total", "counter", offsetof(struct reflector_counters, bytes) },
-};
-
-/* Namespaces of one kind stand next to each other; they are added up. */
-static size_t sum_kind(const struct kube_source *s, size_t i, size_t offset, uint64_t *ret)
-{
-	unsigned kind = s->collections[i].kind;
-
-	for (*ret = 0; i < s->n_collections && s->collections[i].kind == kind; i++)
-		*ret += *(const uint64_t *)(const void *)((const char *)reflector_counters(
-								  s->collections[i].reflector) +
-							  offset);
-	return i;
-}
-
-static size_t kind_state(const struct kube_source *s, size_t i, bool *ret_synced, int64_t *ret_last)
-{
-	unsigned kind = s->collections[i].kind;
-
-	*ret_synced = true;
-	*ret_last = 0;
-	for (; i < s->n_collections && s->collections[i].kind == kind; i++) {
-		const struct reflector *r = s->collections[i].reflector;
-		int64_t last = reflector_counters(r)->last_event;
-
-		*ret_synced &= reflector_synced(r);
-		*ret_last = MAX(*ret_last, last);
-	}
-	return i;
-}
-
-static void metrics(const struct source *source, struct strbuf *out)
-{
-	const struct kube_source *s = from(source);
-	const struct http_counters *h = http_counters(s->http);
-	int64_t now = clock_monotonic(), last;
-	uint64_t sum;
-	bool synced;
-
-	for (size_t m = 0; m < ARRAY_SIZE(collection_metrics); m++) {
-		strbuf_printf(out, "# TYPE portolan_kube_%s %s\n", collection_metrics[m].name,
-			      collection_metrics[m].type);
-		for (size_t i = 0, next; i < s->n_collections; i = next) {
-			next = sum_kind(s, i, collection_metrics[m].offset, &sum);
-			strbuf_printf(out, "portolan_kube_%s{kind=\"%s\"} %llu\n",
-				      collection_metrics[m].name,
-				      object_kind(s->collections[i].kind)->kind,
-				      (unsigned long long)sum);
-		}
-	}
-	strbuf_puts(out, "# TYPE portolan_kube_synced gauge\n");
-	for (size_t i = 0, next; i < s->n_collections; i = next) {
-		next = kind_state(s, i, &synced, &last);
-		strbuf_printf(out, "portolan_kube_synced{kind=\"%s\"} %d\n",
-			      object_kind(s->collections[i].kind)->kind, synced);
-	}
-	strbuf_puts(out, "# TYPE portolan_kube_last_event_age_seconds gauge\n");
-	for (size_t i = 0, next; i < s->n_collections; i = next) {
-		next = kind_state(s, i, &synced, &last);
-		if (last)
-			strbuf_printf(out, "portolan_kube_last_event_age_seconds{kind=\"%s\"} %.3f\n",
-				      object_kind(s->collections[i].kind)->kind,
-				      (double)(now - last) / USEC_PER_SEC);
-	}
-	strbuf_printf(out,
-		      "# TYPE portolan_kube_connections_total counter\n"
-		      "portolan_kube_connections_total %llu\n"
-		      "# TYPE portolan_kube_connections_dropped_total counter\n"
-		      "portolan_kube_connections_dropped_total %llu\n"
-		      "# TYPE portolan_kube_requests_total counter\n"
-		      "portolan_kube_requests_total %llu\n"
-		      "# TYPE portolan_kube_requests_failed_total counter\n"
-		      "portolan_kube_requests_failed_total %llu\n"
-		      "# TYPE portolan_kube_received_bytes_total counter\n"
-		      "portolan_kube_received_bytes_total %llu\n",
-		      (unsigned long long)h->connections, (unsigned long long)h->dropped,
-		      (unsigned long long)h->calls, (unsigned long long)h->failed_calls,
-		      (unsigned long long)h->bytes_in);
-	if (s->configuration)
-		kube_configuration_metrics(s->configuration, out);
-	kube_writers_metrics(s->writers, out);
-}
-
-static void debug(const struct source *source, struct strbuf *out)
-{
-	const struct kube_source *s = from(source);
-
-	strbuf_puts(out, "\"server\":");
-	strbuf_json(out, s->access->server, strlen(s->access->server));
-	strbuf_puts(out, ",\"access\":");
-	strbuf_json(out, s->access->origin, strlen(s->access->origin));
-	strbuf_printf(out, ",\"reachable\":%s,\"leader\":%s,\"kinds\":[",
-		      http_reachable(s->http) ? "true" : "false",
-		      kube_writers_leader(s->writers) ? "true" : "false");
-	for (size_t i = 0; i < s->n_collections; i++) {
-		const struct collection *c = &s->collections[i];
-		const char *problem = reflector_problem(c->reflector);
-
-		strbuf_printf(out, "%s{\"name\":", i ? "," : "");
-		strbuf_json(out, c->name, strlen(c->name));
-		strbuf_printf(out, ",\"state\":\"%s\",\"synced\":%s,\"problem\":",
-			      reflector_state_name(reflector_state(c->reflector)),
-			      reflector_synced(c->reflector) ? "true" : "false");
-		strbuf_json(out, problem ? problem : "", problem ? strlen(problem) : 0);
-		strbuf_printf(out, ",\"relists\":%llu,\"events\":%llu}",
-			      (unsigned long long)reflector_counters(c->reflector)->relists,
-			      (unsigned long long)reflector_counters(c->reflector)->events);
-	}
-	strbuf_puts(out, "]");
-}
-
-/* Those that wait have waited for this. */
-static void on_reachable(void *ctx)
-{
-	struct kube_source *s = ctx;
-
-	for (size_t i = 0; i < s->n_collections; i++)
-		reflector_hurry(s->collections[i].reflector);
-}
-
-static void reload(struct source *source)
-{
-	struct kube_source *s = (struct kube_source *)source;
-
-	http_reload(s->http);
-	on_reachable(s);
-}
-
-static void status(struct source *source, const struct item *before, const struct item *after)
-{
-	kube_writers_status(((struct kube_source *)source)->writers, before, after);
-}
-
-static void kube_source_free(struct source *source)
-{
-	struct kube_source *s = (struct kube_source *)source;
-
-	if (!s)
-		return;
-	for (size_t i = 0; i < s->n_collections; i++) {
-		reflector_free(s->collections[i].reflector);
-		free(s->collections[i].name);
-	}
-	free(s->collections);
-	kube_writers_free(s->writers);
-	http_free(s->http);
-	if (s->commit)
-		event_free(s->commit);
-	kube_objects_free(s->objects);
-	kube_configuration_free(s->configuration);
-	decoder_free(s->decoder);
-	arena_free(s->arena);
-	kube_access_free(s->access);
-	free(s);
-}
-
-static const struct source_ops kube_source_ops = {
-	.name = "kubernetes",
-	.free = kube_source_free,
-	.complete = is_complete,
-	.why = why,
-	.metrics = metrics,
-	.debug = debug,
-	.reload = reload,
-	.status = status,
-};
-
-/* ---- starting ---- */
+/* ---- starting a collection ---- */
 
 static struct http_call *transport_send(void *ctx, const struct http_request *request)
 {
@@ -558,77 +314,267 @@ static bool is_built_in(const struct object_kind_row *row)
 	return false;
 }
 
-static char *collection_path(const struct object_kind_row *row, const char *namespace)
+static char *collection_path(const struct collection *c)
 {
-	_cleanup_free_ char *in = namespace ? xasprintf("namespaces/%s/", namespace) : xstrdup("");
+	const struct object_kind_row *row = object_kind(c->kind);
+	_cleanup_free_ char *in = c->namespace ? xasprintf("namespaces/%s/", c->namespace)
+					       : xstrdup("");
 
 	if (!row->group[0])
-		return xasprintf("/api/%s/%s%s", row->version, in, row->plural);
-	return xasprintf("/apis/%s/%s/%s%s", row->group, row->version, in, row->plural);
+		return xasprintf("/api/%s/%s%s", c->version, in, row->plural);
+	return xasprintf("/apis/%s/%s/%s%s", row->group, c->version, in, row->plural);
 }
 
-static void add_collection(struct kube_source *s, unsigned kind, const char *namespace)
+static void start_collection(struct collection *c)
+{
+	struct kube_source *s = c->source;
+	_cleanup_free_ char *path = collection_path(c);
+	struct reflector_config config = REFLECTOR_CONFIG_DEFAULT;
+
+	config.loop = s->loop;
+	config.transport =
+		(struct reflector_transport){ transport_send, transport_cancel, s->http };
+	config.name = c->name;
+	config.path = path;
+	config.selector = c->kind == OBJECT_SECRET ? SECRET_SELECTOR
+			  : is_configuration(c)    ? kube_configuration_selector(s->configuration)
+						   : NULL;
+	config.protobuf = is_built_in(object_kind(c->kind));
+	config.chunk = CHUNK;
+	config.first_in_chunks = true;
+	config.ops = &reflector_ops;
+	config.ctx = c;
+	c->reflector = reflector_new(&config);
+}
+
+/* Parameters of Gateways' Envoys are read where Gateways have Envoys of their own; elsewhere we
+ * need not have the right to. */
+static bool is_wanted(const struct collection *c)
+{
+	return c->kind != OBJECT_CONTOUR_DEPLOYMENT || configuration_provisions(c->source->store);
+}
+
+/* Whether a collection that was not wanted is now, and is started. */
+static bool start_wanted(struct kube_source *s)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < s->n_collections; i++) {
+		struct collection *c = &s->collections[i];
+
+		if (!c->version || c->reflector || !is_wanted(c))
+			continue;
+		start_collection(c);
+		any = true;
+	}
+	return any;
+}
+
+static void on_commit(evutil_socket_t fd _unused_, short what _unused_, void *ctx)
+{
+	struct kube_source *s = ctx;
+
+	(void)start_wanted(s);
+	store_commit(s->store);
+}
+
+/* ---- questions of others ---- */
+
+static bool is_complete(const struct source *source)
+{
+	struct kube_source *s =
+		container_of((struct source *)(uintptr_t)source, struct kube_source, source);
+
+	for (size_t i = 0; i < s->n_collections && !s->complete; i++)
+		if (!collection_synced(&s->collections[i]))
+			return false;
+	if (s->configuration && !kube_configuration_complete(s->configuration))
+		return false;
+	if (!bundle_version_settled(s->bundle) || (!s->complete && start_wanted(s)))
+		return false;
+	if (!s->complete && !kube_writers_complete(s->writers))
+		return false;
+	s->complete = true;
+	return true;
+}
+
+/* Those that wait have waited for this. */
+static void on_reachable(void *ctx)
+{
+	struct kube_source *s = ctx;
+
+	discovery_hurry(s->discovery);
+	bundle_version_hurry(s->bundle);
+	for (size_t i = 0; i < s->n_collections; i++)
+		if (s->collections[i].reflector)
+			reflector_hurry(s->collections[i].reflector);
+}
+
+static void reload(struct source *source)
+{
+	struct kube_source *s = (struct kube_source *)source;
+
+	http_reload(s->http);
+	on_reachable(s);
+}
+
+/* Puts the writers' object into the store. */
+static void on_reported(void *ctx, unsigned kind, const char *key, size_t len, struct item *item)
+{
+	struct kube_source *s = ctx;
+
+	store_event(s->store);
+	if (item)
+		store_put(s->store, item);
+	else
+		store_remove(s->store, kind, key, len);
+	commit_later(s);
+}
+
+static void on_writers_complete(void *ctx)
+{
+	commit_later(ctx);
+}
+
+static const struct kube_writers_ops writers_ops = {
+	.tell = on_reported,
+	.complete = on_writers_complete,
+};
+
+static void status(struct source *source, const struct item *before, const struct item *after)
+{
+	kube_writers_status(((struct kube_source *)source)->writers, before, after);
+}
+
+static void kube_source_free(struct source *source)
+{
+	struct kube_source *s = (struct kube_source *)source;
+
+	if (!s)
+		return;
+	/* The writers wait for the lease's release in the event loop: by then no event may find
+	 * what is freed here. */
+	if (s->commit)
+		event_free(TAKE_PTR(s->commit));
+	for (size_t i = 0; i < s->n_collections; i++) {
+		reflector_free(s->collections[i].reflector);
+		free(s->collections[i].name);
+		free(s->collections[i].namespace);
+	}
+	free(TAKE_PTR(s->collections));
+	s->n_collections = 0;
+	discovery_free(TAKE_PTR(s->discovery));
+	bundle_version_free(TAKE_PTR(s->bundle));
+	kube_writers_free(s->writers);
+	http_free(s->http);
+	kube_objects_free(s->objects);
+	kube_configuration_free(s->configuration);
+	decoder_free(s->decoder);
+	arena_free(s->arena);
+	kube_access_free(s->access);
+	free(s);
+}
+
+static const struct source_ops kube_source_ops = {
+	.name = "kubernetes",
+	.free = kube_source_free,
+	.complete = is_complete,
+	.why = kube_source_why,
+	.metrics = kube_source_metrics,
+	.debug = kube_source_debug,
+	.reload = reload,
+	.status = status,
+};
+
+static void on_bundle(void *ctx, const char *version)
+{
+	on_reported(ctx, OBJECT_BUNDLE, BUNDLE_KEY, strlen(BUNDLE_KEY),
+		    version ? item_new(OBJECT_BUNDLE, BUNDLE_KEY, strlen(BUNDLE_KEY), NULL, 0,
+				       (const uint8_t *)version, strlen(version))
+			    : NULL);
+}
+
+/* ---- starting ---- */
+
+/* One that the API no longer has stays: its reflector finds out by itself, and is slower to believe
+ * it. */
+static void on_discovered(void *ctx, unsigned kind, const char *version)
+{
+	struct kube_source *s = ctx;
+
+	if (kind == OBJECT_GATEWAY_CLASS && version)
+		bundle_version_follow(s->bundle);
+	for (size_t i = 0; i < s->n_collections; i++) {
+		struct collection *c = &s->collections[i];
+
+		if (c->kind != kind)
+			continue;
+		c->asked = true;
+		if (version && c->reflector && c->version == version) {
+			reflector_hurry(c->reflector);
+		} else if (version) {
+			reflector_free(c->reflector);
+			c->reflector = NULL;
+			c->version = version;
+			if (is_wanted(c))
+				start_collection(c);
+		}
+	}
+	commit_later(s);
+}
+
+static struct collection *add_collection(struct kube_source *s, unsigned kind,
+					 const char *namespace)
 {
 	const struct object_kind_row *row = object_kind(kind);
 	struct collection *c = &s->collections[s->n_collections];
 
 	*c = (struct collection){ .source = s, .kind = kind, .index = (uint16_t)s->n_collections };
 	c->name = namespace ? xasprintf("%s in %s", row->kind, namespace) : xstrdup(row->kind);
+	c->namespace = namespace ? xstrdup(namespace) : NULL;
+	if (!row->optional)
+		c->version = row->version;
 	s->n_collections++;
+	return c;
 }
 
-static void start_collection(struct kube_source *s, struct collection *c, const char *namespace)
+static void add_collections(struct kube_source *s, unsigned kind,
+			    const struct option_list *namespaces)
 {
-	const struct object_kind_row *row = object_kind(c->kind);
-	_cleanup_free_ char *path = collection_path(row, namespace);
-	struct reflector_config config = REFLECTOR_CONFIG_DEFAULT;
+	bool each = namespaces->n && object_kind(kind)->namespaced;
 
-	config.loop = s->loop;
-	config.transport = (struct reflector_transport){ transport_send, transport_cancel, s->http };
-	config.name = c->name;
-	config.path = path;
-	config.selector = c->kind == OBJECT_SECRET ? SECRET_SELECTOR :
-			  is_configuration(c)	   ? kube_configuration_selector(s->configuration) :
-						     NULL;
-	config.protobuf = is_built_in(row);
-	config.ops = &reflector_ops;
-	config.ctx = c;
-	c->reflector = reflector_new(&config);
+	if (kind == OBJECT_CONTOUR_CONFIGURATION && s->configuration) {
+		(void)add_collection(s, kind, kube_configuration_namespace(s->configuration));
+		return;
+	}
+	for (unsigned i = 0; i < (each ? namespaces->n : 1); i++)
+		add_collection(s, kind, each ? namespaces->words[i] : NULL)->dispensable =
+			object_kind(kind)->optional ||
+			(namespaces->n && !object_kind(kind)->namespaced);
 }
 
+/* Those of kinds that a cluster need not have start when it is known that it has them. */
 static void start_collections(struct kube_source *s, const struct option_list *namespaces)
 {
 	size_t kinds = 0;
 
+	s->bundle = bundle_version_new(s->loop, s->http, on_bundle, s);
 	for (unsigned k = 1; k < OBJECT_KIND_MAX_; k++)
 		kinds += object_kind(k) != NULL;
 	s->collections = xnew(struct collection, kinds * MAX(namespaces->n, 1u));
-	/* All before the first is started: they are told of by pointer. */
-	for (unsigned k = 1; k < OBJECT_KIND_MAX_; k++) {
-		bool each = namespaces->n && object_kind(k) && object_kind(k)->namespaced;
-
-		if (!object_kind(k))
-			continue;
-		if (k == OBJECT_CONTOUR_CONFIGURATION && s->configuration) {
-			const char *namespace = kube_configuration_namespace(s->configuration);
-
-			add_collection(s, k, namespace);
-			start_collection(s, &s->collections[s->n_collections - 1], namespace);
-			continue;
-		}
-		for (unsigned i = 0; i < (each ? namespaces->n : 1); i++) {
-			const char *namespace = each ? namespaces->words[i] : NULL;
-
-			add_collection(s, k, namespace);
-			s->collections[s->n_collections - 1].dispensable =
-				namespaces->n && !object_kind(k)->namespaced;
-			start_collection(s, &s->collections[s->n_collections - 1], namespace);
-		}
-	}
+	for (unsigned k = 1; k < OBJECT_KIND_MAX_; k++)
+		if (object_kind(k))
+			add_collections(s, k, namespaces);
+	/* All before the first is started: they get pointers to each other. */
+	s->discovery = discovery_new(s->loop, s->http, on_discovered, s);
+	for (size_t i = 0; i < s->n_collections; i++)
+		if (s->collections[i].version)
+			start_collection(&s->collections[i]);
 }
 
 /* "a,b" "c" → a, b, c. The words are in *ret_text. */
-static void split_words(const struct option_list *in, struct option_list *ret, struct strbuf *ret_text)
+static void split_words(const struct option_list *in, struct option_list *ret,
+			struct strbuf *ret_text)
 {
 	char *rest, *word;
 	size_t cap = 0, n = 0;
@@ -662,13 +608,16 @@ static int check_namespaces(const struct option_list *watched, const struct opti
 	for (unsigned i = 0; i < watched->n; i++)
 		if (strspn(watched->words[i], "abcdefghijklmnopqrstuvwxyz0123456789-") !=
 		    strlen(watched->words[i])) {
-			log_error("--watch-namespaces: \"%s\" is no namespace", watched->words[i]);
+			log_error("--watch-namespaces: \"%s\" is not a namespace",
+				  watched->words[i]);
 			return -EINVAL;
 		}
 	for (unsigned i = 0; i < roots->n && watched->n; i++)
 		if (!has_word(watched, roots->words[i])) {
-			log_error("--root-namespaces: %s is not among --watch-namespaces, so nothing "
-				  "in it would be seen", roots->words[i]);
+			log_error(
+				"--root-namespaces: %s is not among --watch-namespaces, so nothing "
+				"in it would be seen",
+				roots->words[i]);
 			return -EINVAL;
 		}
 	return 0;
@@ -679,11 +628,17 @@ static int find_access(const struct kube_source_config *config, struct kube_acce
 	_cleanup_strbuf_ struct strbuf why_not = STRBUF_INIT;
 	int r;
 
-	r = config->in_cluster ? kubeconfig_in_cluster(NULL, ret, &why_not)
-			       : kubeconfig_load(config->kubeconfig, config->context, ret, &why_not);
+	r = config->in_cluster
+		    ? kubeconfig_in_cluster(NULL, ret, &why_not)
+		    : kubeconfig_load(config->kubeconfig, config->context, ret, &why_not);
 	if (r < 0)
 		log_error("cannot find the Kubernetes API: %s", strbuf_str(&why_not));
 	return r;
+}
+
+const char *kube_source_server(const struct source *source)
+{
+	return ((const struct kube_source *)source)->access->server;
 }
 
 int kube_source_new(struct event_loop *loop, struct store *store,
@@ -698,6 +653,7 @@ int kube_source_new(struct event_loop *loop, struct store *store,
 	s->loop = loop;
 	s->store = store;
 	s->began = clock_monotonic();
+	s->whole_config_maps = config->whole_config_maps;
 	split_words(&config->watch_namespaces, &watched, &watched_text);
 	split_words(&config->root_namespaces, &roots, &roots_text);
 	r = check_namespaces(&watched, &roots);
@@ -705,9 +661,11 @@ int kube_source_new(struct event_loop *loop, struct store *store,
 		r = find_access(config, &s->access);
 	if (r >= 0 && config->config_name)
 		r = kube_configuration_new(store,
-					   config->config_namespace ? config->config_namespace :
-								      kube_access_own_namespace(s->access),
-					   config->config_name, config->config_saved, &s->configuration);
+					   config->config_namespace
+						   ? config->config_namespace
+						   : kube_access_own_namespace(s->access),
+					   config->config_name, config->config_saved,
+					   &s->configuration);
 	if (r >= 0) {
 		log_info("Kubernetes API at %s (%s)", s->access->server, s->access->origin);
 		s->http = http_new(loop, s->access);
@@ -717,8 +675,8 @@ int kube_source_new(struct event_loop *loop, struct store *store,
 		s->arena = arena_new(ARENA_CHUNK);
 		s->objects = kube_objects_new();
 		s->commit = event_loop_timer(loop, on_commit, s);
-		r = kube_writers_new(loop, s->http, s->access, s->objects, store_objects(store), config,
-				     &s->writers);
+		r = kube_writers_new(loop, s->http, s->access, s->objects, store_objects(store),
+				     &config->writers, &writers_ops, s, &s->writers);
 	}
 	if (r < 0) {
 		kube_source_free(&s->source);

@@ -1,5 +1,5 @@
-/* Plays a recording into the store: each transfer of it becomes a commit with the world number that it
- * had, so that all that follows is as it was. Runs in portolan-watcher --replay. */
+/* Plays a recording into the store: each of its transfers becomes a commit with the recorded world
+ * number, so that all stages repeat their work. Runs in portolan-watcher --replay. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -8,22 +8,23 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
-#include "common/clock.h"
-#include "common/frame.h"
-#include "common/incident.h"
-#include "common/log.h"
-#include "common/recording-moment.h"
-#include "common/recording.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/incident.h"
+#include "common/base/log.h"
+#include "common/base/metric.h"
+#include "common/link/frame.h"
+#include "common/recording/recording-moment.h"
+#include "common/recording/recording.h"
 #include "watcher/replay.h"
 
-/* So long at a time, then the loop looks at its sockets again. */
+/* Plays for this long at a time, then the loop looks at its sockets again. */
 #define TURN_USEC (10 * USEC_PER_MSEC)
 
 struct replay {
 	struct source source;
 	struct store *store;
-	struct state *mirror; /* what the recording holds at the present place */
+	struct state *mirror; /* the recording's state at the present place */
 	struct state_observer observer;
 	struct recording_reader *reader;
 	struct recording_moment until;
@@ -44,7 +45,7 @@ static struct replay *replay_of(const struct source *s)
 
 /* ---- where it was ---- */
 
-/* "ID WORLD": of which recording, and how far. */
+/* "ID WORLD": which recording, and how far. */
 static void recall(struct replay *r)
 {
 	uint64_t id, world;
@@ -63,15 +64,16 @@ static void remember(const struct replay *r)
 {
 	_cleanup_free_ char *aside = xasprintf("%s.new", r->position);
 	FILE *f = fopen(aside, "we");
-	bool good = f && fprintf(f, "%" PRIu64 " %" PRIu64 "\n", recording_reader_header(r->reader)->id,
-				 r->world) > 0;
+	bool good = f && fprintf(f, "%" PRIu64 " %" PRIu64 "\n",
+				 recording_reader_header(r->reader)->id, r->world) > 0;
 
 	if (f)
 		good = fclose(f) == 0 && good;
 	if (!good || rename(aside, r->position) < 0)
-		incident(incident_is_descriptors(-errno) ? INCIDENT_DESCRIPTORS : INCIDENT_STORAGE, "replay",
-			 "cannot write %s: %s; a watcher that starts again begins at the start", r->position,
-			 strerror(errno));
+		incident(incident_is_descriptors(-errno) ? INCIDENT_DESCRIPTORS : INCIDENT_STORAGE,
+			 "replay",
+			 "cannot write %s: %s; a watcher that starts again begins at the start",
+			 r->position, strerror(errno));
 }
 
 /* ---- playing ---- */
@@ -95,11 +97,13 @@ static void end(struct replay *r, int error)
 	if (error < 0)
 		log_error_errno(error, "the recording cannot be read on: %m; its last state stays");
 	else
-		log_info("the recording is at its end after %" PRIu64 " changes; its last state stays",
+		log_info("the recording is at its end after %" PRIu64
+			 " changes; its last state stays",
 			 r->transfers);
 	if (d->bad_blocks || d->torn_bytes || d->lost_transfers)
-		log_warning("the recording is damaged: %" PRIu64 " blocks, %" PRIu64 " changes lost, %" PRIu64
-			    " bytes torn", d->bad_blocks, d->lost_transfers, d->torn_bytes);
+		log_warning("the recording is damaged: %" PRIu64 " blocks, %" PRIu64
+			    " changes lost, %" PRIu64 " bytes torn",
+			    d->bad_blocks, d->lost_transfers, d->torn_bytes);
 }
 
 /* Whether there is a next transfer, and when it is. */
@@ -118,8 +122,8 @@ static bool look(struct replay *r, int64_t *ret_usec, uint64_t *ret_world)
 	return result > 0;
 }
 
-/* Plays the next transfer; what was played before this start of the watcher is not committed by
- * itself. */
+/* Plays the next transfer; transfers played before this start of the watcher are not committed one
+ * by one. */
 static bool play(struct replay *r)
 {
 	int64_t usec;
@@ -153,7 +157,7 @@ static int64_t wait_for(const struct replay *r, int64_t usec)
 	return due - clock_monotonic();
 }
 
-/* After a resumption the clock runs from the place that was got to. */
+/* After a resumption the clock runs from the place reached. */
 static void set_clock(struct replay *r)
 {
 	if (r->resume && r->world >= r->resume) {
@@ -195,15 +199,16 @@ static void on_turn(evutil_socket_t fd _unused_, short what _unused_, void *ctx)
 
 /* ---- pages ---- */
 
-static void say_place(const struct replay *r, struct strbuf *out)
+static void put_place(struct document *d, const struct replay *r)
 {
 	char time[RECORDING_TIME_SIZE];
 
-	strbuf_printf(out, "\"time\":\"%s\",\"offset_seconds\":%.6f,\"world\":%" PRIu64
-		      ",\"changes\":%" PRIu64 ",\"ended\":%s",
-		      recording_time(r->last_usec, time),
-		      (double)(r->last_usec - r->first_usec) / USEC_PER_SEC, r->world, r->transfers,
-		      r->ended ? "true" : "false");
+	document_put_string(d, "time", recording_time(r->last_usec, time));
+	document_key(d, "offset_seconds");
+	document_double(d, (double)(r->last_usec - r->first_usec) / USEC_PER_SEC);
+	document_put_uint(d, "world", r->world);
+	document_put_uint(d, "changes", r->transfers);
+	document_put_bool(d, "ended", r->ended);
 }
 
 /* ?n=N: plays so many more (default 1). */
@@ -213,39 +218,38 @@ static int on_step(void *ctx, const char *query, struct strbuf *out)
 	unsigned long n = 1;
 	int64_t usec;
 	uint64_t world;
+	struct document d;
 
+	document_init(&d, out, DOCUMENT_JSON);
+	document_map(&d);
 	if (!r->stepping) {
-		strbuf_puts(out, "{\"error\":\"the replay was not started with --speed step\"}\n");
+		document_put_string(&d, "error", "the replay was not started with --speed step");
+		document_end(&d);
 		return 409;
 	}
 	if (strncmp(query, "n=", 2) == 0)
 		n = strtoul(query + 2, NULL, 10);
 	while (n-- && look(r, &usec, &world) && play(r))
 		;
-	/* For who asks whether there is more. */
+	/* For a caller that asks whether there is more. */
 	(void)look(r, &usec, &world);
 	remember(r);
-	strbuf_putc(out, '{');
-	say_place(r, out);
-	strbuf_puts(out, "}\n");
+	put_place(&d, r);
+	document_end(&d);
 	return 200;
 }
 
-static void debug(const struct source *s, struct strbuf *out)
+static void debug(const struct source *s, struct document *d)
 {
-	say_place(replay_of(s), out);
+	put_place(d, replay_of(s));
 }
 
 static void metrics(const struct source *s, struct strbuf *out)
 {
 	const struct replay *r = replay_of(s);
 
-	strbuf_printf(out,
-		      "# TYPE portolan_replay_changes_total counter\n"
-		      "portolan_replay_changes_total %" PRIu64 "\n"
-		      "# TYPE portolan_replay_ended gauge\n"
-		      "portolan_replay_ended %d\n",
-		      r->transfers, r->ended);
+	metric_single(out, METRIC_REPLAY_CHANGES, r->transfers);
+	metric_single(out, METRIC_REPLAY_ENDED, r->ended);
 }
 
 static bool complete(const struct source *s)
@@ -258,7 +262,8 @@ static void why(const struct source *s, struct strbuf *out)
 	const struct replay *r = replay_of(s);
 
 	if (r->error)
-		strbuf_printf(out, "degraded: the recording cannot be read on: %s\n", strerror(-r->error));
+		strbuf_printf(out, "degraded: the recording cannot be read on: %s\n",
+			      strerror(-r->error));
 	else if (r->ended && !r->complete)
 		strbuf_puts(out, "the recording has no complete state\n");
 	else if (!r->complete)
@@ -303,8 +308,9 @@ static int read_speed(struct replay *r, const char *word)
 		return 0;
 	r->speed = strtod(word, &rest);
 	if (rest == word || *rest || !(r->speed > 0 && r->speed <= 1e6))
-		return log_error_errno(-EINVAL, "--replay-speed: \"%s\" is no number above 0, max or step",
-				       word);
+		return log_error_errno(
+			-EINVAL, "--replay-speed: \"%s\" is not a number above 0, max or step",
+			word);
 	return 0;
 }
 
@@ -323,11 +329,14 @@ int replay_new(struct event_loop *loop, struct control *control, struct store *s
 	state_observe(r->mirror, &r->observer);
 	result = read_speed(r, config->speed);
 	if (result >= 0 && config->until && recording_moment_parse(config->until, &r->until) < 0)
-		result = log_error_errno(-EINVAL, "--replay-until: \"%s\" is no time (2026-01-31T12:00:00Z), "
-					 "no offset (+90s) and no world's number", config->until);
+		result = log_error_errno(
+			-EINVAL,
+			"--replay-until: \"%s\" is not a time (2026-01-31T12:00:00Z), "
+			"no offset (+90s) and no world's number",
+			config->until);
 	if (result >= 0) {
-		result = recording_reader_new(config->files.words, config->files.n, "watcher", r->mirror,
-					      &r->reader, reason);
+		result = recording_reader_new(config->files.words, config->files.n, "watcher",
+					      r->mirror, &r->reader, reason);
 		if (result < 0)
 			log_error("%s", reason);
 	}

@@ -1,32 +1,33 @@
-/* Where objects come from: a directory of manifests, a Kubernetes API server, a recording. A source
- * puts objects into the store (store.h) from the loop, calls store_commit() at the end of each batch,
- * and says when what there was at the start is complete: nothing is served before that. */
+/* A source of objects: a directory of manifests, a Kubernetes API server, a recording. It puts
+ * objects into the store (store.h) from the loop, calls store_commit() at the end of each batch,
+ * and says when it has read all that existed at the start: nothing is served before. */
 #pragma once
 
 #include <stdbool.h>
 
-#include "common/state.h"
-#include "common/strbuf.h"
+#include "common/base/document.h"
+#include "common/base/strbuf.h"
+#include "common/link/state.h"
 
 struct source;
 
 struct source_ops {
 	const char *name; /* "manifests" */
-	/* Leaves the store as it is. */
+	/* Leaves the store unchanged. */
 	void (*free)(struct source *s);
 	/* Once true it stays so. */
 	bool (*complete)(const struct source *s);
-	/* Appends one line a reason why it is not complete, or what is degraded. */
+	/* Appends one line for each reason why it is incomplete or degraded. */
 	void (*why)(const struct source *s, struct strbuf *out);
 
-	/* The rest may be NULL. */
+	/* The remaining functions may be NULL. */
 
-	/* Prometheus lines. */
+	/* Families of metrics: common/base/metric.h. */
 	void (*metrics)(const struct source *s, struct strbuf *out);
-	/* Members of a JSON object, without braces. */
-	void (*debug)(const struct source *s, struct strbuf *out);
-	/* Takes in, before it returns, what has changed by now at the place that it watches, and
-	 * commits it. For tests and scripts: "does it hold what I wrote?" */
+	/* Members of the map that /debug/status has for it. */
+	void (*debug)(const struct source *s, struct document *d);
+	/* Reads all changes made at its place up to now, and commits them, before it returns. For
+	 * tests and scripts: "does it hold what I wrote?" */
 	void (*sync)(struct source *s);
 	/* SIGHUP: read configuration and credentials again. */
 	void (*reload)(struct source *s);

@@ -2,8 +2,9 @@
 #include <assert.h>
 #include <string.h>
 
-#include "common/alloc.h"
-#include "common/clock.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/decode/object-kind.h"
 #include "watcher/store.h"
 
 struct store {
@@ -14,6 +15,9 @@ struct store {
 	uint64_t world;
 	uint64_t commits;
 	struct item *pinned;
+	int64_t event_usec; /* realtime of the first event since the last commit; 0: no event */
+	struct store_change changes[STORE_CHANGES_MAX], open;
+	size_t n_changes;
 	bool objects_changed;
 	bool notes_changed;
 };
@@ -32,6 +36,9 @@ void store_free(struct store *s)
 	if (!s)
 		return;
 	item_unref(s->pinned);
+	item_unref(s->open.first);
+	for (size_t i = 0; i < STORE_CHANGES_MAX; i++)
+		item_unref(s->changes[i].first);
 	state_free(s->objects);
 	state_free(s->notes);
 	free(s);
@@ -48,23 +55,49 @@ struct state *store_objects(const struct store *s)
 	return s->objects;
 }
 
+size_t store_object_count(const struct store *s)
+{
+	return state_count(s->objects) - state_count_kind(s->objects, OBJECT_REFUSED) -
+	       state_count_kind(s->objects, OBJECT_INFRASTRUCTURE) -
+	       state_count_kind(s->objects, OBJECT_BUNDLE);
+}
+
 struct state *store_notes(const struct store *s)
 {
 	return s->notes;
+}
+
+static void changed(struct store *s, struct item *object, bool removed)
+{
+	s->objects_changed = true;
+	if (!s->open.objects++) {
+		s->open.first = item_ref(object);
+		s->open.removed = removed;
+	}
+}
+
+/* Takes the reference. */
+static void put(struct store *s, struct item *object)
+{
+	_cleanup_(item_unrefp) struct item *kept = item_ref(object);
+
+	if (state_put(s->objects, object))
+		changed(s, kept, false);
 }
 
 void store_pin(struct store *s, struct item *object)
 {
 	item_unref(s->pinned);
 	s->pinned = item_ref(object);
-	s->objects_changed |= state_put(s->objects, object);
+	put(s, object);
 }
 
 bool store_is_pinned(const struct store *s, unsigned kind, const char *key, size_t key_len)
 {
 	const struct item *p = s->pinned;
 
-	return p && p->kind == kind && p->key_len == key_len && memcmp(item_key(p), key, key_len) == 0;
+	return p && p->kind == kind && p->key_len == key_len &&
+	       memcmp(item_key(p), key, key_len) == 0;
 }
 
 void store_put(struct store *s, struct item *object)
@@ -73,13 +106,18 @@ void store_put(struct store *s, struct item *object)
 		item_unref(object);
 		return;
 	}
-	s->objects_changed |= state_put(s->objects, object);
+	put(s, object);
 }
 
 void store_remove(struct store *s, unsigned kind, const char *key, size_t key_len)
 {
-	if (!store_is_pinned(s, kind, key, key_len))
-		s->objects_changed |= state_remove(s->objects, kind, key, key_len);
+	struct item *before = state_get(s->objects, kind, key, key_len);
+	_cleanup_(item_unrefp) struct item *removed = before ? item_ref(before) : NULL;
+
+	if (!removed || store_is_pinned(s, kind, key, key_len))
+		return;
+	(void)state_remove(s->objects, kind, key, key_len);
+	changed(s, removed, true);
 }
 
 void store_note(struct store *s, unsigned kind, const char *key, size_t key_len,
@@ -106,7 +144,24 @@ static bool sources_complete(const struct store *s)
 	return true;
 }
 
-/* moved: the world is another one also if nothing in it has changed. */
+static void close_change(struct store *s)
+{
+	struct store_change *slot = &s->changes[s->n_changes++ % STORE_CHANGES_MAX];
+
+	item_unref(slot->first);
+	*slot = s->open;
+	slot->world = s->world;
+	s->open = (struct store_change){ 0 };
+}
+
+const struct store_change *store_change(const struct store *s, size_t back)
+{
+	if (back >= MIN(s->n_changes, (size_t)STORE_CHANGES_MAX))
+		return NULL;
+	return &s->changes[(s->n_changes - 1 - back) % STORE_CHANGES_MAX];
+}
+
+/* moved: the world gets a new number even if its content is the same. */
 static void commit(struct store *s, uint64_t world, bool moved)
 {
 	bool first = !state_complete(s->objects);
@@ -122,12 +177,22 @@ static void commit(struct store *s, uint64_t world, bool moved)
 	s->objects_changed = false;
 	s->world = MAX(s->world + 1, world);
 	s->commits++;
+	close_change(s);
 	state_commit(s->objects, s->world);
+}
+
+void store_event(struct store *s)
+{
+	if (!s->event_usec)
+		s->event_usec = clock_realtime();
 }
 
 void store_commit(struct store *s)
 {
-	commit(s, (uint64_t)clock_realtime(), false);
+	int64_t event = s->event_usec ? s->event_usec : clock_realtime();
+
+	s->event_usec = 0;
+	commit(s, (uint64_t)event, false);
 }
 
 void store_commit_world(struct store *s, uint64_t world)

@@ -2,7 +2,7 @@
  * translator's statuses back. */
 #pragma once
 
-#include "common/daemon.h"
+#include "common/daemon/daemon.h"
 #include "watcher/kube-source.h"
 #include "watcher/replay.h"
 
@@ -11,8 +11,9 @@ struct watcher_options {
 	struct option_list manifests;
 	struct kube_source_config kube;
 	struct replay_config replay;
-	bool once;
-	const char *write_stream;
+	bool once, check, contour_metrics, ingress_nginx;
+	bool redact, note_passed; /* with --once */
+	const char *write_stream, *write_notes, *write_manifests, *redact_key;
 };
 
 extern struct watcher_options watcher_options;
@@ -22,6 +23,6 @@ int watcher_start(struct daemon *d);
 void watcher_stop(struct daemon *d);
 void watcher_reload(struct daemon *d);
 bool watcher_ready(struct daemon *d, struct strbuf *why);
-/* --once: reads everything there is, writes it as a stream, returns main()'s exit code. -1 if this
- * is not what was asked for. */
+/* --once: reads everything and writes it as a stream. --check: reads the configuration. Returns
+ * main()'s exit code, or -1 if neither option was given. */
 int watcher_once(void);

@@ -11,12 +11,14 @@
 struct client {
 	struct client *next, **link; /* in the server's list */
 	uint64_t number;
-	char peer[CLIENT_PEER_MAX]; /* "ipv4:127.0.0.1:40000" */
+	char peer[CLIENT_PEER_MAX]; /* "ipv4:127.0.0.1:40000", "unix:uid 998, pid 4711" */
 	const char *protocol;       /* "delta ads" */
 	int64_t connected_usec;     /* realtime */
 	struct stream *stream;
-	bool unreported; /* changed since the last report */
-	bool greeted;    /* its beginning was logged */
+	uint64_t counted_world; /* accepted, and in the change log */
+	bool unreported;        /* changed since the last report */
+	bool stalled;           /* as it was reported last */
+	bool greeted;           /* its beginning was logged */
 };
 
 struct client_ops {

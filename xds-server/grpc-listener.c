@@ -1,13 +1,14 @@
-/* gRPC's server for the discovery services. Used by xds-server.
+/* gRPC's server for the discovery services.
  *
- * Methods are matched by name from one table; what is not in it, Fetch… included, is UNIMPLEMENTED. */
-#include <arpa/inet.h>
+ * Methods are matched by name in one table; any other method, Fetch… included, is UNIMPLEMENTED. */
 #include <assert.h>
 #include <errno.h>
 #include <grpc/grpc.h>
+#include <grpc/grpc_posix.h>
 #include <grpc/support/alloc.h>
 #include <grpc/support/log.h>
 #include <netdb.h>
+#include <openssl/crypto.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -17,9 +18,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
-#include "common/log.h"
-#include "common/strbuf.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/metric.h"
+#include "common/base/strbuf.h"
 #include "xds-server/grpc-listener.h"
 #include "xds-server/grpc-stream.h"
 #include "xds-server/grpc-thread.h"
@@ -31,21 +34,24 @@
 static const struct method {
 	const char *service, *name; /* of "/envoy.service.SERVICE/{Stream,Delta}NAME" */
 	enum resource_kind only;
-	const char *sotw, *delta; /* what people call it */
+	const char *sotw, *delta; /* their names for people */
 } methods[] = {
-	{ "discovery.v3.AggregatedDiscoveryService", "AggregatedResources", 0, "sotw ads", "delta ads" },
-	{ "cluster.v3.ClusterDiscoveryService", "Clusters", RESOURCE_CLUSTER, "sotw cds", "delta cds" },
+	{ "discovery.v3.AggregatedDiscoveryService", "AggregatedResources", 0, "sotw ads",
+	  "delta ads" },
+	{ "cluster.v3.ClusterDiscoveryService", "Clusters", RESOURCE_CLUSTER, "sotw cds",
+	  "delta cds" },
 	{ "endpoint.v3.EndpointDiscoveryService", "Endpoints", RESOURCE_ENDPOINT, "sotw eds",
 	  "delta eds" },
 	{ "listener.v3.ListenerDiscoveryService", "Listeners", RESOURCE_LISTENER, "sotw lds",
 	  "delta lds" },
 	{ "route.v3.RouteDiscoveryService", "Routes", RESOURCE_ROUTE, "sotw rds", "delta rds" },
-	{ "route.v3.ScopedRoutesDiscoveryService", "ScopedRoutes", RESOURCE_SCOPED_ROUTE, "sotw srds",
-	  "delta srds" },
+	{ "route.v3.ScopedRoutesDiscoveryService", "ScopedRoutes", RESOURCE_SCOPED_ROUTE,
+	  "sotw srds", "delta srds" },
 	{ "secret.v3.SecretDiscoveryService", "Secrets", RESOURCE_SECRET, "sotw sds", "delta sds" },
-	{ "runtime.v3.RuntimeDiscoveryService", "Runtime", RESOURCE_RUNTIME, "sotw rtds", "delta rtds" },
-	{ "extension.v3.ExtensionConfigDiscoveryService", "ExtensionConfigs", RESOURCE_EXTENSION_CONFIG,
-	  "sotw ecds", "delta ecds" },
+	{ "runtime.v3.RuntimeDiscoveryService", "Runtime", RESOURCE_RUNTIME, "sotw rtds",
+	  "delta rtds" },
+	{ "extension.v3.ExtensionConfigDiscoveryService", "ExtensionConfigs",
+	  RESOURCE_EXTENSION_CONFIG, "sotw ecds", "delta ecds" },
 };
 
 static const struct {
@@ -55,16 +61,21 @@ static const struct {
 	/* Two servers on one port would share Envoys between an old world and a new one. */
 	{ GRPC_ARG_ALLOW_REUSEPORT, 0 },
 	{ GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, GRPC_LISTENER_REQUEST_MAX },
-	{ GRPC_ARG_MAX_CONCURRENT_STREAMS, GRPC_LISTENER_STREAMS_MAX },
+	{ GRPC_ARG_MAX_CONCURRENT_STREAMS, CONNECTION_STREAMS_MAX },
 	{ GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 20000 },
-	/* Clients that are gone are noticed, and those that ask often are not thrown out for it (the
+	/* Each connection allocates read buffers before any byte arrives. They grow with the bytes
+	 * received, and do not shrink. */
+	{ GRPC_ARG_TCP_READ_CHUNK_SIZE, 4096 },
+	{ GRPC_ARG_TCP_MIN_READ_CHUNK_SIZE, 1024 },
+	{ GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, 8192 },
+	/* Notices clients that are gone, and does not disconnect clients that ping often (the
 	 * default allows one ping in five minutes). */
 	{ GRPC_ARG_KEEPALIVE_TIME_MS, 30000 },
 	{ GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10000 },
 	{ GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1 },
 	{ GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 500 },
 	{ GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0 },
-	/* A connection on which nobody asks anything. */
+	/* Closes a connection without calls after this long. */
 	{ GRPC_ARG_MAX_CONNECTION_IDLE_MS, 600000 },
 };
 
@@ -104,7 +115,7 @@ static void arm(struct accept *a)
 	a->listener->accepting++;
 }
 
-/* The row whose service and name the path has, and which of the two protocols. */
+/* The row with the path's service and name, and which of the two protocols it is. */
 static const struct method *find_method(const char *path, bool *ret_delta)
 {
 	static const char prefix[] = "/envoy.service.";
@@ -121,7 +132,8 @@ static const struct method *find_method(const char *path, bool *ret_delta)
 		*ret_delta = strncmp(name, "Delta", 5) == 0;
 		if (!*ret_delta && strncmp(name, "Stream", 6) != 0)
 			return NULL;
-		return strcmp(name + (*ret_delta ? 5 : 6), methods[i].name) == 0 ? &methods[i] : NULL;
+		return strcmp(name + (*ret_delta ? 5 : 6), methods[i].name) == 0 ? &methods[i]
+										 : NULL;
 	}
 	return NULL;
 }
@@ -131,15 +143,10 @@ static void open_call(struct grpc_listener *l, grpc_call *call, const char *path
 	const struct method *m;
 	bool delta;
 
-	if (l->streams.n >= GRPC_LISTENER_STREAMS_MAX) {
-		l->refused++;
-		grpc_stream_refuse(&l->streams, call, GRPC_STATUS_RESOURCE_EXHAUSTED,
-				   "too many streams");
-		return;
-	}
 	m = find_method(path, &delta);
 	if (m) {
-		grpc_stream_open(&l->streams, call, delta ? m->delta : m->sotw, delta, m->only);
+		l->refused += !grpc_stream_open(&l->streams, call, delta ? m->delta : m->sotw,
+						delta, m->only);
 		return;
 	}
 	l->refused++;
@@ -203,22 +210,6 @@ bool grpc_listener_is_address(const char *address)
 	return split_address(address, host, sizeof(host), &port);
 }
 
-bool grpc_listener_is_local(const char *address)
-{
-	struct in6_addr v6;
-	struct in_addr v4;
-	const char *port;
-	char host[256];
-
-	if (!split_address(address, host, sizeof(host), &port))
-		return false;
-	if (inet_pton(AF_INET, host, &v4) == 1)
-		return ntohl(v4.s_addr) >> 24 == 127;
-	if (inet_pton(AF_INET6, host, &v6) == 1)
-		return IN6_IS_ADDR_LOOPBACK(&v6);
-	return strcmp(host, "localhost") == 0;
-}
-
 /* gRPC does not say why it could not listen: try ourselves. */
 static int why_not(const char *address)
 {
@@ -245,7 +236,8 @@ static int why_not(const char *address)
 	return r ? r : -EIO;
 }
 
-static int listen_at(struct grpc_listener *l, const char *address, grpc_server_credentials *credentials)
+static int listen_at(struct grpc_listener *l, const char *address,
+		     grpc_server_credentials *credentials)
 {
 	int port = grpc_server_add_http2_port(l->server, address, credentials);
 	const char *colon = strrchr(address, ':');
@@ -254,22 +246,48 @@ static int listen_at(struct grpc_listener *l, const char *address, grpc_server_c
 		int r = why_not(address);
 
 		if (r == -EIO && l->tls)
-			return log_error_errno(r, "cannot listen for Envoys at %s: the certificate, its key "
-						  "or the authority's certificate is not usable",
-					       address);
+			return log_error_errno(
+				r,
+				"cannot listen for Envoys at %s: the certificate, its key "
+				"or the authority's certificate is not usable",
+				address);
 		return log_error_errno(r, "cannot listen for Envoys at %s: %m", address);
 	}
 	l->address = xasprintf("%.*s:%d", (int)(colon - address), address, port);
 	return 0;
 }
 
+/* The call's peer is "fd:" and the number then. */
+static void on_unix(void *ctx, int fd)
+{
+	struct grpc_listener *l = ctx;
+	grpc_server_credentials *none = grpc_insecure_server_credentials_create();
+
+	grpc_server_add_channel_from_fd(l->server, fd, none);
+	grpc_server_credentials_release(none);
+}
+
+static int listen_at_path(struct grpc_listener *l, const struct grpc_listener_config *c)
+{
+	struct unix_listener_config config = {
+		.loop = c->loop,
+		.path = c->path,
+		.group = c->group,
+		.accepted = on_unix,
+		.ctx = l,
+	};
+
+	l->address = xasprintf("unix:%s", c->path);
+	return unix_listener_new(&config, &l->streams.unix_socket);
+}
+
 /* ---- life ---- */
 
-/* What fails before, we say ourselves. */
+/* We report failures before that ourselves. */
 static atomic_bool listening;
 
-/* Written to by whichever thread of gRPC stops accepting (src/core/lib/iomgr/tcp_server_posix.cc of 1.51:
- * it says so in its log and nowhere else). */
+/* Written to by whichever thread of gRPC stops accepting (src/core/lib/iomgr/tcp_server_posix.cc
+ * of 1.51: it says so in its log and nowhere else). */
 static int deaf_fd = -1;
 
 static void on_deaf(evutil_socket_t fd, short what _unused_, void *ctx)
@@ -310,15 +328,24 @@ static void on_grpc_log(gpr_log_func_args *args)
 		log_warning("grpc: %s", args->message);
 }
 
-static grpc_server *create_server(void)
+static grpc_server *create_server(int64_t age_usec)
 {
-	grpc_arg args[ARRAY_SIZE(arguments)];
+	grpc_arg args[ARRAY_SIZE(arguments) + 1];
 	grpc_channel_args all = { ARRAY_SIZE(arguments), args };
 
 	for (size_t i = 0; i < ARRAY_SIZE(arguments); i++) {
 		/* gRPC does not write there. */
-		args[i] = (grpc_arg){ .type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)arguments[i].name };
+		args[i] = (grpc_arg){ .type = GRPC_ARG_INTEGER,
+				      .key = (char *)(uintptr_t)arguments[i].name };
 		args[i].value.integer = arguments[i].value;
+	}
+	/* The client is told to open its next stream on another connection (gRPC does it a tenth
+	 * earlier or later); the streams on this one end by themselves. */
+	if (age_usec) {
+		args[all.num_args] = (grpc_arg){ .type = GRPC_ARG_INTEGER,
+						 .key = (char *)GRPC_ARG_MAX_CONNECTION_AGE_MS };
+		args[all.num_args++].value.integer =
+			(int)MIN(age_usec * 9 / 10 / USEC_PER_MSEC, (int64_t)INT32_MAX);
 	}
 	return grpc_server_create(&all, NULL);
 }
@@ -339,19 +366,24 @@ static void start_accepting(struct grpc_listener *l)
 static int start(struct grpc_listener *l, const struct grpc_listener_config *c)
 {
 	grpc_server_credentials *credentials;
-	int r;
+	int r = 0;
 
 	if (c->cert) {
 		r = grpc_tls_new(c->cert, c->key, c->ca, &l->tls);
 		if (r < 0)
 			return r;
 	}
-	l->server = create_server();
+	l->server = create_server(c->path ? 0 : c->age_usec);
 	grpc_server_register_completion_queue(l->server, grpc_thread_queue(l->thread), NULL);
-	credentials = l->tls ? grpc_tls_credentials(l->tls) : grpc_insecure_server_credentials_create();
-	r = listen_at(l, c->address, credentials);
-	grpc_server_credentials_release(credentials);
+	if (!c->path) {
+		credentials = l->tls ? grpc_tls_credentials(l->tls)
+				     : grpc_insecure_server_credentials_create();
+		r = listen_at(l, c->address, credentials);
+		grpc_server_credentials_release(credentials);
+	}
 	grpc_server_start(l->server);
+	if (c->path)
+		r = listen_at_path(l, c);
 	if (r < 0)
 		return r;
 	listening = true;
@@ -372,12 +404,20 @@ int grpc_listener_new(const struct grpc_listener_config *config, struct grpc_lis
 		.stats = config->stats,
 		.ops = config->ops,
 		.ctx = config->ctx,
+		.first_request_usec = config->first_request_usec,
+		.age_usec = config->age_usec,
 	};
+	connections_init(&l->streams.connections, config->streams_max);
+	grpc_stream_owner_init(&l->streams);
 	l->on_shutdown.done = on_shutdown;
 	/* Signals are the loop's; threads that gRPC makes inherit the mask. */
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	gpr_set_log_function(on_grpc_log);
+	/* Threads of gRPC's pool may still be ending when main() returns (grpc_shutdown() waits
+	 * until they are idle, not until they are gone). OpenSSL must not be taken down under them.
+	 */
+	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
 	grpc_init();
 	l->thread = grpc_thread_new(config->loop);
 	watch_deafness(l, config);
@@ -393,11 +433,15 @@ void grpc_listener_free(struct grpc_listener *l)
 {
 	if (!l)
 		return;
+	unix_listener_free(TAKE_PTR(l->streams.unix_socket));
 	if (l->server) {
-		grpc_server_shutdown_and_notify(l->server, grpc_thread_queue(l->thread), &l->on_shutdown);
+		grpc_server_shutdown_and_notify(l->server, grpc_thread_queue(l->thread),
+						&l->on_shutdown);
 		grpc_server_cancel_all_calls(l->server);
-		while (!l->is_shutdown || l->streams.n || l->accepting)
+		while (!l->is_shutdown || l->streams.n || l->accepting) {
 			grpc_thread_wait(l->thread);
+			grpc_stream_turn(&l->streams, true);
+		}
 		grpc_server_destroy(l->server);
 		for (size_t i = 0; i < ACCEPTS && l->accepts[i].listener; i++) {
 			grpc_call_details_destroy(&l->accepts[i].details);
@@ -407,6 +451,7 @@ void grpc_listener_free(struct grpc_listener *l)
 	grpc_thread_free(l->thread);
 	grpc_tls_free(l->tls);
 	grpc_shutdown();
+	grpc_stream_owner_done(&l->streams);
 	event_freep(&l->on_deaf);
 	if (deaf_fd >= 0)
 		(void)close(TAKE_FD(deaf_fd));
@@ -419,6 +464,14 @@ const char *grpc_listener_address(const struct grpc_listener *l)
 	return l->address;
 }
 
+void grpc_listener_pump(struct grpc_listener *l, struct client *clients)
+{
+	for (struct client *c = clients; c; c = c->next)
+		grpc_stream_pump(c);
+	if (l)
+		grpc_stream_turn(&l->streams, false);
+}
+
 size_t grpc_listener_streams(const struct grpc_listener *l)
 {
 	return l->streams.n;
@@ -426,21 +479,14 @@ size_t grpc_listener_streams(const struct grpc_listener *l)
 
 void grpc_listener_metrics(const struct grpc_listener *l, struct strbuf *b)
 {
-	strbuf_printf(b,
-		      "# TYPE portolan_xds_streams gauge\n"
-		      "portolan_xds_streams %zu\n"
-		      "# TYPE portolan_xds_streams_opened_total counter\n"
-		      "portolan_xds_streams_opened_total %llu\n"
-		      "# TYPE portolan_xds_calls_refused_total counter\n"
-		      "portolan_xds_calls_refused_total %llu\n",
-		      l->streams.n, (unsigned long long)l->streams.opened,
-		      (unsigned long long)l->refused);
-	if (l->tls)
-		strbuf_printf(b,
-			      "# TYPE portolan_xds_certificate_loads_total counter\n"
-			      "portolan_xds_certificate_loads_total %llu\n"
-			      "# TYPE portolan_xds_certificate_failures_total counter\n"
-			      "portolan_xds_certificate_failures_total %llu\n",
-			      (unsigned long long)grpc_tls_loads(l->tls),
-			      (unsigned long long)grpc_tls_failures(l->tls));
+	metric_single(b, METRIC_XDS_STREAMS, l->streams.n);
+	metric_single(b, METRIC_XDS_STREAMS_OPENED, l->streams.opened);
+	metric_single(b, METRIC_XDS_CALLS_REFUSED, l->refused);
+	metric_single(b, METRIC_XDS_CONNECTIONS, l->streams.connections.by_peer.n);
+	metric_family(b, METRIC_XDS_STREAMS_ENDED);
+	metric_sample(b, METRIC_XDS_STREAMS_ENDED, l->streams.ended_silent, "silent");
+	metric_sample(b, METRIC_XDS_STREAMS_ENDED, l->streams.ended_old, "old");
+	metric_sample(b, METRIC_XDS_STREAMS_ENDED, l->streams.ended_for_others, "too many");
+	metric_single(b, METRIC_XDS_CERTIFICATE_LOADS, l->tls ? grpc_tls_loads(l->tls) : 0);
+	metric_single(b, METRIC_XDS_CERTIFICATE_FAILURES, l->tls ? grpc_tls_failures(l->tls) : 0);
 }

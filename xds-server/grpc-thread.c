@@ -1,13 +1,14 @@
-/* The thread that waits for gRPC. gRPC's C core makes progress only while somebody is inside of
- * grpc_completion_queue_next() and has no descriptor to poll, so xds-server has this one thread besides
- * its loop; only the list below is shared, under the mutex. */
+/* The thread that waits for gRPC. gRPC's C core makes progress only while a thread is inside
+ * grpc_completion_queue_next() and has no descriptor to poll, so xds-server has this one thread
+ * besides its loop; only the list below is shared, under the mutex. */
 #include <assert.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 
-#include "common/alloc.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
 #include "xds-server/grpc-thread.h"
 
 struct completion {
@@ -26,17 +27,22 @@ struct grpc_thread {
 	pthread_mutex_t mutex;
 	struct completions arrived; /* under the mutex */
 	struct completions handled; /* the loop's: its memory is swapped with arrived */
+	size_t at;                  /* of handled, the next one */
 	int wake;
 	struct event *on_wake;
+	struct event *on_rest;
 };
+
+/* After this long the loop's other events get their turn. */
+#define DISPATCH_USEC 10000LL
 
 static void *run(void *ctx)
 {
 	struct grpc_thread *t = ctx;
 
 	for (;;) {
-		grpc_event e = grpc_completion_queue_next(
-			t->queue, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
+		grpc_event e = grpc_completion_queue_next(t->queue,
+							  gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
 		bool first;
 
 		if (e.type == GRPC_QUEUE_SHUTDOWN)
@@ -48,13 +54,13 @@ static void *run(void *ctx)
 		first = t->arrived.n == 0;
 		t->arrived.c[t->arrived.n++] = (struct completion){ e.tag, e.success != 0 };
 		(void)pthread_mutex_unlock(&t->mutex);
-		/* The loop has been woken for what was there before. */
+		/* The loop has been woken for the earlier completions. */
 		if (first)
 			(void)eventfd_write(t->wake, 1);
 	}
 }
 
-static void dispatch(struct grpc_thread *t)
+static void swap(struct grpc_thread *t)
 {
 	struct completions now = t->handled;
 
@@ -62,9 +68,26 @@ static void dispatch(struct grpc_thread *t)
 	t->handled = t->arrived;
 	t->arrived = (struct completions){ now.c, 0, now.cap };
 	(void)pthread_mutex_unlock(&t->mutex);
-	for (size_t i = 0; i < t->handled.n; i++)
-		t->handled.c[i].tag->done(t->handled.c[i].tag, t->handled.c[i].ok);
-	t->handled.n = 0;
+	t->at = 0;
+}
+
+static void dispatch(struct grpc_thread *t)
+{
+	int64_t began = clock_monotonic();
+	bool rest = t->at < t->handled.n;
+
+	if (!rest)
+		swap(t);
+	while (t->at < t->handled.n) {
+		struct completion c = t->handled.c[t->at++];
+
+		c.tag->done(c.tag, c.ok);
+		if (t->at % 16 == 0 && clock_monotonic() - began > DISPATCH_USEC)
+			break;
+	}
+	/* Messages that arrived while work was left have woken us already. */
+	if (t->at < t->handled.n || rest)
+		event_loop_arm(t->on_rest, 0);
 }
 
 static void on_wake(evutil_socket_t fd, short what _unused_, void *ctx)
@@ -72,6 +95,11 @@ static void on_wake(evutil_socket_t fd, short what _unused_, void *ctx)
 	eventfd_t n;
 
 	(void)eventfd_read(fd, &n);
+	dispatch(ctx);
+}
+
+static void on_rest(evutil_socket_t fd _unused_, short what _unused_, void *ctx)
+{
 	dispatch(ctx);
 }
 
@@ -85,6 +113,7 @@ struct grpc_thread *grpc_thread_new(struct event_loop *loop)
 	t->on_wake = event_new(event_loop_base(loop), t->wake, EV_READ | EV_PERSIST, on_wake, t);
 	assert(t->on_wake);
 	(void)event_add(t->on_wake, NULL);
+	t->on_rest = event_loop_timer(loop, on_rest, t);
 	(void)pthread_mutex_init(&t->mutex, NULL);
 	t->queue = grpc_completion_queue_create_for_next(NULL);
 	r = pthread_create(&t->thread, NULL, run, t);
@@ -98,11 +127,22 @@ grpc_completion_queue *grpc_thread_queue(struct grpc_thread *t)
 	return t->queue;
 }
 
+static bool any_arrived(struct grpc_thread *t)
+{
+	bool any = t->at < t->handled.n;
+
+	(void)pthread_mutex_lock(&t->mutex);
+	any |= t->arrived.n > 0;
+	(void)pthread_mutex_unlock(&t->mutex);
+	return any;
+}
+
 void grpc_thread_wait(struct grpc_thread *t)
 {
 	struct pollfd p = { .fd = t->wake, .events = POLLIN };
 
-	(void)poll(&p, 1, -1);
+	if (!any_arrived(t))
+		(void)poll(&p, 1, -1);
 	on_wake(t->wake, 0, t);
 }
 
@@ -115,6 +155,7 @@ void grpc_thread_free(struct grpc_thread *t)
 	assert(t->arrived.n == 0);
 	grpc_completion_queue_destroy(t->queue);
 	event_free(t->on_wake);
+	event_free(t->on_rest);
 	(void)close(t->wake);
 	(void)pthread_mutex_destroy(&t->mutex);
 	free(t->arrived.c);

@@ -1,15 +1,17 @@
-/* Mutual TLS with files that change. gRPC asks before each handshake (on whatever thread that is);
- * an unchanged file costs a stat(). What cannot be read or does not fit together leaves the last good
- * certificate in use. Used by xds-server. */
+/* Mutual TLS with files that change. gRPC asks before each handshake, on any of its threads; an
+ * unchanged file costs a stat(). If files cannot be read or do not match, the last good certificate
+ * stays in use. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "common/alloc.h"
-#include "common/log.h"
+#include "common/base/alloc.h"
+#include "common/base/log.h"
+#include "xds-server/fleet.h"
 #include "xds-server/grpc-tls.h"
 
 #define PEM_MAX (1u << 20)
@@ -37,7 +39,7 @@ static void wipe(char **p)
 	free(*p);
 }
 
-/* As text; empty files and such with NULs are refused. */
+/* Reads it as text; refuses empty files and those with NULs. */
 static int read_pem(const char *path, char **ret)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -74,8 +76,9 @@ static bool same(const struct stat *a, const struct stat *b)
 	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* 1: loaded anew; 0: as before; -errno, and *ret_which is the file. */
-static int load(struct grpc_tls *t, grpc_ssl_server_certificate_config **ret, const char **ret_which)
+/* 1: loaded anew; 0: unchanged; -errno, and *ret_which is the file. */
+static int load(struct grpc_tls *t, grpc_ssl_server_certificate_config **ret,
+		const char **ret_which)
 {
 	_cleanup_(wipe) char *cert = NULL, *key = NULL, *ca = NULL;
 	char **texts[FILES] = { &cert, &key, &ca };
@@ -104,7 +107,8 @@ static int load(struct grpc_tls *t, grpc_ssl_server_certificate_config **ret, co
 	return 1;
 }
 
-static grpc_ssl_certificate_config_reload_status fetch(void *ctx, grpc_ssl_server_certificate_config **ret)
+static grpc_ssl_certificate_config_reload_status fetch(void *ctx,
+						       grpc_ssl_server_certificate_config **ret)
 {
 	struct grpc_tls *t = ctx;
 	const char *which = "";
@@ -118,13 +122,13 @@ static grpc_ssl_certificate_config_reload_status fetch(void *ctx, grpc_ssl_serve
 	if (r < 0) {
 		t->failures++;
 		if (log_limit_pass(&t->limit, &dropped))
-			log_warning_errno(r, "cannot read %s: %m; going on with the last certificate",
-					  which);
+			log_warning_errno(
+				r, "cannot read %s: %m; going on with the last certificate", which);
 	}
 	(void)pthread_mutex_unlock(&t->mutex);
-	return r < 0   ? GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_FAIL :
-	       r == 0 ? GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED :
-			GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
+	return r < 0    ? GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_FAIL
+	       : r == 0 ? GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED
+			: GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
 }
 
 int grpc_tls_new(const char *cert, const char *key, const char *ca, struct grpc_tls **ret)
@@ -141,8 +145,8 @@ int grpc_tls_new(const char *cert, const char *key, const char *ca, struct grpc_
 	(void)pthread_mutex_init(&t->mutex, NULL);
 	r = load(t, &config, &which);
 	if (r < 0)
-		return log_error_errno(r, "cannot read %s: %m (a PEM file of at most %u bytes)", which,
-				       PEM_MAX);
+		return log_error_errno(r, "cannot read %s: %m (a PEM file of at most %u bytes)",
+				       which, PEM_MAX);
 	grpc_ssl_server_certificate_config_destroy(config);
 	/* gRPC asks for itself when the server starts. */
 	t->is_loaded = false;
@@ -163,6 +167,29 @@ grpc_server_credentials *grpc_tls_credentials(struct grpc_tls *t)
 	return grpc_ssl_server_credentials_create_with_options(
 		grpc_ssl_server_credentials_create_options_using_config_fetcher(
 			GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY, fetch, t));
+}
+
+void grpc_tls_fleet(grpc_call *call, char *ret, size_t size)
+{
+	grpc_auth_context *context = grpc_call_auth_context(call);
+	grpc_auth_property_iterator it =
+		grpc_auth_context_find_properties_by_name(context, GRPC_PEER_URI_PROPERTY_NAME);
+	const grpc_auth_property *p;
+	size_t n = 0, len;
+
+	*ret = '\0';
+	while ((p = grpc_auth_property_iterator_next(&it))) {
+		const char *name = fleet_of_uri(p->value, p->value_length, &len);
+
+		if (!name && strncmp(p->value, FLEET_URI, strlen(FLEET_URI)) != 0)
+			continue;
+		if (!name || n++ || len >= size)
+			(void)snprintf(ret, size, "?");
+		else
+			(void)snprintf(ret, size, "%.*s", (int)len, name);
+		n += !name;
+	}
+	grpc_auth_context_release(context);
 }
 
 uint64_t grpc_tls_loads(const struct grpc_tls *t)

@@ -3,27 +3,48 @@ noinst_LIBRARIES += libxds.a
 libxds_a_SOURCES = \
 	xds-server/answer.c \
 	xds-server/answer.h \
+	xds-server/bound.c \
+	xds-server/bound.h \
 	xds-server/buffer.c \
 	xds-server/buffer.h \
+	xds-server/change-log.c \
+	xds-server/change-log.h \
 	xds-server/client.h \
+	xds-server/connection.c \
+	xds-server/connection.h \
+	xds-server/fleet.c \
+	xds-server/fleet.h \
+	xds-server/intake.c \
+	xds-server/intake.h \
+	xds-server/listener-order.c \
+	xds-server/listener-order.h \
 	xds-server/message.c \
 	xds-server/message.h \
+	xds-server/piece.c \
+	xds-server/piece.h \
 	xds-server/pin.c \
 	xds-server/pin.h \
+	xds-server/refusal.c \
+	xds-server/refusal.h \
 	xds-server/report.c \
 	xds-server/report.h \
 	xds-server/request.c \
 	xds-server/request.h \
+	xds-server/resource-parts.c \
+	xds-server/resource-parts.h \
 	xds-server/resource-store.c \
 	xds-server/resource-store.h \
 	xds-server/saved-state.c \
 	xds-server/saved-state.h \
 	xds-server/scrub.c \
 	xds-server/scrub.h \
+	xds-server/stream-look.c \
 	xds-server/stream.c \
 	xds-server/stream.h \
 	xds-server/subscription.c \
-	xds-server/subscription.h
+	xds-server/subscription.h \
+	xds-server/turn.c \
+	xds-server/turn.h
 
 XDS_LIBS = libxds.a libxds-proto.a $(COMMON_LIBS)
 
@@ -40,6 +61,8 @@ portolan_xds_server_SOURCES = \
 	xds-server/main.c \
 	xds-server/pages.c \
 	xds-server/pages.h \
+	xds-server/unix-listener.c \
+	xds-server/unix-listener.h \
 	xds-server/xds-server.c \
 	xds-server/xds-server.h
-portolan_xds_server_LDADD = $(XDS_LIBS) $(GRPC_LIBS) -lpthread
+portolan_xds_server_LDADD = $(XDS_LIBS) $(GRPC_LIBS) $(CRYPTO_LIBS) -lpthread

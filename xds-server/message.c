@@ -1,15 +1,15 @@
-/* Discovery responses on the wire (envoy/service/discovery/v3/discovery.proto), written by hand so that a
- * resource's bytes are shared by all who are sent it. Used by xds-server's streams. */
+/* Discovery responses on the wire (envoy/service/discovery/v3/discovery.proto), written by hand so
+ * that all clients share a resource's bytes. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "common/alloc.h"
-#include "common/wire.h"
+#include "common/base/alloc.h"
+#include "common/base/wire.h"
 #include "xds-server/message.h"
 
 /* Larger resources are not copied. */
-#define COPY_MAX 16384
+#define COPY_MAX  16384
 #define PIECE_MAX (4u << 20)
 
 static void add_segment(struct message *m, struct buffer *b, size_t offset, size_t len)
@@ -20,13 +20,14 @@ static void add_segment(struct message *m, struct buffer *b, size_t offset, size
 }
 
 /* An encoding begins as delta's element, and ends with state of the world's. */
-static void add_shared(struct message *m, struct buffer *b, size_t any)
+static void add_shared(struct message *m, const struct encoding *e, size_t any)
 {
-	(void)buffer_ref(b);
-	if (m->delta)
-		add_segment(m, b, 0, b->len);
-	else
-		add_segment(m, b, b->len - any, any);
+	size_t skip = m->delta ? 0 : e->len - any;
+
+	for (size_t i = 0; i < e->n; i++) {
+		add_segment(m, buffer_ref(e->b[i]), skip, e->b[i]->len - skip);
+		skip = 0;
+	}
 }
 
 void message_add_pin(struct message *m, const struct pin *pin)
@@ -41,12 +42,11 @@ static size_t size_in(const struct message *m, const struct resource *r)
 	return m->delta ? size : any;
 }
 
-void message_add_resources(struct message *m, struct resource_store *store, struct resource **r, size_t n)
+void message_add_resources(struct message *m, struct resource_store *store, struct resource **r,
+			   size_t n)
 {
 	for (size_t i = 0; i < n;) {
 		size_t run = 0, bytes = 0, any;
-		struct buffer *b;
-		uint8_t *p;
 
 		for (; n > 1 && i + run < n; run++) {
 			size_t size = size_in(m, r[i + run]);
@@ -60,12 +60,8 @@ void message_add_resources(struct message *m, struct resource_store *store, stru
 			add_shared(m, resource_store_encoded(store, r[i++]), any);
 			continue;
 		}
-		b = buffer_new(bytes);
-		p = b->data;
-		for (; run; run--, i++)
-			p = m->delta ? resource_encode(r[i], p) : resource_encode_any(r[i], p);
-		assert(p == b->data + bytes);
-		add_segment(m, b, 0, bytes);
+		add_segment(m, resource_store_run(store, r + i, run, m->delta, bytes), 0, bytes);
+		i += run;
 	}
 }
 
@@ -83,8 +79,8 @@ static uint8_t *put_field(uint8_t *p, unsigned number, const void *data, size_t 
 	return p + len;
 }
 
-/* DiscoveryResponse.version_info = 1, DeltaDiscoveryResponse.removed_resources = 6; type_url = 4 and
- * nonce = 5 in both. */
+/* DiscoveryResponse.version_info = 1, DeltaDiscoveryResponse.removed_resources = 6; type_url = 4
+ * and nonce = 5 in both. */
 void message_add_tail(struct message *m, unsigned kind, const char *version, uint64_t nonce,
 		      struct resource *const *removed, size_t n_removed)
 {

@@ -16,10 +16,12 @@ struct message {
 	size_t bytes;
 };
 
-/* Small neighbours are copied into one piece; what is large, or alone and so likely to go to other
- * clients as well, is shared. */
-void message_add_resources(struct message *m, struct resource_store *store, struct resource **r, size_t n);
+/* Copies small neighbours into one piece. Shares a resource that is large or alone, as it is likely
+ * to go to other clients as well, and a long piece with the other clients that get it. */
+void message_add_resources(struct message *m, struct resource_store *store, struct resource **r,
+			   size_t n);
 void message_add_pin(struct message *m, const struct pin *pin);
-/* What follows the resources. version: of state of the world, otherwise NULL; removed: of delta. */
+/* The fields after the resources. version: for state of the world, otherwise NULL; removed: for
+ * delta. */
 void message_add_tail(struct message *m, unsigned kind, const char *version, uint64_t nonce,
 		      struct resource *const *removed, size_t n_removed);

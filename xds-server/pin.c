@@ -1,8 +1,8 @@
 /* Versions of resources that are kept while they wait. Used by xds-server's streams. */
-#include "common/alloc.h"
 #include "xds-server/pin.h"
+#include "common/base/alloc.h"
 
-/* With more than this in buffers nothing is kept: it waits then. */
+/* Above this many bytes in buffers no pin is added: the change waits instead. */
 #define BUFFERS_HIGH (128u << 20)
 
 struct pin *pins_find(struct pins *p, const struct resource *r)
@@ -24,7 +24,7 @@ void pins_add(struct pins *p, struct resource_store *store, struct resource *r)
 	*pin = (struct pin){
 		.resource = resource_ref(r),
 		.item = item_ref(r->item),
-		.encoded = buffer_ref(resource_store_encoded(store, r)),
+		.encoded = encoding_ref(resource_store_encoded(store, r)),
 		.version = r->version,
 		.turn = r->turn,
 	};
@@ -37,7 +37,7 @@ static void release(struct pins *p, struct resource_store *store, size_t at)
 
 	p->p[at] = p->p[--p->n];
 	item_unref(pin.item);
-	buffer_unref(pin.encoded);
+	encoding_unref(pin.encoded);
 	resource_store_unref(store, pin.resource);
 	if (!p->n) {
 		free(TAKE_PTR(p->p));

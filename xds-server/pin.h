@@ -1,6 +1,6 @@
-/* Resources that wait for others, kept as they were when they began to wait: under a storm of changes
- * the latest version of a shared route table always refers to some cluster that the client has not got
- * yet, and would never be sent. */
+/* Resources that wait for others, kept as they were when they began to wait: under a storm of
+ * changes the latest version of a shared route table always refers to some cluster that the client
+ * has not got yet, and would never be sent. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,12 +12,12 @@
 struct pin {
 	struct resource *resource; /* a reference */
 	struct item *item;         /* these are of the version of that time */
-	struct buffer *encoded;
+	struct encoding *encoded;
 	size_t any; /* bytes of the element for state of the world, the encoding's last */
 	uint64_t version, turn;
 };
 
-/* Of one stream. */
+/* The pins of one stream. */
 struct pins {
 	struct pin *p;
 	size_t n, cap;
@@ -26,8 +26,8 @@ struct pins {
 #define PINS_MAX 16
 
 struct pin *pins_find(struct pins *p, const struct resource *r);
-/* Keeps the resource as it is now, unless it is kept already, or enough is. */
+/* Keeps the resource's present version, unless one is kept already, or there are too many. */
 void pins_add(struct pins *p, struct resource_store *store, struct resource *r);
-/* Forgets what is kept of the resource, if it is. */
+/* Drops the pin of the resource, if there is one. */
 void pins_drop(struct pins *p, struct resource_store *store, unsigned kind, uint32_t id);
 void pins_clear(struct pins *p, struct resource_store *store);

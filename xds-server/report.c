@@ -2,23 +2,33 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/alloc.h"
-#include "common/strbuf.h"
+#include "common/base/alloc.h"
+#include "common/base/strbuf.h"
 #include "proto/ipc.pb-c.h"
+#include "xds-server/refusal.h"
 #include "xds-server/report.h"
-#include "xds-server/scrub.h"
 
-/* Acknowledgements come in swarms. */
+/* With more clients than this, acknowledgements come in bursts. */
+#define PROMPT_MAX   8
 #define CLIENTS_USEC 500000LL
+/* The interval of looking for Envoys that owe an answer for too long, or are gone. */
+#define TICK_USEC 1000000LL
+/* Between two parts of counting refusals. */
+#define COUNT_USEC 5000LL
 
 struct report {
 	struct resource_store *store;
 	struct client *const *clients;
 	struct state *state;
+	struct refusals *refusals;
 	struct event *timer;
-	uint64_t dropped;
+	struct event *on_answers; /* counts the clients' answers, once a turn of the loop */
+	bool answered;
+	bool again;                     /* so have others while it was counted */
+	bool due;                       /* the timer has run since the last commit */
 	struct state_observer observer; /* of the resources */
-	/* Resources with parts, few; a reference each, and the version that all clients had accepted. */
+	/* Resources with parts, few; a reference each, and the version that all clients had
+	 * accepted. */
 	struct composed {
 		struct resource *resource;
 		uint64_t accepted;
@@ -61,25 +71,59 @@ static void put_client(struct report *r, struct client *c)
 	m.has_connected_usec = m.has_acked_source = m.has_sent = m.has_acks = m.has_nacks = 1;
 	m.connected_usec = c->connected_usec;
 	m.acked_source = i->acked_source;
+	m.has_answered_source = m.has_stalled = 1;
+	m.answered_source = i->answered_source;
+	m.stalled = c->stalled;
 	m.has_acked_usec = i->acked_usec != 0;
 	m.acked_usec = i->acked_usec;
 	m.sent = i->sent;
 	m.acks = i->acks;
 	m.nacks = i->nacks;
 	m.last_reject = i->last_reject[0] ? i->last_reject : NULL;
+	if (c->stream->fleet && !c->stream->fleet->is_default)
+		m.fleet = c->stream->fleet->name;
 	put(r, REPORT_ENVOY, key, client_key(c, key), &m.base);
+}
+
+/* True if some client has still to answer. */
+static bool look_who_stalls(struct report *r)
+{
+	bool any = false;
+
+	for (struct client *c = *r->clients; c; c = c->next) {
+		bool stalled = stream_stalled(c->stream);
+
+		any |= !stalled && stream_outstanding(c->stream) > 0;
+		c->unreported |= stalled != c->stalled;
+		c->stalled = stalled;
+	}
+	return any;
+}
+
+static void count_soon(struct report *r)
+{
+	if (!r->answered)
+		event_loop_arm(r->on_answers, 0);
+	else
+		r->again |= refusals_counting(r->refusals);
+	r->answered = true;
 }
 
 static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *ctx)
 {
 	struct report *r = ctx;
+	bool more = look_who_stalls(r);
 
 	for (struct client *c = *r->clients; c; c = c->next)
 		if (c->unreported) {
 			c->unreported = false;
 			put_client(r, c);
 		}
-	commit(r);
+	more |= refusals_tick(r->refusals);
+	r->due = true;
+	count_soon(r);
+	if (more)
+		event_loop_arm(r->timer, TICK_USEC);
 }
 
 static void tell_soon(struct report *r)
@@ -88,26 +132,26 @@ static void tell_soon(struct report *r)
 		event_loop_arm(r->timer, CLIENTS_USEC);
 }
 
-static bool all_accept(const struct report *r, struct resource *x)
+/* A client has accepted it, or no client can ever get it; and no client that we wait for has yet to
+ * answer. */
+static bool is_accepted(const struct report *r, struct resource *x)
 {
-	bool any = false; /* has it, or can never have it */
+	bool accepts = false, refuses = false, other = false;
 
 	for (struct client *c = *r->clients; c; c = c->next) {
-		int accepts = stream_accepts(c->stream, x);
+		enum stream_stand stand = stream_stand(c->stream, x);
 
-		if (accepts < 0)
+		if (stand == STAND_UNDECIDED && !stream_stalled(c->stream))
 			return false;
-		any |= accepts > 0;
+		accepts |= stand == STAND_ACCEPTS;
+		refuses |= stand == STAND_REFUSES;
+		other |= stand == STAND_OTHER;
 	}
-	return any;
+	return accepts || (other && !refuses);
 }
-
-static size_t resource_key(char **ret, unsigned kind, const char *name, size_t name_len);
 
 static void report_acceptance(struct report *r)
 {
-	bool changed = false;
-
 	for (size_t i = 0; i < r->n_composed; i++) {
 		struct composed *one = &r->composed[i];
 		Portolan__Ipc__AcceptReport m = PORTOLAN__IPC__ACCEPT_REPORT__INIT;
@@ -115,23 +159,55 @@ static void report_acceptance(struct report *r)
 		_cleanup_free_ char *key = NULL;
 		size_t n;
 
-		if (!x->item || x->version == one->accepted || !all_accept(r, x))
+		if (!x->item || x->version == one->accepted || !is_accepted(r, x))
 			continue;
 		one->accepted = x->version;
 		m.has_version = 1;
 		m.version.data = (uint8_t *)(uintptr_t)item_meta(x->item);
 		m.version.len = x->item->meta_len;
-		n = resource_key(&key, x->item_kind, x->name, x->name_len);
+		n = refusals_key(&key, x->item_kind, x->name, x->name_len);
 		put(r, REPORT_ACCEPT, key, n, &m.base);
-		changed = true;
 	}
-	if (changed)
+}
+
+/* Few clients are reported as soon as they owe no answer: statuses wait for it. */
+static void put_prompt(struct report *r)
+{
+	size_t n = 0;
+
+	for (struct client *c = *r->clients; c; c = c->next)
+		if (++n > PROMPT_MAX)
+			return;
+	for (struct client *c = *r->clients; c; c = c->next)
+		if (c->unreported && stream_outstanding(c->stream) == 0) {
+			c->unreported = false;
+			put_client(r, c);
+		}
+}
+
+static void on_answers(evutil_socket_t fd _unused_, short what _unused_, void *ctx)
+{
+	struct report *r = ctx;
+
+	/* What an Envoy has answered is not told before what it has refused. */
+	if (refusals_count(r->refusals)) {
+		event_loop_arm(r->on_answers, COUNT_USEC);
+		return;
+	}
+	r->answered = r->again;
+	r->again = false;
+	if (r->answered)
+		event_loop_arm(r->on_answers, COUNT_USEC);
+	put_prompt(r);
+	report_acceptance(r);
+	if (r->due || state_dirty(r->state))
 		commit(r);
+	r->due = false;
 }
 
 void report_client(struct report *r, struct client *c)
 {
-	report_acceptance(r);
+	count_soon(r);
 	if (c->unreported)
 		return;
 	c->unreported = true;
@@ -148,59 +224,10 @@ void report_gone(struct report *r, const struct client *c)
 
 /* ---- refused versions ---- */
 
-/* How many refused this very version before. */
-static uint32_t nodes_before(const struct report *r, const char *key, size_t key_len,
-			     const struct item *item)
-{
-	const struct item *before = state_get(r->state, REPORT_REJECT, key, key_len);
-	Portolan__Ipc__RejectReport *m;
-	uint32_t n = 0;
-
-	if (!before)
-		return 0;
-	m = portolan__ipc__reject_report__unpack(NULL, before->value_len, item_value(before));
-	if (m && m->version.len == item->meta_len &&
-	    memcmp(m->version.data, item_meta(item), item->meta_len) == 0)
-		n = m->nodes;
-	portolan__ipc__reject_report__free_unpacked(m, NULL);
-	return n;
-}
-
-static size_t resource_key(char **ret, unsigned kind, const char *name, size_t name_len)
-{
-	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
-	size_t n;
-
-	strbuf_puts(&b, resource_kind(kind)->name);
-	strbuf_putc(&b, '\0');
-	strbuf_add(&b, name, name_len);
-	n = b.len;
-	*ret = strbuf_take(&b);
-	return n;
-}
-
 void report_reject(struct report *r, const struct client *c, const struct item *item,
 		   const char *message)
 {
-	Portolan__Ipc__RejectReport m = PORTOLAN__IPC__REJECT_REPORT__INIT;
-	_cleanup_free_ char *key = NULL;
-	char scrubbed[1024];
-	size_t n = resource_key(&key, item->kind, item_key(item), item->key_len);
-
-	if (state_count_kind(r->state, REPORT_REJECT) >= REPORT_REJECTS_MAX &&
-	    !state_get(r->state, REPORT_REJECT, key, n)) {
-		r->dropped++;
-		return;
-	}
-	scrub(message, scrubbed, sizeof(scrubbed));
-	m.has_version = m.has_nodes = 1;
-	m.version.data = (uint8_t *)(uintptr_t)item_meta(item);
-	m.version.len = item->meta_len;
-	m.message = scrubbed;
-	m.node_id = c->stream->info.node_id;
-	m.nodes = nodes_before(r, key, n, item) + 1;
-	put(r, REPORT_REJECT, key, n, &m.base);
-	commit(r);
+	refusals_add(r->refusals, c, item, message);
 }
 
 static void note_composed(struct report *r, struct resource *x)
@@ -219,7 +246,7 @@ static void forget_composed(struct report *r, const struct resource *x)
 	for (size_t i = 0; i < r->n_composed; i++)
 		if (r->composed[i].resource == x) {
 			_cleanup_free_ char *key = NULL;
-			size_t n = resource_key(&key, x->item_kind, x->name, x->name_len);
+			size_t n = refusals_key(&key, x->item_kind, x->name, x->name_len);
 
 			(void)state_remove(r->state, REPORT_ACCEPT, key, n);
 			resource_store_unref(r->store, r->composed[i].resource);
@@ -228,7 +255,19 @@ static void forget_composed(struct report *r, const struct resource *x)
 		}
 }
 
-/* What the translator holds back is kept with the resources, and told to whoever is translator. */
+static void expect_refusers(struct report *r, const struct item *quarantine)
+{
+	Portolan__Ipc__Quarantine *m = portolan__ipc__quarantine__unpack(
+		NULL, quarantine->value_len, item_value(quarantine));
+
+	for (size_t i = 0; m && i < m->n_node_ids; i++)
+		refusals_expect(r->refusals, m->node_ids[i]);
+	portolan__ipc__quarantine__free_unpacked(m, NULL);
+	tell_soon(r);
+}
+
+/* Changes that the translator holds back are kept with the resources, and sent to every new
+ * translator. */
 static void on_resource(void *ctx, struct item *before, struct item *after)
 {
 	struct report *r = ctx;
@@ -236,25 +275,23 @@ static void on_resource(void *ctx, struct item *before, struct item *after)
 
 	if (i->kind != RESOURCE_QUARANTINE)
 		return;
-	if (after)
+	if (after) {
+		expect_refusers(r, after);
 		(void)state_put(r->state, item_new(REPORT_QUARANTINE, i->data, i->key_len, NULL, 0,
 						   item_value(i), i->value_len));
-	else
+	} else {
 		(void)state_remove(r->state, REPORT_QUARANTINE, i->data, i->key_len);
+	}
 }
 
 static void note_change(struct report *r, struct resource *x)
 {
-	_cleanup_free_ char *key = NULL;
-	size_t n;
-
 	if (x->item) {
 		note_composed(r, x);
 		return;
 	}
 	forget_composed(r, x);
-	n = resource_key(&key, x->item_kind, x->name, x->name_len);
-	(void)state_remove(r->state, REPORT_REJECT, key, n);
+	refusals_forget(r->refusals, x);
 }
 
 void report_world(struct report *r)
@@ -268,7 +305,7 @@ void report_world(struct report *r)
 			note_change(r, s->changed[i]->newer);
 	}
 	changed |= state_dirty(r->state);
-	if (changed)
+	if (changed && !refusals_counting(r->refusals))
 		commit(r);
 }
 
@@ -284,12 +321,14 @@ struct report *report_new(struct event_loop *loop, struct resource_store *store,
 	r->store = store;
 	r->clients = clients;
 	r->state = state_new();
+	r->refusals = refusals_new(store, r->state, clients);
+	r->on_answers = event_loop_timer(loop, on_answers, r);
 	r->timer = event_loop_timer(loop, on_timer, r);
 	r->observer = (struct state_observer){ on_resource, NULL, r, NULL };
 	state_observe(store->state, &r->observer);
 	while ((i = state_next(store->state, &pos)))
 		on_resource(r, NULL, i);
-	/* "Nobody is connected" is something to tell, too. */
+	/* "No Envoy is connected" is a report, too. */
 	state_commit(r->state, 0);
 	return r;
 }
@@ -299,10 +338,12 @@ void report_free(struct report *r)
 	if (!r)
 		return;
 	event_free(r->timer);
+	event_free(r->on_answers);
 	state_unobserve(r->store->state, &r->observer);
 	while (r->n_composed)
 		resource_store_unref(r->store, r->composed[--r->n_composed].resource);
 	free(r->composed);
+	refusals_free(r->refusals);
 	state_free(r->state);
 	free(r);
 }
@@ -314,5 +355,5 @@ struct state *report_state(struct report *r)
 
 uint64_t report_dropped(const struct report *r)
 {
-	return r->dropped;
+	return refusals_dropped(r->refusals);
 }

@@ -1,12 +1,9 @@
-/* What goes back to the translator: the streams of Envoys, and the versions that they refused. */
+/* The reports to the translator: the streams of Envoys, and the versions that they refused. */
 #pragma once
 
-#include "common/event-loop.h"
-#include "common/state.h"
+#include "common/base/event-loop.h"
+#include "common/link/state.h"
 #include "xds-server/client.h"
-
-/* Refused versions that are remembered. */
-#define REPORT_REJECTS_MAX 4096
 
 struct report;
 
@@ -18,12 +15,14 @@ DEFINE_CLEANUP(struct report *, report_free)
 /* The state for the link. */
 struct state *report_state(struct report *r);
 
-/* A client's struct stream_info changed: told in a while, with the others'. That all clients have
- * accepted a resource with parts is told at once: the translator may be waiting for it. */
+/* A client's struct stream_info changed: reported later, together with the others'. If all clients
+ * have accepted a resource with parts, that is reported at once: the translator may be waiting for
+ * it. */
 void report_client(struct report *r, struct client *c);
 void report_gone(struct report *r, const struct client *c);
-/* Told at once. message is scrubbed. It stands until the resource is gone or another version of it is
- * refused: that the version is bad does not become wrong when it is replaced. */
+/* Reported in the same turn of the loop, when the client's struct stream_info has changed. message
+ * is scrubbed. The report stays until the resource is gone, another version of it is refused, or no
+ * Envoy that refused it is connected. */
 void report_reject(struct report *r, const struct client *c, const struct item *item,
 		   const char *message);
 /* The store has committed: forgets refused versions of resources that do not exist any more. */

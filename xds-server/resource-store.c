@@ -1,27 +1,25 @@
-/* The served world, kept by observing the mirror of the translator's resources. Used by xds-server.
+/* The served world, kept by observing the mirror of the translator's resources.
  *
- * A part comes and goes in a sorted array of pointers; bytes are put together once per version, when
- * the first stream sends it, and shared. */
+ * A version is encoded once, when the first stream sends it, and shared; unchanged parts keep their
+ * bytes from version to version. */
 #include <assert.h>
 #include <string.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "common/alloc.h"
-#include "common/clock.h"
-#include "common/wire.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/base/wire.h"
+#include "xds-server/resource-parts.h"
 #include "xds-server/resource-store.h"
 
-/* Beyond this, encodings are dropped at once; who is sending one still holds it. */
+/* Above this, encodings are dropped at once; a stream that is sending one still holds it. */
 #define ENCODED_BYTES_MAX (64u << 20)
-
-struct resource_parts {
-	struct item **items;
-	size_t n, cap;
-	size_t bytes; /* of the values */
-	bool sorted;
-};
+/* Shorter runs are not kept for other streams. */
+#define RUN_KEPT_MIN 16384
+/* This many calls of resource_store_trim() keep the bytes of parts that served several versions. */
+#define PARTS_IDLE_MAX 60
 
 static int compare_keys(const void *a, size_t a_len, const void *b, size_t b_len)
 {
@@ -37,94 +35,11 @@ int resource_compare_names(const void *a, const void *b)
 	return compare_keys(x->name, x->name_len, y->name, y->name_len);
 }
 
-static int compare_items(const void *a, const void *b)
-{
-	const struct item *x = *(struct item *const *)a, *y = *(struct item *const *)b;
-
-	return compare_keys(item_key(x), x->key_len, item_key(y), y->key_len);
-}
-
 uint64_t resource_version_hash(const char *version, size_t len)
 {
 	uint64_t hash = XXH3_64bits(version, len);
 
 	return hash ? hash : 1;
-}
-
-/* ---- parts ---- */
-
-static void parts_sort(struct resource_parts *p)
-{
-	if (!p->sorted)
-		qsort(p->items, p->n, sizeof(*p->items), compare_items);
-	p->sorted = true;
-}
-
-/* Where the key is or belongs. */
-static size_t parts_place(const struct resource_parts *p, const struct item *key)
-{
-	size_t low = 0, high = p->n;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (compare_items(&p->items[mid], &key) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
-static void parts_add(struct resource_parts *p, struct item *i)
-{
-	size_t at = p->n;
-
-	GROW(p->items, p->n, p->cap);
-	/* A whole world comes in no order: it is sorted once, when it is needed. */
-	if (p->n && compare_items(&p->items[p->n - 1], &i) > 0) {
-		if (p->sorted && p->n > 64) {
-			at = parts_place(p, i);
-			memmove(p->items + at + 1, p->items + at, (p->n - at) * sizeof(*p->items));
-		} else {
-			p->sorted = false;
-		}
-	}
-	p->items[at] = item_ref(i);
-	p->n++;
-	p->bytes += i->value_len;
-}
-
-static void parts_change(struct resource_parts *p, struct item *before, struct item *after)
-{
-	size_t at;
-
-	if (!before) {
-		parts_add(p, after);
-		return;
-	}
-	parts_sort(p);
-	at = parts_place(p, before);
-	assert(at < p->n && p->items[at] == before);
-	p->bytes -= before->value_len;
-	if (after) {
-		p->bytes += after->value_len;
-		p->items[at] = item_ref(after);
-	} else {
-		p->n--;
-		memmove(p->items + at, p->items + at + 1, (p->n - at) * sizeof(*p->items));
-	}
-	item_unref(before);
-}
-
-static void parts_free(struct resource_parts *p)
-{
-	if (!p)
-		return;
-	for (size_t i = 0; i < p->n; i++)
-		item_unref(p->items[i]);
-	free(p->items);
-	free(p);
 }
 
 /* ---- names ---- */
@@ -137,8 +52,8 @@ static const void *name_of(const void *entry, size_t *ret_len)
 	return r->name;
 }
 
-struct resource *resource_store_find(const struct resource_store *s, unsigned kind, const char *name,
-				     size_t len)
+struct resource *resource_store_find(const struct resource_store *s, unsigned kind,
+				     const char *name, size_t len)
 {
 	return hashmap_get(&s->tables[kind].names, name, len);
 }
@@ -152,14 +67,46 @@ struct resource *resource_store_by_id(const struct resource_store *s, unsigned k
 
 struct resource *resource_ref(struct resource *r)
 {
-	(r->of ? r->of : r)->refs++;
+	resource_base(r)->refs++;
 	return r;
 }
 
-struct resource *resource_for(struct resource *r, bool newer)
+/* The item served under this name, to Envoys of newer versions or to others. */
+static struct resource *version_for(struct resource *r, bool newer)
 {
-	r = r->of ? r->of : r;
+	r = resource_base(r);
 	return newer && r->newer && r->newer->item ? r->newer : r;
+}
+
+/* Another one under the same name and number, which lives as long. */
+static struct resource *make_stand_in(struct resource *r, unsigned item_kind)
+{
+	struct resource *n = xcalloc(1, sizeof(*n) + r->name_len + 1u);
+
+	n->of = r;
+	n->id = r->id;
+	n->kind = r->kind;
+	n->item_kind = (uint8_t)item_kind;
+	n->name_len = r->name_len;
+	n->turn = r->turn;
+	memcpy(n->name, r->name, r->name_len);
+	return n;
+}
+
+struct resource *resource_for_fleet(struct resource *r, const struct fleet *fleet, bool newer)
+{
+	r = resource_base(r);
+	if (fleet_set_has(r->fleets, fleet))
+		return version_for(r, newer);
+	if (!r->hidden)
+		r->hidden = make_stand_in(r, r->kind);
+	return r->hidden;
+}
+
+/* About, with its places in tables. */
+static size_t memory_of(const struct resource *r)
+{
+	return sizeof(*r) + r->name_len + 64;
 }
 
 struct resource *resource_store_intern(struct resource_store *s, unsigned kind, const char *name,
@@ -184,21 +131,37 @@ struct resource *resource_store_intern(struct resource_store *s, unsigned kind, 
 	}
 	t->by_id[r->id] = r;
 	(void)hashmap_put(&t->names, r);
+	s->foreign_bytes += memory_of(r);
 	return r;
 }
 
+/* The bytes of its parts stay. */
 static void drop_encoded(struct resource_store *s, struct resource *r)
 {
 	if (!r->encoded)
 		return;
-	s->encoded_bytes -= r->encoded->len;
-	buffer_unref(TAKE_PTR(r->encoded));
+	s->encoded_bytes -= r->encoded->b[0]->len;
+	encoding_unref(TAKE_PTR(r->encoded));
+}
+
+static void drop_parts_encoded(struct resource_store *s, struct resource *r)
+{
+	if (!r->parts)
+		return;
+	s->encoded_bytes -= r->parts->cached;
+	parts_forget(r->parts);
+}
+
+static void drop_parts(struct resource_store *s, struct resource *r)
+{
+	drop_parts_encoded(s, r);
+	parts_free(TAKE_PTR(r->parts));
 }
 
 static void content_free(struct resource_store *s, struct resource *r)
 {
 	drop_encoded(s, r);
-	parts_free(r->parts);
+	drop_parts(s, r);
 	item_unref(r->item);
 }
 
@@ -208,11 +171,12 @@ void resource_store_unref(struct resource_store *s, struct resource *r)
 
 	if (!r)
 		return;
-	r = r->of ? r->of : r;
+	r = resource_base(r);
 	assert(r->refs > 0);
 	if (--r->refs)
 		return;
 	t = &s->tables[r->kind];
+	s->foreign_bytes -= memory_of(r);
 	(void)hashmap_remove(&t->names, r->name, r->name_len);
 	t->by_id[r->id] = NULL;
 	GROW(t->free_ids, t->n_free, t->cap_free);
@@ -222,6 +186,8 @@ void resource_store_unref(struct resource_store *s, struct resource *r)
 	if (r->newer)
 		content_free(s, r->newer);
 	free(r->newer);
+	free(r->hidden);
+	fleet_set_unref(&s->fleets, r->fleets);
 	free(r);
 }
 
@@ -246,30 +212,23 @@ struct resource **resource_store_sorted(struct resource_store *s, unsigned kind,
 /* ---- changes ---- */
 
 /* The resource that an item or part of this kind belongs to; the caller gets a reference. */
-static struct resource *place_of(struct resource_store *s, unsigned kind, const char *name, size_t len)
+static struct resource *place_of(struct resource_store *s, unsigned kind, const char *name,
+				 size_t len)
 {
 	unsigned of = resource_kind(kind)->in_place_of;
-	struct resource *r = resource_store_intern(s, of ? of : kind, name, len), *n;
+	struct resource *r = resource_store_intern(s, of ? of : kind, name, len);
 
 	if (!of)
 		return r;
-	if (!r->newer) {
-		n = xcalloc(1, sizeof(*n) + len + 1);
-		n->of = r;
-		n->id = r->id;
-		n->kind = r->kind;
-		n->item_kind = (uint8_t)kind;
-		n->name_len = r->name_len;
-		memcpy(n->name, name, len);
-		r->newer = n;
-	}
+	if (!r->newer)
+		r->newer = make_stand_in(r, kind);
 	return r->newer;
 }
 
 /* Stands in changed[] with a reference until the commit is over. */
 static void mark(struct resource_store *s, struct resource *r)
 {
-	r = r->of ? r->of : r;
+	r = resource_base(r);
 	if (r->changed)
 		return;
 	r->changed = true;
@@ -277,7 +236,8 @@ static void mark(struct resource_store *s, struct resource *r)
 	s->changed[s->n_changed++] = resource_ref(r);
 }
 
-static void change_part(struct resource_store *s, unsigned kind, struct item *before, struct item *after)
+static void change_part(struct resource_store *s, unsigned kind, struct item *before,
+			struct item *after)
 {
 	const struct item *i = after ? after : before;
 	size_t len = strnlen(item_key(i), i->key_len);
@@ -288,15 +248,55 @@ static void change_part(struct resource_store *s, unsigned kind, struct item *be
 	r = place_of(s, kind, item_key(i), len);
 	/* The first part, and so the list of parts, holds a reference. */
 	if (!r->parts) {
-		r->parts = xnew(struct resource_parts, 1);
-		r->parts->sorted = true;
+		r->parts = parts_new();
 		(void)resource_ref(r);
 	}
+	s->encoded_bytes -= r->parts->cached;
 	parts_change(r->parts, before, after);
+	s->encoded_bytes += r->parts->cached;
 	mark(s, r);
 	if (r->parts->n == 0) {
-		parts_free(TAKE_PTR(r->parts));
+		drop_parts(s, r);
 		resource_store_unref(s, r);
+	}
+	resource_store_unref(s, r);
+}
+
+/* "KIND", a NUL, the name; kinds that replace others have no set of their own. */
+static bool parse_set_key(const struct item *i, unsigned *ret_kind, const char **ret_name,
+			  size_t *ret_len)
+{
+	const char *nul = memchr(i->data, '\0', i->key_len);
+
+	if (!nul)
+		return false;
+	*ret_kind = (unsigned)strtoul(i->data, NULL, 10);
+	*ret_name = nul + 1;
+	*ret_len = i->key_len - (size_t)(nul + 1 - i->data);
+	return *ret_kind < RESOURCE_KIND_MAX_ && resource_kind(*ret_kind) &&
+	       *ret_len <= RESOURCE_NAME_MAX;
+}
+
+/* A resource with a set has a reference from it. */
+static void change_fleets(struct resource_store *s, struct item *before, struct item *after)
+{
+	struct resource *r;
+	const char *name;
+	unsigned kind;
+	size_t len;
+
+	if (!parse_set_key(after ? after : before, &kind, &name, &len))
+		return;
+	r = resource_store_intern(s, kind, name, len);
+	if (after && !r->fleets)
+		(void)resource_ref(r);
+	mark(s, r);
+	if (!after && r->fleets) {
+		fleet_set_unref(&s->fleets, TAKE_PTR(r->fleets));
+		resource_store_unref(s, r);
+	} else if (after) {
+		fleet_set_unref(&s->fleets, r->fleets);
+		r->fleets = fleet_set_of(&s->fleets, after);
 	}
 	resource_store_unref(s, r);
 }
@@ -311,6 +311,10 @@ static void on_change(void *ctx, struct item *before, struct item *after)
 		change_part(s, i->kind - RESOURCE_PART, before, after);
 		return;
 	}
+	if (i->kind == RESOURCE_FLEET)
+		fleets_change(&s->fleets, i, after != NULL);
+	else if (i->kind == RESOURCE_FLEET_SET)
+		change_fleets(s, before, after);
 	if (!resource_kind(i->kind) || i->key_len > RESOURCE_NAME_MAX)
 		return;
 	r = place_of(s, i->kind, item_key(i), i->key_len);
@@ -367,7 +371,13 @@ static void follow_endpoints(struct resource_store *s, struct resource *r)
 	resource_store_unref(s, before);
 }
 
-/* Brings what is derived from item and parts up to date. */
+uint64_t resource_version_before(const struct resource *r, bool newer)
+{
+	return newer && r->newer && r->newer->version_before ? r->newer->version_before
+							     : r->version_before;
+}
+
+/* Updates the fields that follow from item and parts. */
 static void settle(struct resource_store *s, struct resource *r)
 {
 	struct resource_table *t = &s->tables[r->kind];
@@ -375,7 +385,10 @@ static void settle(struct resource_store *s, struct resource *r)
 
 	if (r->newer)
 		settle(s, r->newer);
+	if (r->hidden)
+		r->hidden->turn = s->turn;
 	r->turn = s->turn;
+	r->version_before = r->version;
 	r->version = exists ? resource_version_hash(item_meta(r->item), r->item->meta_len) : 0;
 	drop_encoded(s, r);
 	if (r->kind == RESOURCE_CLUSTER)
@@ -386,6 +399,7 @@ static void settle(struct resource_store *s, struct resource *r)
 	if (!r->of) {
 		t->sorted_valid = false;
 		t->count += exists ? 1 : (size_t)-1;
+		s->foreign_bytes += exists ? -memory_of(r) : memory_of(r);
 	}
 	if (exists)
 		(void)resource_ref(r);
@@ -397,6 +411,7 @@ static void on_commit(void *ctx)
 {
 	struct resource_store *s = ctx;
 
+	pieces_clear(&s->pieces);
 	s->turn++;
 	s->turns[s->turn % RESOURCE_TURNS].source = state_source(s->state);
 	s->turns[s->turn % RESOURCE_TURNS].at = clock_monotonic();
@@ -426,6 +441,7 @@ struct resource_store *resource_store_new(struct state *state, const struct reso
 	s->ctx = ctx;
 	for (unsigned k = 0; k < RESOURCE_KIND_MAX_; k++)
 		s->tables[k].names = HASHMAP_INIT(name_of);
+	fleets_init(&s->fleets);
 	s->observer = (struct state_observer){ .change = on_change, .commit = on_commit, .ctx = s };
 	state_observe(state, &s->observer);
 	return s;
@@ -443,11 +459,15 @@ void resource_store_begin(struct resource_store *s)
 		on_commit(s);
 }
 
-/* What the store itself refers to. */
+/* The store's own references. */
 static void let_go(struct resource_store *s, struct resource *r)
 {
 	if (r && r->parts) {
-		parts_free(TAKE_PTR(r->parts));
+		drop_parts(s, r);
+		resource_store_unref(s, r);
+	}
+	if (r && r->fleets) {
+		fleet_set_unref(&s->fleets, TAKE_PTR(r->fleets));
 		resource_store_unref(s, r);
 	}
 	if (r && r->exists)
@@ -487,6 +507,8 @@ void resource_store_free(struct resource_store *s)
 		free(t->free_ids);
 		free(t->sorted);
 	}
+	fleets_done(&s->fleets);
+	pieces_clear(&s->pieces);
 	free(s->changed);
 	free(s->encoded);
 	free(s);
@@ -513,8 +535,8 @@ int64_t resource_store_time_of(const struct resource_store *s, uint64_t turn)
 
 /* ---- encodings ---- */
 
-/* Sizes of the nested pieces; Resource { version = 1, name = 3, resource = 2 { type_url = 1, value = 2 } }
- * (envoy/service/discovery/v3/discovery.proto). */
+/* Sizes of the nested pieces; Resource { version = 1, name = 3, resource = 2 { type_url = 1, value
+ * = 2 } } (envoy/service/discovery/v3/discovery.proto). */
 struct sizes {
 	size_t value, any, resource, total, total_any;
 };
@@ -564,7 +586,8 @@ size_t resource_encoded_size(const struct resource *r, size_t *ret_any)
 	return z.total;
 }
 
-uint8_t *resource_encode_any(struct resource *r, uint8_t *p)
+/* Up to the parts. */
+static uint8_t *put_any_head(const struct resource *r, uint8_t *p)
 {
 	const char *url = resource_kind(r->kind)->type_url;
 	struct sizes z = sizes_of(r);
@@ -572,40 +595,100 @@ uint8_t *resource_encode_any(struct resource *r, uint8_t *p)
 	p = put_head(p, 2, z.any);
 	p = put_field(p, 1, url, strlen(url));
 	p = put_head(p, 2, z.value);
-	p = put_bytes(p, item_value(r->item), r->item->value_len);
-	if (!r->parts)
-		return p;
-	parts_sort(r->parts);
-	for (size_t i = 0; i < r->parts->n; i++)
-		p = put_bytes(p, item_value(r->parts->items[i]), r->parts->items[i]->value_len);
-	return p;
+	return put_bytes(p, item_value(r->item), r->item->value_len);
+}
+
+static uint8_t *encode_any(struct resource *r, uint8_t *p)
+{
+	p = put_any_head(r, p);
+	return r->parts ? parts_encode(r->parts, p) : p;
+}
+
+static uint8_t *put_resource_head(const struct resource *r, uint8_t *p)
+{
+	p = put_head(p, 2, sizes_of(r).resource);
+	p = put_field(p, 1, item_meta(r->item), r->item->meta_len);
+	return put_field(p, 3, r->name, r->name_len);
 }
 
 uint8_t *resource_encode(struct resource *r, uint8_t *p)
 {
-	p = put_head(p, 2, sizes_of(r).resource);
-	p = put_field(p, 1, item_meta(r->item), r->item->meta_len);
-	p = put_field(p, 3, r->name, r->name_len);
-	return resource_encode_any(r, p);
+	return encode_any(r, put_resource_head(r, p));
 }
 
-struct buffer *resource_store_encoded(struct resource_store *s, struct resource *r)
+static struct encoding *encode(struct resource *r)
 {
-	r->encoded_used = true;
+	size_t len = resource_encoded_size(r, NULL), parts = r->parts ? r->parts->bytes : 0;
+	size_t n = r->parts ? parts_count_buffers(r->parts) : 0;
+	struct encoding *e = encoding_new(1 + n);
+
+	e->len = len;
+	e->b[0] = buffer_new(len - parts);
+	(void)put_any_head(r, put_resource_head(r, e->b[0]->data));
+	if (n)
+		parts_buffers(r->parts, e->b + 1);
+	return e;
+}
+
+static void drop_all_encoded(struct resource_store *s)
+{
+	for (size_t i = 0; i < s->n_encoded; i++) {
+		drop_encoded(s, s->encoded[i]);
+		drop_parts_encoded(s, s->encoded[i]);
+	}
+}
+
+struct encoding *resource_store_encoded(struct resource_store *s, struct resource *r)
+{
+	r->encoded_idle = 0;
 	if (r->encoded)
 		return r->encoded;
-	if (s->encoded_bytes > ENCODED_BYTES_MAX) {
-		for (size_t i = 0; i < s->n_encoded; i++)
-			drop_encoded(s, s->encoded[i]);
+	if (s->encoded_bytes > ENCODED_BYTES_MAX)
+		drop_all_encoded(s);
+	s->encoded_bytes -= r->parts ? r->parts->cached : 0;
+	r->encoded = encode(r);
+	s->encoded_bytes += r->encoded->b[0]->len + (r->parts ? r->parts->cached : 0);
+	if (!r->listed) {
+		r->listed = true;
+		GROW(s->encoded, s->n_encoded, s->cap_encoded);
+		s->encoded[s->n_encoded++] = resource_ref(r);
+		if (s->n_encoded == 1 && s->ops->keeps)
+			s->ops->keeps(s->ctx);
 	}
-	r->encoded = buffer_new(resource_encoded_size(r, NULL));
-	(void)resource_encode(r, r->encoded->data);
-	s->encoded_bytes += r->encoded->len;
-	GROW(s->encoded, s->n_encoded, s->cap_encoded);
-	s->encoded[s->n_encoded++] = resource_ref(r);
-	if (s->n_encoded == 1 && s->ops->keeps)
-		s->ops->keeps(s->ctx);
 	return r->encoded;
+}
+
+struct buffer *resource_store_run(struct resource_store *s, struct resource **r, size_t n,
+				  bool delta, size_t bytes)
+{
+	struct buffer *b = pieces_find(&s->pieces, r, n, delta);
+	uint8_t *p;
+
+	if (b)
+		return b;
+	b = buffer_new(bytes);
+	p = b->data;
+	for (size_t i = 0; i < n; i++)
+		p = delta ? resource_encode(r[i], p) : encode_any(r[i], p);
+	assert(p == b->data + bytes);
+	if (bytes < RUN_KEPT_MIN)
+		return b;
+	pieces_keep(&s->pieces, r, n, delta, b);
+	if (s->ops->keeps)
+		s->ops->keeps(s->ctx);
+	return b;
+}
+
+/* Drops unused bytes. True if some are kept. */
+static bool trim(struct resource_store *s, struct resource *r)
+{
+	r->encoded_idle = MIN(r->encoded_idle + 1, UINT8_MAX);
+	if (r->encoded_idle > 1)
+		drop_encoded(s, r);
+	if (r->encoded_idle > 1 &&
+	    (r->encoded_idle > PARTS_IDLE_MAX || !(r->parts && r->parts->reused)))
+		drop_parts_encoded(s, r);
+	return r->encoded || (r->parts && r->parts->cached);
 }
 
 bool resource_store_trim(struct resource_store *s)
@@ -615,14 +698,13 @@ bool resource_store_trim(struct resource_store *s)
 	for (size_t i = 0; i < s->n_encoded; i++) {
 		struct resource *r = s->encoded[i];
 
-		if (r->encoded && r->encoded_used) {
-			r->encoded_used = false;
+		if (trim(s, r)) {
 			s->encoded[left++] = r;
 			continue;
 		}
-		drop_encoded(s, r);
+		r->listed = false;
 		resource_store_unref(s, r);
 	}
 	s->n_encoded = left;
-	return left > 0;
+	return pieces_trim(&s->pieces) || left > 0;
 }

@@ -6,13 +6,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "common/alloc.h"
-#include "common/feed.h"
-#include "common/frame-input.h"
-#include "common/hello.h"
-#include "common/incident.h"
-#include "common/log.h"
-#include "common/mirror.h"
+#include "common/base/alloc.h"
+#include "common/base/incident.h"
+#include "common/base/log.h"
+#include "common/base/metric.h"
+#include "common/link/feed.h"
+#include "common/link/frame-input.h"
+#include "common/link/hello.h"
+#include "common/link/mirror.h"
 #include "xds-server/saved-state.h"
 
 #define ROLE "xds-server"
@@ -53,7 +54,8 @@ static int take(struct reader *r, const struct frame *f, char *error)
 	result = mirror_take(&r->mirror, f);
 	if (result < 0) {
 		(void)snprintf(error, SAVED_STATE_ERROR_MAX, "%s",
-			       result == -EBADMSG ? r->mirror.reason : "it holds a frame out of place");
+			       result == -EBADMSG ? r->mirror.reason
+						  : "it holds a frame out of place");
 		return -EBADMSG;
 	}
 	return 0;
@@ -122,7 +124,8 @@ int saved_state_load(const char *path, char error[SAVED_STATE_ERROR_MAX], struct
 	if (r < 0)
 		return r;
 	if (!state_complete(state)) {
-		(void)snprintf(error, SAVED_STATE_ERROR_MAX, "it ends before its first complete state");
+		(void)snprintf(error, SAVED_STATE_ERROR_MAX,
+			       "it ends before its first complete state");
 		return -EBADMSG;
 	}
 	*ret = TAKE_PTR(state);
@@ -143,7 +146,7 @@ struct saved_state {
 	char *new_path;
 	struct feed feed;
 	struct event *timer;
-	struct writer *current; /* of path; NULL: there is none that can be added to */
+	struct writer *current; /* of path; NULL: no file that can be added to */
 	struct writer *next;    /* of new_path, to become current when it has caught up */
 	char error[SAVED_STATE_ERROR_MAX];
 	uint64_t files, failures, bytes;
@@ -195,7 +198,7 @@ static int flush(struct saved_state *s, struct writer *w, bool snapshot)
 	return 0;
 }
 
-/* Writes about max bytes. 1: there is more; 0: the file holds what was committed. */
+/* Writes about max bytes. 1: more is left; 0: the file holds everything committed. */
 static int write_some(struct saved_state *s, struct writer *w, size_t max)
 {
 	uint64_t before = s->bytes;
@@ -210,7 +213,7 @@ static int write_some(struct saved_state *s, struct writer *w, size_t max)
 			if (r < 0)
 				return r;
 		} else if (feed_peer_busy(&w->peer)) {
-			/* What is written is held. */
+			/* A written frame counts as held. */
 			(void)feed_peer_ack(&w->peer, w->peer.generation);
 		} else {
 			return 0;
@@ -222,7 +225,8 @@ static int write_some(struct saved_state *s, struct writer *w, size_t max)
 static void failed(struct saved_state *s, int r)
 {
 	incident(incident_is_descriptors(r) ? INCIDENT_DESCRIPTORS : INCIDENT_STORAGE, "state",
-		 "cannot write %s: %s; a restart may have to wait for the translator", s->path, strerror(-r));
+		 "cannot write %s: %s; a restart may have to wait for the translator", s->path,
+		 strerror(-r));
 	(void)snprintf(s->error, sizeof(s->error), "%s", strerror(-r));
 	s->failures++;
 	event_loop_arm(s->timer, RETRY_USEC);
@@ -270,7 +274,7 @@ static int advance(struct saved_state *s, size_t max)
 		return 0;
 	if (s->current) {
 		r = write_some(s, s->current, max);
-		/* Its end may be torn: it stays as it is, and is replaced. */
+		/* Its end may be torn: the file is left alone, and replaced. */
 		if (r < 0)
 			writer_free(TAKE_PTR(s->current));
 		if (r)
@@ -299,7 +303,8 @@ static void on_commit(void *ctx)
 {
 	struct saved_state *s = ctx;
 
-	/* In the next turn of the loop, when the clients have been served; a failure waits its time. */
+	/* In the next turn of the loop, after the clients have been served; after a failure,
+	 * later. */
 	if (!s->error[0])
 		event_loop_arm(s->timer, 0);
 }
@@ -345,15 +350,8 @@ const char *saved_state_error(const struct saved_state *s)
 
 void saved_state_metrics(const struct saved_state *s, struct strbuf *b)
 {
-	strbuf_printf(b,
-		      "# TYPE portolan_xds_saved_state_files_total counter\n"
-		      "portolan_xds_saved_state_files_total %llu\n"
-		      "# TYPE portolan_xds_saved_state_failures_total counter\n"
-		      "portolan_xds_saved_state_failures_total %llu\n"
-		      "# TYPE portolan_xds_saved_state_written_bytes_total counter\n"
-		      "portolan_xds_saved_state_written_bytes_total %llu\n"
-		      "# TYPE portolan_xds_saved_state_current gauge\n"
-		      "portolan_xds_saved_state_current %d\n",
-		      (unsigned long long)s->files, (unsigned long long)s->failures,
-		      (unsigned long long)s->bytes, saved_state_current(s));
+	metric_single(b, METRIC_XDS_SAVED_STATE_FILES, s->files);
+	metric_single(b, METRIC_XDS_SAVED_STATE_FAILURES, s->failures);
+	metric_single(b, METRIC_XDS_SAVED_STATE_BYTES, s->bytes);
+	metric_single(b, METRIC_XDS_SAVED_STATE_CURRENT, saved_state_current(s));
 }

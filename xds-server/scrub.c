@@ -1,19 +1,19 @@
-/* Takes key material out of messages before they are logged, shown or reported. Used by xds-server.
- * A word too much removed harms nobody. */
+/* Takes key material out of messages before they are logged, shown or reported. Used by
+ * xds-server. Removing a word too many does no harm. */
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
-#include "common/cleanup.h"
+#include "common/base/cleanup.h"
 #include "xds-server/scrub.h"
 
-/* Hosts and type URLs are broken up by '.', '-' and ':', which base64 does not have, and long names of
- * Kubernetes objects have no capitals, which long base64 does not lack. */
+/* Hosts and type URLs are broken up by '.', '-' and ':', which base64 does not have, and long names
+ * of Kubernetes objects have no capitals, which long base64 does not lack. */
 #define WORD_MAX 40
 
 static const char *const secret_fields[] = {
-	"inline_string", "inline_bytes", "inlineString", "inlineBytes", "private_key", "privateKey",
-	"password", "token", "hmac_secret",
+	"inline_string", "inline_bytes", "inlineString", "inlineBytes", "private_key",
+	"privateKey",    "password",     "token",        "hmac_secret",
 };
 
 struct out {
@@ -29,11 +29,11 @@ static void put(struct out *o, const char *s, size_t n)
 
 static bool is_base64(char c)
 {
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
-	       c == '/' || c == '=' || c == '_';
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+	       c == '+' || c == '/' || c == '=' || c == '_';
 }
 
-/* The end of a quoted text, its quotes may be escaped and either sort; of an unquoted word else. */
+/* The end of a quoted text (quotes of either kind, perhaps escaped), or of an unquoted word. */
 static const char *end_of_value(const char *p)
 {
 	bool escaped = *p == '\\';

@@ -1,7 +1,10 @@
-"""bench/soak: a kill every second, and all other trouble that tests/lib/chaos.py knows, under load.
+"""bench/soak: a kill every second, and all other trouble of tests/lib/chaos.py, under load.
 
-Prints one JSON object; ends with 1 if a request failed, if something was withdrawn from a host that
-exists throughout, or if what is served at the end is not what a translation from scratch makes.
+Prints one JSON object; ends with 1 if a request failed, if anything was withdrawn from a host that
+exists throughout, if a new Envoy did not accept everything served, or if the served state at the
+end differs from a translation from scratch. Beside Envoy there is one that refuses at random and
+one that never reads; with --kube the objects are in a real API server, which is restarted now and
+then.
 """
 
 import argparse
@@ -19,6 +22,9 @@ import time
 
 import chaos
 from addresses import loopback
+from cluster import Cluster, Objects, Restarts
+from guests import Newcomers, NeverReads, Refuser
+from netns import NetworkNamespace
 from objects import ingress, path, port, rule, service, slice_of
 from run import Run
 from traffic import Traffic
@@ -29,7 +35,7 @@ def say(text):
 
 
 class Changes(chaos.Thread):
-    """So many changes a second."""
+    """This many changes a second."""
 
     def __init__(self, site, rate):
         super().__init__(self._turn)
@@ -56,7 +62,7 @@ def wait_ready(run):
 
 
 def kill_one(run, trouble, struck):
-    """Whichever stage runs; none if all are on their way back."""
+    """Any running stage; None if all are restarting."""
     alive = [(n, c["pid"]) for n, c in sorted(run.children().items()) if n in chaos.STAGES and c["pid"]]
     if not alive:
         struck["none"] += 1
@@ -84,35 +90,85 @@ def strike_all(run, trouble, traffic, other):
     return struck
 
 
+@contextlib.contextmanager
+def guests(o, run, folder, address):
+    """Their results, after they have left."""
+    xds = chaos.xds_address(run)
+    refuser, deaf = Refuser(xds, o.seed), NeverReads(xds)
+    newcomers = Newcomers(run, folder / "newcomers", address, "still.example.com", o.newcomer)
+    said = {}
+    with refuser, deaf, newcomers:
+        yield said
+    said.update(refused_at_random=refuser.refused, never_read=deaf.times, newcomers=newcomers.times,
+                newcomers_refused=newcomers.bad, guest_errors=[repr(t.error) for t in (refuser, deaf, newcomers)
+                                                               if t.error])
+
+
+def wait_converged(run, folder, address):
+    """A refusal ends some seconds after the refusing Envoy has left, and an API server's changes
+    take their time."""
+    end = time.monotonic() + chaos.PATIENCE
+    while True:
+        served = chaos.served(run)
+        scratch = chaos.from_scratch(run, folder, ["--listen-address", address])
+        if served == scratch:
+            return []
+        if time.monotonic() > end:
+            return [f"{kind} {n}" for kind in served.keys() | scratch.keys()
+                    for n in served.get(kind, {}).keys() | scratch.get(kind, {}).keys()
+                    if served.get(kind, {}).get(n) != scratch.get(kind, {}).get(n)][:20] or ["?"]
+        time.sleep(1)
+
+
 def soak(o, folder, stack):
-    address = loopback()
+    address = "10.1.0.1" if o.kube else loopback()
     hosts = [f"host-{i}.example.com" for i in range(o.hosts)]
     traffic = Traffic(address, hosts + ["still.example.com", "move.example.com", "paths.example.com"], o.rate,
                       o.seconds)
     disk = stack.enter_context(chaos.SmallDisk(folder / "run", size="256m"))
+    cluster = stack.enter_context(Cluster(folder / "cluster")) if o.kube else None
+    source = ("--kubeconfig", cluster.kubeconfig) if cluster else ()
     run = Run(folder, "--watchdog-msec", "2000", "--restart-max-msec", "300", "--log-level", "debug",
-              address=address)
+              address=address, source=source)
+    if cluster:
+        run.manifests = Objects(cluster.kube, run.manifests.path)
     site = chaos.Site(run.manifests, [traffic])
     write_hosts(run.manifests, site, o.hosts)
     stack.enter_context(run)
     run.settle(chaos.PATIENCE)
     trouble = chaos.Chaos(run, o.seed, disk)
+    if cluster:
+        trouble.skipped.append("memory")  # thousands of objects at once, which the server would hold up
     witness = chaos.Witness(chaos.xds_address(run))
     stack.callback(witness.close)
     say(f"{o.hosts} hosts are served; {o.seconds} s begin")
     traffic.begin()
     with chaos.Thread(witness.turn) as watching:
-        with Changes(site, o.changes) as changes:
+        with guests(o, run, folder, address) as guest, contextlib.ExitStack() as inner:
+            restarts = inner.enter_context(Restarts(cluster.kube, o.restart, o.seed)) if cluster else None
+            changes = inner.enter_context(Changes(site, o.changes))
             struck = strike_all(run, trouble, traffic, o.other)
         chaos.settle(run, clients=2)
-    converged = chaos.served(run) == chaos.from_scratch(run, folder, ["--listen-address", address])
+    differs = wait_converged(run, folder, address)
     return {
         "seed": o.seed, "seconds": o.seconds, "hosts": o.hosts, "requests_per_second": o.rate,
-        **traffic.result(), "changes": site.step, "incidents": dict(sorted(struck.items())),
+        **traffic.result(), "changes": site.step, "incidents": dict(sorted(struck.items())), **guest,
+        "api_server_restarts": restarts.times if restarts else None,
         "skipped": trouble.skipped, "restarts": chaos.restarts(run), "withdrawn": witness.withdrawn,
         "needless_pushes": witness.needless, "witness_connections": witness.connections,
-        "errors": [repr(t.error) for t in (changes, watching) if t.error], "converged": converged,
+        "errors": [repr(t.error) for t in (changes, watching, restarts) if t and t.error], "converged": not differs,
+        "differs": differs,
     }
+
+
+def in_namespace():
+    """The same in a network namespace, where an API server's addresses are local."""
+    with NetworkNamespace() as ns:
+        inside = ns.popen([sys.executable, *sys.argv], env={**os.environ, "SOAK_INSIDE": "1"})
+        try:
+            return inside.wait()
+        finally:
+            inside.kill()
 
 
 def main():
@@ -124,13 +180,19 @@ def main():
     parser.add_argument("--rate", type=int, default=500, help="requests a second")
     parser.add_argument("--changes", type=float, default=5, help="changes of objects a second")
     parser.add_argument("--other", type=float, default=0.1, help="share of incidents that are no kill")
+    parser.add_argument("--newcomer", type=float, default=20, help="seconds between new Envoys")
+    parser.add_argument("--kube", action="store_true", help="the objects are in a real API server")
+    parser.add_argument("--restart", type=float, default=20, help="seconds between its restarts")
     o = parser.parse_args()
+    if o.kube and "SOAK_INSIDE" not in os.environ:
+        return in_namespace()
     say(f"seed {o.seed}")
     with tempfile.TemporaryDirectory(prefix="portolan-soak-", ignore_cleanup_errors=True) as folder, \
             contextlib.ExitStack() as stack:
         result = soak(o, pathlib.Path(folder), stack)
     print(json.dumps(result, indent=2))
-    bad = result["failed"] or result["withdrawn"] or result["needless_pushes"] or result["errors"]
+    bad = any(result[what] for what in ("failed", "withdrawn", "needless_pushes", "errors", "guest_errors",
+                                        "newcomers_refused"))
     return 1 if bad or not result["converged"] else 0
 
 

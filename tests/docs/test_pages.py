@@ -1,4 +1,4 @@
-"""Pages for users hold what they say: their manifests are accepted, their requests answered as written."""
+"""Pages for users are true: their manifests are accepted, their requests answered as written."""
 
 import json
 import re
@@ -7,11 +7,12 @@ import pytest
 
 import offline
 import pages
+from backends import Client
 from certs import Authority
 from programs import TOP
 
-PAGES = {p.stem: pages.Page(p) for p in sorted((TOP / "docs" / "features").glob("*.md"))}
-PAGES["from-contour"] = pages.Page(TOP / "docs" / "from-contour.md")
+PAGES = {p.stem: pages.Page(p) for p in sorted((TOP / "docs/learn").glob("*.md"))}
+PAGES["from-contour"] = pages.Page(TOP / "docs/do/from-contour.md")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,9 @@ def test_all_of_a_pages_manifests_are_accepted(name, folder, authority):
 def ask(site, request):
     if request.headers.get("Upgrade") == "websocket":
         return site.client.echo(request.host, request.path, b"hello")[0], {}, ""
-    connection = site.client.connect(request.host, request.tls)
+    port = int(request.host.partition(":")[2] or 0)
+    client = Client(site.address, port, port) if port else site.client
+    connection = client.connect(request.host, request.tls)
     try:
         connection.request(request.method, request.path, request.body,
                            {"Host": request.host, **request.headers})
@@ -64,7 +67,7 @@ def test_a_pages_requests_are_answered_as_it_says(name, shared_site, authority):
 
 
 def test_what_is_tried_is_most_of_what_there_is():
-    # A page may be about options of the programs alone.
+    # A page may be only about options of the programs.
     assert len([p for p in PAGES.values() if p.objects]) >= 20
     assert sum(len(p.requests) for p in PAGES.values()) >= 50
 

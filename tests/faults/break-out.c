@@ -1,5 +1,6 @@
-/* Ways out of a sandbox, tried from inside of the stage itself: /debug/break-out?WAY=ARGUMENT answers with
- * "out" or with the name of the error that stopped it. What ends the process gives no answer. */
+/* Ways out of a sandbox, tried from inside of the stage itself: /debug/break-out?WAY=ARGUMENT
+ * answers with "out" or with the name of the error that stopped it. A way that ends the process
+ * gives no answer. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -79,7 +80,10 @@ static int try_limit(const char *pid)
 
 static int try_code(const char *argument _unused_)
 {
-	return mmap(NULL, 4096, PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0;
+	return mmap(NULL, 4096, PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+			       MAP_FAILED
+		       ? -1
+		       : 0;
 }
 
 static int try_unshare(const char *argument _unused_)
@@ -106,9 +110,10 @@ static const struct {
 	const char *name;
 	int (*fn)(const char *argument);
 } ways[] = {
-	{ "tcp", try_tcp },	    { "unix", try_unix },     { "read", try_read },	{ "write", try_write },
-	{ "exec", try_exec },	    { "fork", try_fork },     { "signal", try_signal }, { "limit", try_limit },
-	{ "code", try_code },	    { "unshare", try_unshare }, { "ptrace", try_ptrace }, { "mount", try_mount },
+	{ "tcp", try_tcp },         { "unix", try_unix },     { "read", try_read },
+	{ "write", try_write },     { "exec", try_exec },     { "fork", try_fork },
+	{ "signal", try_signal },   { "limit", try_limit },   { "code", try_code },
+	{ "unshare", try_unshare }, { "ptrace", try_ptrace }, { "mount", try_mount },
 	{ "bpf", try_bpf },
 };
 
@@ -120,7 +125,8 @@ static int on_break_out(void *ctx _unused_, const char *query, struct strbuf *ou
 	for (size_t i = 0; i < ARRAY_SIZE(ways); i++)
 		if (strlen(ways[i].name) == n && memcmp(ways[i].name, query, n) == 0) {
 			errno = 0;
-			strbuf_puts(out, ways[i].fn(argument) >= 0 ? "out" : strerrorname_np(errno));
+			strbuf_puts(out,
+				    ways[i].fn(argument) >= 0 ? "out" : strerrorname_np(errno));
 			return 200;
 		}
 	return 404;
@@ -128,5 +134,5 @@ static int on_break_out(void *ctx _unused_, const char *query, struct strbuf *ou
 
 void break_out_page(struct daemon *d)
 {
-	control_add(d->control, "/debug/break-out", "text/plain; charset=utf-8", on_break_out, NULL);
+	control_add(d->control, "/debug/break-out", CONTROL_TEXT, on_break_out, NULL);
 }

@@ -1,6 +1,7 @@
-/* For builds of the tests only: a stage tries to get out of its sandbox when /debug/break-out asks it to. */
+/* Only in builds of the tests: a stage tries to get out of its sandbox when /debug/break-out asks
+ * it to. */
 #pragma once
 
-#include "common/daemon.h"
+#include "common/daemon/daemon.h"
 
 void break_out_page(struct daemon *d);

@@ -61,7 +61,7 @@ def break_out(stage, way, argument=""):
 
 @pytest.fixture
 def outside(folder):
-    """{way: argument} of what is there to be had: a TCP port, a socket, a file of another stage."""
+    """{way: argument} of the targets: a TCP port, a socket, a file of another stage."""
     others = folder / "run" / "other"
     (folder / "run").mkdir(mode=0o700)
     others.mkdir()
@@ -76,7 +76,7 @@ def outside(folder):
                "limit": os.getpid(), "code": "", "unshare": ""}
 
 
-# What a stage is there for. A watcher of manifests reads whatever they are links to.
+# The purpose of a stage. A watcher of manifests reads any files that they link to.
 MAY = {"watcher": {"tcp", "unix", "read"}}
 
 
@@ -90,7 +90,7 @@ def test_no_stage_gets_out_of_its_sandbox(started, outside, name):
     assert {way for way, what in found.items() if what == "out"} == may
     assert {what for way, what in found.items() if way not in may} <= STOPPED, found
     assert not (outside["write"]).exists()
-    # It lives, and has said what it was kept from.
+    # It lives, and has reported the refused calls.
     refused = {row["subject"] for row in stage.incidents() if row["kind"] == "call"}
     assert {"execve", "clone", "mmap", "unshare"} <= refused
     assert stage.metrics()['portolan_incidents_total{kind="call"}'] >= len(refused)
@@ -131,7 +131,8 @@ def test_a_watcher_in_a_pod_reads_its_service_account_and_no_more(started, outsi
 
 
 def test_xds_server_reads_its_certificates_when_they_are_links(started, outside, folder):
-    """As certbot and Kubernetes have them: live/key.pem leads to archive/key1.pem, and tomorrow to key2.pem."""
+    """Like certbot and Kubernetes: live/key.pem leads to archive/key1.pem, and tomorrow to
+    key2.pem."""
     live, archive = folder / "live", folder / "archive"
     live.mkdir()
     archive.mkdir()
@@ -156,7 +157,7 @@ def test_no_program_that_users_get_can_be_asked_to_break_out(tmp_path):
         assert b"/debug/break-out" not in program(f"portolan-{name}").read_bytes()
     assert b"portolan.io/fault" not in program("portolan-translator").read_bytes()
     assert b"/debug/break-out" in program("tests/faults/portolan-translator").read_bytes()
-    # And those that can be are not installed.
+    # Faulty programs are not installed.
     subprocess.run(["make", "-C", BUILD, "-s", "install", f"DESTDIR={tmp_path}"], check=True, capture_output=True)
     installed = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(installed) > 10

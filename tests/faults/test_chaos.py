@@ -1,6 +1,6 @@
 """All kinds of trouble for all stages, while requests flow through a real Envoy and objects change.
 
-PORTOLAN_CHAOS_SEED=N repeats the order of a run; what a longer run does is in bench/soak.
+PORTOLAN_CHAOS_SEED=N repeats the order of a run; longer runs are in bench/soak.
 """
 
 import contextlib

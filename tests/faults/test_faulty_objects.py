@@ -26,12 +26,12 @@ def hosts(world):
 
 
 def status(pipeline, name):
-    """What the translator says of an Ingress: it is committed with the resources."""
+    """The translator's status of an Ingress: it is committed with the resources."""
     rows = json.loads(pipeline.translator.get("/debug/statuses"))
     return next(r for r in rows if r["kind"] == "Ingress" and r["name"] == name)
 
 
-# ---- what kills the translator ----
+# ---- objects that kill the translator ----
 
 
 def dies(translator):
@@ -93,7 +93,7 @@ def test_an_object_that_changes_and_kills_again_is_set_aside_again(pipeline, wor
     assert [r.removed for r in world.log if r.removed] == []
 
 
-# ---- what Envoy refuses ----
+# ---- objects that Envoy refuses ----
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_a_route_that_envoy_refuses_harms_nobody_and_its_host_keeps_what_it_had(
             assert refusals(site) == before
             for load in (bad, twin):
                 load.more(20, timeout=PATIENCE)
-        # A neighbour comes, and what is mended is taken at once.
+        # A neighbour comes, and a corrected object is taken at once.
         site.pipeline.manifests.write("new.yaml", faulty("new", None))
         site.settle(PATIENCE)
         assert site.get("new.example.com").backend == "good"

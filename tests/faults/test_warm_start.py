@@ -1,4 +1,5 @@
-"""xds-server starts from what it kept, with nobody to ask, and takes no state that is not whole and its own."""
+"""xds-server starts from its saved state when no other stage runs, and accepts no state that is
+incomplete or another's."""
 
 import json
 import os
@@ -16,7 +17,7 @@ PATIENCE = 60
 
 @pytest.fixture
 def alone(site):
-    """A site whose every stage is killed and whose manifests are gone: what is left is xds-server/state."""
+    """A site with every stage killed and the manifests gone: only xds-server/state is left."""
     backend = site.backend("web")
     site.pipeline.manifests.write(
         "web.yaml", ingress("web", rule("web.example.com", path("web"))),
@@ -64,8 +65,8 @@ def flipped(data):
 
 DAMAGE = {
     "a bit": (flipped, "digest"),
-    "no beginning": (lambda data: data[100:], "no frame"),
-    "another program's file": (lambda data: b"#!/bin/sh\necho hello\n" * 50, "no frame"),
+    "no beginning": (lambda data: data[100:], "not a frame"),
+    "another program's file": (lambda data: b"#!/bin/sh\necho hello\n" * 50, "not a frame"),
     "another stage's": (foreign_role, "state of a watcher"),
     "another version's": (other_version, "protocol version 9"),
     "cut in the first state": (lambda data: data[:200], "ends before its first complete state"),
@@ -80,13 +81,13 @@ def test_a_damaged_or_foreign_state_is_refused_as_a_whole_and_said_to_be(alone, 
     kept.write_bytes(damage(kept.read_bytes()))
     xds = alone.pipeline.xds
     xds.start(ready=False)
-    # Who answers has read its state, and has said so.
+    # An xds-server that answers has read its state, and has said so.
     assert xds.status()["resources"] == {} and not xds.status()["ready"]
     assert "xds-server/state is not used: " in xds.logged()
     assert said in xds.logged().split("is not used: ")[-1].splitlines()[0]
     code, body = xds.ask("/readyz")
     assert code == 503 and said in body
-    # The first that an Envoy hears comes from the translator that is back, and nothing else with it.
+    # The first answer to an Envoy comes from the translator that is back, and nothing else with it.
     with World(alone.pipeline.xds_address) as world:
         alone.pipeline.manifests.path.mkdir()
         alone.pipeline.manifests.write("other.yaml", *app("other", "10.0.0.1", 8080))
@@ -103,3 +104,59 @@ def test_a_state_that_others_may_write_is_refused(alone):
     alone.pipeline.xds.start(ready=False)
     assert not alone.pipeline.xds.status()["ready"]
     assert "nobody else may read or write" in alone.pipeline.xds.logged()
+
+
+def other_folder(pipeline):
+    """The watcher gets another folder, which has no manifests yet."""
+    other = pipeline.dir / "other"
+    other.mkdir()
+    args = pipeline.watcher.args
+    at = args.index("--manifests")
+    args[at + 1] = other
+    return "manifests"
+
+
+def other_class(pipeline):
+    pipeline.translator.args += ["--ingress-class", "other"]
+    return "class other"
+
+
+@pytest.mark.parametrize("change", [other_folder, other_class])
+@pytest.mark.parametrize("late", [False, True])
+def test_a_state_of_other_sources_is_not_served(alone, change, late):
+    """Also if xds-server has read it before the others noted their present sources."""
+    says, pipeline = change(alone.pipeline), alone.pipeline
+    stage = pipeline.watcher if change is other_folder else pipeline.translator
+    if late:
+        pipeline.xds.start()
+        assert pipeline.xds.status()["ready"]
+    stage.start(ready=False)
+    stage.status()  # who answers has noted its sources
+    if late and change is other_folder:
+        # Nobody has told xds-server: it looks again when an Envoy comes.
+        with World(pipeline.xds_address) as world:
+            pipeline.xds.process.wait(PATIENCE)
+            assert not any(world.resources.values())
+    if late:
+        pipeline.xds.process.wait(PATIENCE)
+        assert "the kept state is not served any more: it is of other sources than now" in pipeline.xds.logged()
+        pipeline.xds.process = None
+    stage.kill()
+    pipeline.xds.start(ready=False)
+    assert pipeline.xds.status()["resources"] == {} and not pipeline.xds.status()["ready"]
+    code, body = pipeline.xds.ask("/readyz")
+    assert code == 503 and "it is of other sources than now" in body and says in body
+
+
+def test_the_same_sources_by_another_name_are_the_same(alone):
+    pipeline = alone.pipeline
+    pipeline.manifests.path.mkdir()
+    link = pipeline.dir / "link"
+    link.symlink_to(pipeline.manifests.path)
+    args = pipeline.watcher.args
+    args[args.index("--manifests") + 1] = link
+    pipeline.watcher.start(ready=False)
+    pipeline.watcher.status()
+    pipeline.watcher.kill()
+    pipeline.xds.start()
+    assert pipeline.xds.status()["ready"]

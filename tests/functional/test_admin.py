@@ -1,4 +1,4 @@
-"""portolan-admin over control sockets of stages that answer, hang, lie or are not there."""
+"""portolan-admin over control sockets of stages that answer, hang, lie or are missing."""
 
 import contextlib
 import http.client
@@ -16,7 +16,7 @@ import pytest
 from programs import program
 
 ADMIN = program("portolan-admin")
-PATIENCE = 20  # seconds until a test that waits for what does not come fails
+PATIENCE = 20  # seconds until a test fails whose event does not come
 STAGES = ("watcher", "translator", "xds-server", "supervisor")
 
 
@@ -262,7 +262,7 @@ def test_the_index_lists_stages_and_pages_and_escapes_what_they_say(setup):
             }
         },
     )
-    status, body = admin.get("/")
+    status, body = admin.get("/debug")
     assert status == 200
     assert '<a href="/debug/watcher/status">status</a>' in body
     assert '<a href="/debug/watcher/&lt;x&gt;">' in body

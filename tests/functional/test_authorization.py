@@ -1,4 +1,5 @@
-"""Hosts whose requests an external service lets through, as clients see them: requests through a real Envoy."""
+"""Hosts with an external service that admits requests, as clients see them: requests through a real
+Envoy."""
 
 import pytest
 
@@ -74,7 +75,7 @@ def test_a_service_over_grpc_lets_through_denies_and_sets_headers(secure, auth):
     assert denied.backend is None
     context, request = auth.last()
     assert (context, request.path, request.host) == ({}, "/secret", HOST)
-    # What needs no route of the host is answered without asking.
+    # Requests that need no route of the host are answered without asking.
     before = len(auth.asked)
     assert status(site, tls=False) == 301
     assert site.get("other.example.com", tls=True, sni=HOST).status == 421
@@ -97,13 +98,13 @@ def test_routes_have_contexts_and_may_be_open(secure, auth):
     assert auth.last()[0] == {"a": "host", "b": "host"}
     assert status(site, "/context", **FRIEND) == 200
     assert auth.last()[0] == {"a": "host", "b": "route", "c": "route"}
-    # What Envoy answers itself is not for everybody, either.
+    # Envoy's own answers are not for everybody, either.
     for at, answer in (("/moved", 302), ("/said", 200), ("/gone", 503)):
         assert (status(site, at), status(site, at, **FRIEND)) == (401, answer), at
     assert status(site, "/open") == 200
     assert status(site, host="other.example.com") == 200
     assert status(site, "/asked", host="other.example.com") == 401
-    # Plain HTTP is for what needs no permission, whatever permitInsecure says.
+    # Plain HTTP serves only routes that need no permission, whatever permitInsecure says.
     assert status(site, "/open", tls=False) == 200
     assert status(site, "/insecure", tls=False, **FRIEND) == 301
 
@@ -234,7 +235,7 @@ def test_an_extension_that_comes_goes_and_changes_takes_no_connection_with_it(se
     site.write("proxy.yaml", proxy(to(), to(at="/open", authPolicy={"disabled": True}),
                                    authorization=ask(failOpen=True)),
                proxy(to(), name="other", host="other.example.com"))
-    # Not there yet: only what is open is served, failOpen or not.
+    # The service does not exist yet: only open routes are served, failOpen or not.
     assert status(site, **FRIEND) == 403
     assert status(site, "/open") == 200
     assert problems(site, "HTTPProxy default/web") == ["AuthError/ExtensionServiceNotFound"]
@@ -249,7 +250,7 @@ def test_an_extension_that_comes_goes_and_changes_takes_no_connection_with_it(se
         site.write("auth.yaml", *second.objects(name="auth"))
         assert site.client.on(held, HOST, headers=FRIEND).status == 200
         assert len(second.asked) == 1
-        # In error is as good as gone.
+        # A service in error counts as missing.
         site.write("auth.yaml", *second.objects(name="auth", spec={"timeoutPolicy": {"response": "soon"}}))
         assert status(site, **FRIEND) == 403
         assert problems(site, "ExtensionService default/auth") == ["SpecError/TimeoutPolicyNotValid"]
@@ -290,7 +291,7 @@ def test_the_configurations_service_is_asked_for_all_hosts_without_their_own(sec
         assert status(site, tls=False) == 301
         assert status(site, host="other.example.com", **FRIEND) == 200
         assert (len(auth.asked), len(own.asked)) == (before, 1)
-        # Without the service what it protects is closed, and nothing else.
+        # Without the service its protected routes are closed, and no others.
         site.write("all.yaml", everywhere, *own.objects(), *hosts,
                    proxy(to(), name="own", host="other.example.com", authorization=ask("own")))
         for host, tls in (("plain.example.com", False), (HOST, True), ("ingress.example.com", True)):

@@ -1,4 +1,4 @@
-"""What users get wrong: named where it is, and the neighbours unharmed."""
+"""Users' mistakes: each is named with its place, and the neighbours are unharmed."""
 
 import json
 

@@ -1,5 +1,5 @@
-"""`portolan bootstrap`: what it writes is taken by the newest and the oldest Envoy, and what it does not take
-is said in a sentence."""
+"""`portolan bootstrap`: the newest and the oldest Envoy accept its output, and refused options get
+a sentence."""
 
 import re
 import subprocess
@@ -30,12 +30,13 @@ def written(*words):
     "words",
     [
         (),
+        ("--xds-address", "unix:/run/x/xds.sock"),
         ("--xds-address", "[::1]:8001"),
         ("--xds-address", "portolan.example:8001", "--admin-address", "127.0.0.1:9901"),
         ("--all-stats", "--max-heap-mb", "1024", "--max-connections", "7", "--node-id", 'quoted " and \\ é'),
-        ("--tls-cert", "/c.pem", "--tls-key", "/k.pem", "--tls-ca", "/ca.pem"),
+        ("--xds-address", "[::1]:8001", "--tls-cert", "/c.pem", "--tls-key", "/k.pem", "--tls-ca", "/ca.pem"),
     ],
-    ids=["default", "ipv6", "name", "limits", "tls"],
+    ids=["default", "unix", "ipv6", "name", "limits", "tls"],
 )
 def test_envoy_takes_it(tmp_path, which, words):
     file = tmp_path / "envoy.yaml"
@@ -63,7 +64,7 @@ def test_it_asks_for_all_resources_by_one_delta_stream():
 def test_it_leaves_out_statistics_that_nobody_looks_at_and_no_others():
     [pattern] = written()["stats_config"]["stats_matcher"]["exclusion_list"]["patterns"]
     left_out = re.compile(pattern["safe_regex"]["regex"])
-    # What Contour's and Envoy's own dashboards show of clusters.
+    # The statistics of clusters that Contour's and Envoy's own dashboards show.
     for name in (
         "upstream_rq_total", "upstream_rq_2xx", "upstream_rq_503", "upstream_rq_time", "upstream_rq_active",
         "upstream_rq_timeout", "upstream_rq_retry", "upstream_rq_pending_overflow", "upstream_cx_active",
@@ -78,13 +79,20 @@ def test_it_leaves_out_statistics_that_nobody_looks_at_and_no_others():
     assert "stats_config" not in written("--all-stats")
 
 
+def test_it_finds_the_socket_in_the_runtime_directory(tmp_path):
+    [portolan] = [c for c in written("--runtime-dir", tmp_path)["static_resources"]["clusters"]
+                  if c["name"] == "portolan"]
+    [endpoint] = portolan["load_assignment"]["endpoints"][0]["lb_endpoints"]
+    assert endpoint["endpoint"]["address"] == {"pipe": {"path": f"{tmp_path}/xds.sock"}}
+
+
 def test_the_admin_interface_is_for_this_user_only(tmp_path):
     pipe = written("--runtime-dir", tmp_path)["admin"]["address"]["pipe"]
     assert pipe == {"path": f"{tmp_path}/envoy-admin.sock", "mode": 0o600}
 
 
 def test_with_tls_certificates_are_named_by_files_that_envoy_watches(tmp_path):
-    tls = ("--tls-cert", "/x/c.pem", "--tls-key", "/x/k.pem", "--tls-ca", "/y/ca.pem")
+    tls = ("--xds-address", "charts.example:8001", "--tls-cert", "/x/c.pem", "--tls-key", "/x/k.pem", "--tls-ca", "/y/ca.pem")
     b = written(*tls, "--tls-name", "charts.example", "--sds-dir", tmp_path)
     context = b["static_resources"]["clusters"][0]["transport_socket"]["typed_config"]
     assert context["sni"] == "charts.example"
@@ -115,13 +123,16 @@ def test_with_tls_certificates_are_named_by_files_that_envoy_watches(tmp_path):
         (["--xds-address", "127.0.0.1:0"], "from 1 to 65535"),
         (["--xds-address", "a b:1"], "HOST:PORT"),
         (["--xds-address", "[::1:1"], "HOST:PORT"),
+        (["--xds-address", "unix:relative"], "absolute"),
+        (["--xds-address", "unix:/run/" + "x" * 103], "at most 107 bytes"),
+        (["--xds-address", "unix:/x", "--tls-cert", "/a"], "HOST:PORT"),
         (["--admin-path", "/run/" + "x" * 103], "at most 107 bytes"),
         (["--admin-path", "relative"], "absolute"),
         (["--admin-path", "/a", "--admin-address", "127.0.0.1:1"], "exclude each other"),
         (["--admin-address", "example.com:1"], "ADDRESS:PORT"),
-        (["--tls-cert", "/a"], "go together"),
-        (["--tls-cert", "a", "--tls-key", "/b", "--tls-ca", "/c"], "absolute"),
-        (["--tls-cert", "/a", "--tls-key", "/b", "--tls-ca", "/c"], "--sds-dir"),
+        (["--xds-address", "a:1", "--tls-cert", "/a"], "go together"),
+        (["--xds-address", "a:1", "--tls-cert", "a", "--tls-key", "/b", "--tls-ca", "/c"], "absolute"),
+        (["--xds-address", "a:1", "--tls-cert", "/a", "--tls-key", "/b", "--tls-ca", "/c"], "--sds-dir"),
         (["--max-connections", "0"], "at least 1"),
         (["envoy.json"], ".yaml"),
         (["one.yaml", "two.yaml"], 'unexpected word "two.yaml"'),
@@ -140,3 +151,14 @@ def test_a_file_that_cannot_be_written_is_said_so_and_nothing_is_left(tmp_path):
     (tmp_path / "envoy.yaml").mkdir()
     assert bootstrap(tmp_path / "envoy.yaml").returncode == 1
     assert [p.name for p in tmp_path.iterdir()] == ["envoy.yaml"]
+
+
+def test_the_shutdown_program_comes_with_it(tmp_path):
+    copy = tmp_path / "shutdown"
+    written("--shutdown-program", copy)
+    assert copy.stat().st_mode & 0o777 == 0o755
+    done = subprocess.run([copy, "--help"], capture_output=True, text=True, timeout=20)
+    assert (done.returncode, "without cutting a request" in done.stdout) == (0, True)
+    done = subprocess.run([program("portolan"), "bootstrap", "--shutdown-program", tmp_path / "no" / "x"],
+                          capture_output=True, text=True, timeout=20)
+    assert (done.returncode, "No such file or directory" in done.stderr) == (1, True)

@@ -1,4 +1,5 @@
-"""`portolan run` and what asks it: the screen, status, health, refusals. With real stages and a real Envoy."""
+"""`portolan run` and the commands that ask it: the screen, status, health, refusals. With real
+stages and a real Envoy."""
 
 import contextlib
 import json
@@ -15,7 +16,7 @@ import urllib.request
 import pytest
 
 from addresses import loopback
-from objects import port, service
+from objects import port, service, slice_of
 from programs import SANITIZED, program, venv
 
 PORTOLAN = program("portolan")
@@ -31,6 +32,13 @@ apiVersion: v1
 kind: Service
 metadata: { name: web, namespace: default }
 spec: { ports: [ { port: 80 } ] }
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: web-1, namespace: default, labels: { kubernetes.io/service-name: web } }
+addressType: IPv4
+ports: [ { port: 8080 } ]
+endpoints: [ { addresses: [ 127.0.0.1 ] } ]
 ---
 apiVersion: networking.k8s.io/v1
 kind: Ingress
@@ -61,10 +69,10 @@ class Run:
         self.log = folder / "log"
         self.command = [
             PORTOLAN, "run", "--manifests", self.manifests, "--runtime-dir", self.runtime,
-            "--xds-address", "127.0.0.1:0", "--admin-address", "127.0.0.1:0", *words,
+            "--insecure-plaintext", "--xds-address", "127.0.0.1:0", "--admin-address", "127.0.0.1:0", *words,
         ]
         if SANITIZED:
-            # At its end a program looks for leaks, which takes long on a busy machine.
+            # At its end a program looks for leaks, which is slow on a busy machine.
             self.command += ["--stop-msec", "30000"]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
@@ -142,7 +150,7 @@ def test_status_shows_each_stage_and_each_envoy(run):
     for stage in ("watcher", "translator", "xds-server", "admin", "supervisor", "envoy"):
         assert rows[stage][1] in ("ready", "running")
         assert int(rows[stage][2]) > 1
-    assert rows["watcher"][6] == "3"  # objects
+    assert rows["watcher"][6] == "4"  # objects
     assert rows["portolan-run"][2:4] == ["delta", "ads"]
     status = r.status()
     assert status["ready"] and status["envoys"][0]["acks"] > 0
@@ -189,7 +197,7 @@ def test_a_taken_port_is_refused_before_anything_starts(tmp_path):
         port = taken.getsockname()[1]
         for option in ("--xds-address", "--admin-address"):
             done = portolan("run", "--manifests", tmp_path, "--runtime-dir", runtime,
-                            "--xds-address", "127.0.0.1:0", "--admin-address", "127.0.0.1:0",
+                            "--insecure-plaintext", "--xds-address", "127.0.0.1:0", "--admin-address", "127.0.0.1:0",
                             option, f"127.0.0.1:{port}")
             assert (done.returncode, done.stdout) == (1, "")
             assert f"port {port} is taken by another program" in done.stderr
@@ -198,7 +206,7 @@ def test_a_taken_port_is_refused_before_anything_starts(tmp_path):
 
 def test_without_an_envoy_it_says_how_to_get_one(tmp_path):
     with tempfile.TemporaryDirectory() as runtime:
-        base = ["run", "--manifests", tmp_path, "--runtime-dir", runtime, "--xds-address",
+        base = ["run", "--manifests", tmp_path, "--runtime-dir", runtime, "--insecure-plaintext", "--xds-address",
                 "127.0.0.1:0", "--admin-address", "127.0.0.1:0", "--listen-address", loopback()]
         done = portolan(*base, "--envoy", env={"PATH": "/nowhere", "PORTOLAN_CACHE": "/nowhere"})
         assert done.returncode == 1
@@ -208,8 +216,8 @@ def test_without_an_envoy_it_says_how_to_get_one(tmp_path):
 
 
 def test_metrics_of_all_stages_together_are_of_the_format(run):
-    """https://prometheus.io/docs/instrumenting/exposition_formats/: a family's lines stand together, TYPE
-    before samples, no sample twice."""
+    """https://prometheus.io/docs/instrumenting/exposition_formats/: a family's lines are adjacent,
+    TYPE before samples, no sample twice."""
     r = run()
     address = r.status()["stages"]["admin"]["admin_address"]
     with urllib.request.urlopen(f"http://{address}/metrics", timeout=PATIENCE) as answer:
@@ -253,7 +261,7 @@ def test_status_shows_conditions_as_kubernetes_would_have_them(pipeline):
     extension = {"apiVersion": "projectcontour.io/v1alpha1", "kind": "ExtensionService",
                  "metadata": {"name": "auth", "namespace": "default"},
                  "spec": {"services": [{"name": "nobody", "port": 80}]}}
-    pipeline.write("all.yaml", service("web", port(80)), extension,
+    pipeline.write("all.yaml", service("web", port(80)), slice_of("web", 8080, "127.0.0.1"), extension,
                    proxy("good", 3, web, fqdn="good.example.com"), proxy("orphan", 1, web),
                    proxy("bad", 2, {**web, "conditions": [{"prefix": "x"}]}, fqdn="bad.example.com"))
 
@@ -305,3 +313,33 @@ def test_without_a_session_directory_everyone_finds_the_same_one_and_nobody_else
         done = portolan("bootstrap", env={**bare, "XDG_RUNTIME_DIR": session,
                                           "RUNTIME_DIRECTORY": "/run/a:/run/b"})
         assert 'path: "/run/a/envoy-admin.sock"' in done.stdout
+
+
+def test_a_volume_in_memory_that_is_open_to_all_gets_a_folder_for_us(folder):
+    """Like the kubelet's emptyDir with medium Memory: sticky, setgid and writable for all."""
+    volume = folder / "volume"
+    volume.mkdir()
+    volume.chmod(0o3777)
+    (folder / "manifests").mkdir()
+    own = volume / f"portolan-{os.geteuid()}"
+    command = [program("portolan-watcher"), "--manifests", folder / "manifests"]
+    environment = {**os.environ, "RUNTIME_DIRECTORY": str(volume)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as watcher:
+        for line in watcher.stderr:
+            if own.joinpath("watcher.control").exists():
+                break
+        done = portolan("health", "watcher", env=environment)
+        watcher.terminate()
+        watcher.stderr.read()
+    assert (done.returncode, watcher.returncode) == (0, 0), line
+    assert own.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_volume_on_disk_that_is_open_to_all_is_refused_with_what_to_do(folder):
+    volume = folder / "volume"
+    volume.mkdir()
+    volume.chmod(0o777)
+    done = subprocess.run([program("portolan-translator"), "--runtime-dir", volume],
+                          capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1
+    assert "emptyDir: medium Memory, or a folder inside it" in done.stderr

@@ -6,6 +6,7 @@ import signal
 import subprocess
 
 import pytest
+import yaml
 
 from events import Growing
 from objects import app
@@ -72,10 +73,11 @@ def test_a_bad_file_at_the_start_is_refused(folder, file, text, said):
     if text:
         file.write_text(text)
     (folder / "run").mkdir(mode=0o700)
-    for how in (["--once"], ["--runtime-dir", folder / "run"]):
+    # 78: no supervisor tries again, as another try cannot help.
+    for how, code in ((["--once"], 1), (["--runtime-dir", folder / "run"], 78), (["--check"], 78)):
         done = subprocess.run([program("portolan-watcher"), *how, "--manifests", folder, "--config", file],
                               capture_output=True, text=True, timeout=20)
-        assert done.returncode == 1 and said in done.stderr
+        assert done.returncode == code and said in done.stderr
 
 
 def test_a_bad_file_keeps_what_was_and_says_why(configured, file):
@@ -132,9 +134,9 @@ def test_an_object_is_the_configuration_where_there_is_no_file(pipeline):
 
 
 def test_the_page_about_it_names_every_key_and_no_other():
-    source = (TOP / "common" / "configuration-file.c").read_text()
+    source = (TOP / "common" / "configuration" / "configuration-file.c").read_text()
     keys = set(re.findall(r'^\t{ "([\w.-]+)",', source, re.M))
-    page = (TOP / "docs" / "configuration.md").read_text()
+    page = (TOP / "docs/look-up/configuration.md").read_text()
     table = page.split("## Keys")[1].split("## What is not")[0]
     named = {word for row in table.splitlines() if row.startswith("| `")
              for word in re.findall(r"`([\w.-]+)`", row.split("|")[1])}
@@ -143,7 +145,7 @@ def test_the_page_about_it_names_every_key_and_no_other():
 
 
 def test_the_pages_example_can_be_used(file):
-    example, = re.findall(r"```yaml\n(.*?)```", (TOP / "docs" / "configuration.md").read_text(), re.S)
+    example, = re.findall(r"```yaml\n(.*?)```", (TOP / "docs/look-up/configuration.md").read_text(), re.S)
     file.write_text(example)
     done = check(file)
     assert (done.returncode, done.stderr) == (0, "")
@@ -180,3 +182,54 @@ def test_a_recording_has_the_configuration_of_its_time_and_can_be_played_with_an
         replay.start()
         replay.settle_at(worlds[1][0])
         assert listener(replay) == worlds[0][1]
+
+
+# ---- the sample ----
+
+
+def sample():
+    done = subprocess.run([program("portolan"), "config", "example"], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0 and not done.stderr
+    return done.stdout
+
+
+def uncommented(text):
+    """As its head says: remove the sign before a key; comments stay."""
+    return re.sub(r"^#(?=\S|  )", "", text, flags=re.M)
+
+
+def checked(folder, text):
+    path = folder / "sample.yaml"
+    path.write_text(text)
+    done = subprocess.run([program("portolan"), "config", "check", path], capture_output=True, text=True, timeout=20)
+    return done.returncode, done.stderr
+
+
+def leaves(value, path=""):
+    if isinstance(value, dict):
+        for key, below in value.items():
+            yield from leaves(below, f"{path}.{key}" if path else key)
+    else:
+        yield path
+
+
+def test_the_sample_sets_nothing_and_can_be_used(folder):
+    assert yaml.safe_load(sample()) is None
+    assert checked(folder, sample()) == (0, "")
+
+
+def test_each_key_of_the_sample_can_be_used_as_it_stands(folder):
+    whole = yaml.safe_load(uncommented(sample()))
+    for section, value in whole.items():
+        code, said = checked(folder, yaml.safe_dump({section: value}, sort_keys=False))
+        assert (code, said) == (0, ""), section
+
+
+def test_the_sample_has_every_key_that_has_an_effect():
+    source = (TOP / "common" / "configuration" / "configuration-file.c").read_text()
+    table = source[source.index("} rows[] = {"):source.index("};", source.index("} rows[] = {"))]
+    keys = {k for k, more in re.findall(r'\{\s*"([^"]+)",\s*"[^"]+"([^}]*)\}', table) if "FORM_NOTHING" not in more}
+    without = {"gateway.gatewayRef", "featureFlags"} | {k for k in keys if k.startswith("metrics.contour.")}
+    # Some values are maps of their own.
+    there = set(leaves(yaml.safe_load(uncommented(sample()))))
+    assert [k for k in sorted(keys - without) if not [t for t in there if t == k or t.startswith(k + ".")]] == []

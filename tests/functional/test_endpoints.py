@@ -17,7 +17,7 @@ def eds_names(world):
 
 
 def test_two_named_ports_one_removed_the_other_moved_and_renamed(pipeline, world):
-    """What Contour's feature tests call the pathological hard case."""
+    """The case that Contour's feature tests call the pathological hard case."""
     def slices(*ports):
         return slice_of("web", 0, "10.0.0.1", "10.0.0.2",
                         ports=[{"port": n, "protocol": "TCP", **({"name": name} if name else {})}
@@ -125,7 +125,7 @@ def test_a_cluster_comes_before_its_route_and_leaves_after_it(pipeline, world):
         seen += [f"{r.type} +{n}" for n in r.names] + [f"{r.type} -{n}" for n in r.removed]
     kinds = [s[:5] for s in seen]
     assert kinds[:4] == ["CDS +", "EDS +", "RDS +", "CDS -"], seen
-    # The client gives up the endpoints of a cluster that is gone: if the server hears of that first,
-    # there is nothing left to take away.
+    # The client gives up the endpoints of a deleted cluster: if the server hears of that first, it
+    # has nothing to remove.
     assert kinds[4:] in ([], ["EDS -"]), seen
     assert addresses(world.resources["EDS"]["default/api"]) == ["10.0.0.2:8080"]

@@ -150,7 +150,7 @@ def test_an_edit_changes_the_answer_at_once_and_a_deletion_ends_it(running):
 
 
 def answer_after_removal(site):
-    """Where nothing is left to serve the listener may be gone too: then nobody answers."""
+    """If nothing is left to serve the listener may be gone too: then there is no answer."""
     try:
         return site.get("web.example.com").status
     except (OSError, http.client.HTTPException):

@@ -1,5 +1,5 @@
-"""`portolan explain` says what Envoy does: the same requests are asked of both, and the answers compared. And
-what it prints, its exit codes, and questions that make no sense."""
+"""`portolan explain` describes Envoy's behaviour: the same requests go to both, and the answers are
+compared. Also its output, its exit codes, and senseless questions."""
 
 import functools
 import http.client
@@ -44,7 +44,7 @@ def when(at=None, kind="prefix", headers=(), queries=()):
     return {"conditions": conditions}
 
 
-# ---- what Envoy does ----
+# ---- Envoy's behaviour ----
 
 class Asked:
     """Requests to Envoy with just the headers that are given, on connections that stay."""
@@ -101,7 +101,7 @@ class Asked:
         return "answer", answer.status, answer.headers.get("location")
 
 
-# ---- what explain says ----
+# ---- explain's answer ----
 
 def question(url, method="GET", headers=(), sni=None):
     words = [("url", url), ("method", method), *(("header", f"{k}: {v}") for k, v in headers)]
@@ -118,7 +118,7 @@ def explained(site, *request, **more):
 
 
 def agree(site, ask, url, method="GET", headers=(), sni=None):
-    """Both say the same; returns what explain said."""
+    """Both answers agree; returns explain's."""
     said = explained(site, url, method, headers, sni)
     real = ask(url, method, headers, sni)
     note = f"{method} {url} {headers} sni={sni}: Envoy {real}, explain {json.dumps(said, indent=1)}"
@@ -144,7 +144,7 @@ def agree(site, ask, url, method="GET", headers=(), sni=None):
 
 @pytest.fixture
 def both(site):
-    """(site, ask): a running one, and what asks its Envoy."""
+    """(site, ask): a running one, and a function that asks its Envoy."""
     site.start()
     ask = Asked(site)
     yield site, ask
@@ -279,7 +279,7 @@ def test_it_says_what_envoy_does(both):
     assert "missing" in missing["route"]["made_by"]["problems"][0]["message"]
     assert said["http://web.example.com/said",]["served"]
     for host, who, word in (("other", "Ingress default/other", "OtherClass"), ("bad", "HTTPProxy default/bad", "must begin"),
-                            ("dup", "HTTPProxy default/first", "DuplicateVhost")):
+                            ("dup", "HTTPProxy default/second", "DuplicateVhost")):
         absent = said[f"http://{host}.example.com/",]["absent"]
         assert by(absent[0]["made_by"]).startswith(who) and word in absent[0]["why"]
     misdirected = said["https://secure.example.com/", "GET", "[]", "tls.example.com"]
@@ -380,9 +380,9 @@ def test_random_worlds_and_requests(both):
             agree(site, ask, f"http://{host}{at}", r.choice(["GET", "POST"]), headers)
 
 
-# ---- what is printed ----
+# ---- output ----
 
-PAGE = TOP / "docs/features/explain.md"
+PAGE = TOP / "docs/learn/explain.md"
 
 
 def explain(*words, cwd=None):
@@ -437,7 +437,7 @@ def test_the_exit_code_says_whether_it_is_served(world, subject, code, says):
     (["web.example.com/x"], 2, "an object is KIND/NAMESPACE/NAME"),
     (["ftp://web.example.com/x"], 2, "it must begin with http:// or https://"),
     (["http:///x"], 2, "it names no host"),
-    (["http://me:secret@web.example.com/"], 2, "a user name and password are no part of what Envoy sees"),
+    (["http://me:secret@web.example.com/"], 2, "a user name and password are not part of what Envoy sees"),
     (["http://web.example.com:99999/"], 2, "http://web.example.com:99999/: "),
     (["http://web.example.com/ä"], 2, "spaces and all but ASCII must be escaped"),
     (["http://web.example.com/" + "x" * 9000], 2, "it is longer than 8192 bytes"),
@@ -518,7 +518,7 @@ def test_a_recording_is_asked_at_a_moment(pipeline, folder):
     assert explain("--recording", folder / "none", "http://late.example.com/").returncode == 1
 
 
-# ---- of what runs ----
+# ---- of a running Portolan ----
 
 def test_an_object_that_runs_says_which_envoys_have_it(both):
     site, ask = both

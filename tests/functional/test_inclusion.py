@@ -1,4 +1,4 @@
-"""Random trees of HTTPProxies become what a plain model of them says: routes in order, and what is wrong."""
+"""Random trees of HTTPProxies give the result of a plain model: routes in order, and the faults."""
 
 import itertools
 import json
@@ -71,7 +71,7 @@ def world(r, number):
     return proxies, services
 
 
-# ---- what came out, in the model's words ----
+# ---- the result, in the model's words ----
 
 
 def operator(matcher):
@@ -104,7 +104,8 @@ def action_of(route):
 
 
 def by_rank(routes):
-    """Those that may stand in any order as sets, in the order that matters. Nothing is sorted here."""
+    """Routes in the significant order; those without an order between them as sets. Nothing is
+    sorted here."""
     return [(rank, set(group)) for rank, group in itertools.groupby(routes, key=lambda x: x[0].rank())]
 
 
@@ -135,7 +136,7 @@ def test_trees_become_what_the_model_says(folder):
                 "partial" if errors else "accepted"
             assert (name, status["verdict"]) == (name, verdict), shown
             seen |= errors
-    # It was not for nothing: everything that the model knows has happened, and most hosts have routes.
+    # The run was useful: every case of the model has occurred, and most hosts have routes.
     assert len(seen) == 13, seen
     assert len(routes) > WORLDS / 2 and max(map(len, routes.values())) >= 8
 

@@ -8,6 +8,10 @@ from objects import port, service, slice_of, tls_secret
 from tokens import KeyServer, Signer, key_set
 
 HOST = "web.example.com"
+# The servers of keys in these tests are on this host.
+LOCAL = {"apiVersion": "projectcontour.io/v1alpha1", "kind": "ContourConfiguration",
+         "metadata": {"name": "portolan", "namespace": "portolan"},
+         "spec": {"portolan": {"destinations": {"allowLocal": True}}}}
 
 
 def to(*, at="/", **more):
@@ -50,6 +54,7 @@ def secure(site, form):
     authority = Authority()
     site.client.__init__(site.address, ca=authority.text)
     web = site.backend("web")
+    site.write("configuration.yaml", LOCAL)
     site.write("app.yaml", service("web", port(80, target=web.port)),
                slice_of("web", web.port, web.address), tls_secret("cert", authority.issue(HOST)))
     return site
@@ -94,7 +99,7 @@ def test_routes_and_included_ones_require_the_default_another_or_no_token(secure
         assert status(site, f"{below}/second", **second.header()) == 200
         assert status(site, f"{below}/second", **first.header()) == 401
         assert status(site, f"{below}/open") == 200
-    # Plain HTTP serves only what needs no token.
+    # Plain HTTP serves only routes that need no token.
     assert status(site, "/open", tls=False) == 200
     moved = site.get(HOST, "/insecure", headers=first.header())
     assert (moved.status, moved.headers["location"]) == (301, f"https://{HOST}/insecure")

@@ -1,5 +1,5 @@
-"""Neighbours that lie, on each side of each link: the stage keeps what it has, says what is wrong, and
-takes the truth as soon as it comes."""
+"""Neighbours that lie, on each side of each link: the stage keeps its state, logs the fault, and
+accepts the truth as soon as it comes."""
 
 import os
 import socket

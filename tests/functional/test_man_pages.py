@@ -1,17 +1,19 @@
-"""Every program has a man page that names all of its options, and no other; what `portolan run` passes on is
-what the stages take."""
+"""Every program has a man page that names all of its options, and no others; `portolan run` passes
+on exactly the stages' options."""
 
 import re
+import shutil
 import subprocess
 
 import pytest
 
-from programs import TOP, program
+from programs import TOP, missing, program
 
 STAGES = ("watcher", "translator", "xds-server", "admin", "supervisor")
 # Options of stages that are not for `portolan run`: modes in which a stage is no daemon.
 NOT_FOR_RUN = {"once", "read-stream", "write-stream", "write-statuses", "print",
-               "print-changes", "full", "explain"}
+               "print-changes", "full", "explain", "write-notes", "check", "write-manifests", "note-passed", "each-world",
+               "redact", "redact-key"}
 OWN_OF_RUN = {
     "envoy", "envoy-concurrency", "envoy-log-level", "envoy-bootstrap", "no-screen", "try-file",
     "record", "record-redact",
@@ -41,14 +43,15 @@ def stage_options(stage):
     return options(program(f"portolan-{stage}"))
 
 
-@pytest.mark.parametrize("stage", (*STAGES, "recorder"))
+@pytest.mark.parametrize("stage", (*STAGES, "passwords", "recorder"))
 def test_a_stages_page_names_its_options_and_no_other(stage):
     assert documented(f"portolan-{stage}.8") == stage_options(stage)
 
 
 def test_the_commands_page_names_the_options_of_all_commands_and_no_other():
     portolan = program("portolan")
-    assert documented("portolan.1") == set().union(*(options(portolan, c) for c in commands()))
+    all_commands = [(c,) for c in commands()] + [("envoy", "shutdown")]
+    assert documented("portolan.1") == set().union(*(options(portolan, *c) for c in all_commands))
 
 
 def test_run_passes_on_every_option_of_the_stages_and_no_other():
@@ -64,3 +67,33 @@ def test_help_and_misuse_have_their_exit_codes(command):
     if command != ("help",):
         misused = subprocess.run([portolan, *command, "--no-such"], capture_output=True, timeout=20)
         assert (misused.returncode, misused.stdout) == (2, b"")
+
+
+PAGES = sorted((TOP / "docs" / "man").iterdir())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_a_page_has_what_people_look_for(page):
+    text = page.read_text()
+    assert re.search(r'^\.TH \S+ [158] "20\d\d-\d\d-\d\d" ', text, re.M)
+    sections = re.findall(r"^\.SH (.*)$", text, re.M)
+    wanted = ["FILES", "EXAMPLES", "SEE ALSO"]
+    if page.suffix != ".5":
+        wanted += ["SYNOPSIS", "EXIT STATUS", "ENVIRONMENT"]
+    assert [w for w in wanted if w not in sections] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_mandoc_finds_nothing_wrong_with_a_page(page):
+    if not shutil.which("mandoc"):
+        missing("no mandoc (Debian: mandoc)")
+    done = subprocess.run(["mandoc", "-T", "lint", "-W", "style", page], capture_output=True, text=True)
+    # Which pages are installed is the machine's business.
+    assert [line for line in done.stdout.splitlines() if "referenced manual not found" not in line] == []
+
+
+def test_the_keys_of_the_configurations_page_are_made_from_the_table():
+    made = subprocess.run([TOP / "scripts/man-keys", program("portolan"), "--print"], capture_output=True, text=True, check=True)
+    page = (TOP / "docs/man/portolan.yaml.5").read_text()
+    assert made.stdout == page, "scripts/man-keys build/portolan/portolan writes it"
+    assert page.count("Example: ") > 110

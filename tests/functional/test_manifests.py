@@ -1,6 +1,7 @@
-"""The watcher over files: what it says of them, once and while it watches."""
+"""The watcher over files: its messages, once and while it watches."""
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -8,13 +9,15 @@ import pytest
 import frames
 import offline
 from certs import Authority
+from events import Deadline
 from objects import app, tls_secret
 from programs import program
 from stage import Manifests, Stage
 
 GOOD = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: good}\n"
 PATH_TYPE = ("apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web}\nspec:\n  rules:\n"
-             "  - http:\n      paths:\n      - pathType: 5\n")
+             "  - http:\n      paths:\n      - pathType: 5\n"
+             "        backend: {service: {name: web, port: {number: 80}}}\n")
 
 
 def once(*args, **more):
@@ -28,8 +31,8 @@ def test_once_names_file_document_line_and_field(folder):
     assert done.returncode == 1
     assert (f"{folder}/web.yaml, document 2, line 12: spec.rules[0].http.paths[0].pathType: must be a "
             "string, not a number: quote it") in done.stderr.decode()
-    # The neighbour is in the stream all the same.
-    assert [key for _, key in offline.read_state(done.stdout)] == [b"default/good"]
+    # The neighbour is in the stream all the same, with a note for objects that refer to the other.
+    assert sorted(key for _, key in offline.read_state(done.stdout)) == [b"1 default/web", b"default/good"]
 
 
 def test_once_is_content_with_warnings(folder):
@@ -123,3 +126,87 @@ def test_a_problem_is_logged_once_and_told_until_it_is_mended(watcher):
     sync(watcher)
     assert json.loads(watcher.get("/debug/statuses")) == []
     assert watcher.metrics()["portolan_manifests_unreadable_documents"] == 0
+
+
+# ---- volumes ----
+
+
+class Volume:
+    """A file system in memory, in the mount namespace of a watcher."""
+
+    def __init__(self, stage, path):
+        self.stage, self.path = stage, path
+
+    def run(self, *words):
+        subprocess.run(["nsenter", "-t", str(self.stage.process.pid), "-m", "--", *map(str, words)], check=True)
+
+    def mount(self, *files):
+        # Prepared aside: the watcher sees it whole.
+        aside = self.stage.dir / "aside"
+        aside.mkdir(exist_ok=True)
+        self.path.mkdir(exist_ok=True)
+        self.run("mount", "-t", "tmpfs", "tmpfs", aside)
+        for name, text in files:
+            self.run("sh", "-c", f"cat > {aside}/{name} <<'E'\n{text}E")
+        self.run("mount", "--move", aside, self.path)
+
+    def umount(self, *options):
+        self.run("umount", *options, self.path)
+
+
+CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {}}}\n"
+
+
+@pytest.fixture
+def watcher_of_volumes(folder):
+    """A watcher with a mount namespace of its own, over a folder and its subfolders."""
+    if os.geteuid() or subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
+        pytest.skip("only root can mount")
+    for name in ("run", "manifests"):
+        (folder / name).mkdir(mode=0o700)
+    stage = Stage("watcher", folder / "run", "--manifests", folder / "manifests")
+    stage.prefix = ["unshare", "-m", "--propagation", "private"]
+    yield stage.start()
+    stage.close()
+
+
+def names(stage):
+    return sorted(f"{o['namespace']}/{o['name']}" for o in json.loads(stage.get("/debug/objects")) if o["kind"] == "ConfigMap")
+
+
+def wait_for(stage, wanted):
+    deadline = Deadline(20)
+    while names(stage) != wanted:
+        deadline.left(f"{wanted}; there are {names(stage)}")
+
+
+@pytest.mark.parametrize("place", ["manifests", "manifests/below"])
+@pytest.mark.parametrize("how", [[], ["--lazy"]])
+def test_an_unmounted_volume_withdraws_nothing_and_a_mount_is_noticed(watcher_of_volumes, folder, place, how):
+    stage, volume = watcher_of_volumes, Volume(watcher_of_volumes, folder / place)
+    volume.mount(("a.yaml", CONFIG_MAP.format("a")), ("b.yaml", CONFIG_MAP.format("b")))
+    wait_for(stage, ["default/a", "default/b"])
+    assert "gone" not in stage.get("/readyz")
+
+    volume.umount(*how)
+    deadline = Deadline(20)
+    while f"the volume at {folder / place} is gone" not in stage.get("/readyz"):
+        deadline.left("it says so")
+    json.loads(stage.get("/debug/sync"))
+    assert names(stage) == ["default/a", "default/b"]
+    assert f"the volume at {folder / place} is gone" in stage.logged()
+
+    volume.mount(("b.yaml", CONFIG_MAP.format("b")), ("c.yaml", CONFIG_MAP.format("c")))
+    wait_for(stage, ["default/b", "default/c"])
+    assert "gone" not in stage.get("/readyz")
+
+
+def test_what_is_written_into_the_mount_point_is_the_new_content(watcher_of_volumes, folder):
+    stage, volume = watcher_of_volumes, Volume(watcher_of_volumes, folder / "manifests" / "below")
+    volume.mount(("a.yaml", CONFIG_MAP.format("a")))
+    wait_for(stage, ["default/a"])
+    volume.umount()
+    (folder / "manifests" / "below" / "new.yaml").write_text(CONFIG_MAP.format("new"))
+    wait_for(stage, ["default/new"])
+    (folder / "manifests" / "below" / "new.yaml").unlink()
+    wait_for(stage, [])

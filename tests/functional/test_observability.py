@@ -1,5 +1,5 @@
-"""What Envoy tells of itself and of requests by the configuration: access logs, traces, its own pages, and its
-runtime."""
+"""Envoy's reports on itself and on requests, by the configuration: access logs, traces, its own
+pages, and its runtime."""
 
 import http.client
 import json
@@ -89,6 +89,34 @@ def test_metrics_and_health_can_be_read_and_nothing_can_be_changed(observed):
     configure(observed)
     with pytest.raises(ConnectionRefusedError):
         ask(observed.address, 8002, "/ready")
+
+
+@pytest.mark.parametrize("which", ["newest", "oldest"])
+def test_metrics_and_health_move_between_addresses_in_one_change(site, which):
+    site.start(which)
+    one, two = ({"address": site.address, "port": port} for port in (8012, 8013))
+
+    def served():
+        def at(port):
+            try:
+                return {page for page in ("/ready", "/stats") if ask(site.address, port, page)[0] == 200}
+            except (ConnectionRefusedError, ConnectionResetError):  # reset: it had just been closed
+                return None
+        return at(8012), at(8013)
+
+    for metrics, health, expected in [
+        (one, one, ({"/ready", "/stats"}, None)),
+        (two, one, ({"/ready"}, {"/stats"})),
+        (one, two, ({"/stats"}, {"/ready"})),  # exchanged
+        (one, one, ({"/ready", "/stats"}, None)),
+        (one, two, ({"/stats"}, {"/ready"})),
+        (two, two, (None, {"/ready", "/stats"})),
+        (two, one, ({"/ready"}, {"/stats"})),
+    ]:
+        configure(site, envoy={"metrics": metrics, "health": health})
+        assert served() == expected, (metrics, health)
+        assert site.envoy.stats("listener_manager.lds.update_rejected")[
+            "listener_manager.lds.update_rejected"] == 0
 
 
 def test_metrics_over_tls_are_for_those_with_a_certificate(observed):

@@ -1,5 +1,5 @@
-"""Random histories of objects: whatever the way, the answer is that of a translation from scratch, byte
-for byte. The seed is in the test's name; PORTOLAN_SEED and PORTOLAN_STEPS choose others."""
+"""Random histories of objects: whatever the history, the result equals a translation from scratch,
+byte for byte. The seed is in the test's name; PORTOLAN_SEED and PORTOLAN_STEPS choose others."""
 
 import os
 import random
@@ -76,8 +76,8 @@ class History:
                         namespace=self.namespace(), suffix=self.name("12"))
 
     def secret(self):
-        """cert-c is never usable, the others always are: what stays in use of a Secret that breaks is the
-        translator's history, and no part of translation."""
+        """cert-c is never usable, the others always are: the content kept of a Secret that breaks
+        depends on the translator's history, and is not part of translation."""
         name = self.name("abc")
         chain, key = self.random.choice(self.certificates)
         if name == "c":
@@ -121,9 +121,9 @@ class History:
             {"descriptors": [{"entries": [{}]}]}])}
 
     def proxy(self):
-        """With one route each way: this is about what they ask, not about the routes."""
+        """With one route each way: this is about their questions, not about the routes."""
         name, namespace = self.name(), self.namespace()
-        # Not often a host that another one has.
+        # Rarely a host that another one has.
         host = {"fqdn": self.random.choice([*[f"{name}-{namespace}.example.com"] * 4, "a.example.com", "b.example.com"])}
         if self.random.random() < 0.8:
             host["tls"] = {"secretName": f"cert-{self.name()}"}
@@ -188,8 +188,8 @@ def differences(incremental, scratch):
 
 @pytest.mark.parametrize("seed, options", [*[(s, ()) for s in SEEDS], (SEEDS[0], ("--tls-hosts", "shared"))])
 def test_incremental_output_equals_from_scratch_output(pipeline, seed, options):
-    """Of the objects that the translator has: which of two files defines an object, and what stays of a
-    file that became unreadable, is the watcher's history."""
+    """Of the translator's objects: which of two files defines an object, and what is kept of an
+    unreadable file, depends on the watcher's history."""
     history = History(seed)
     if options:
         pipeline.translator.stop()

@@ -140,5 +140,5 @@ def test_a_tcpproxy_passes_on_what_tls_carried(running):
                proxy("web", fqdn="web.example.com", tls={"secretName": "cert"}, tcp=to("web")))
     answer = site.get("web.example.com", tls=True)
     assert answer.backend == "web"
-    # Nobody has looked at the request or the answer.
+    # No filter has read the request or the answer.
     assert "x-envoy-upstream-service-time" not in answer.headers

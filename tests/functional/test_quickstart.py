@@ -1,4 +1,4 @@
-"""The command of the README, as it is: on this build, without looking for packages."""
+"""The command of the README, literally: on this build, without looking for packages."""
 
 import subprocess
 

@@ -60,11 +60,11 @@ def test_hosts_and_routes_are_counted_by_what_they_say(shop, counter):
                proxy(to(), name="plain", host="plain.example.com", tls=False, rateLimitPolicy={"global": many}))
     assert [status(site) for _ in range(3)] == [200, 429, 429]
     assert counter.last() == ("shop", [(("generic_key", "host"),)])
-    # A route's own limits stand in the place of the host's.
+    # A route's own limits replace the host's.
     assert [status(site, "/route") for _ in range(2)] == [200, 429]
     before = len(counter.asked)
     assert [status(site, "/off") for _ in range(2)] == [200, 200]
-    # Envoy forwards nothing here, so it asks nobody; the status says so.
+    # Envoy answers itself here, so it asks no service; the status says so.
     assert status(site, "/moved") == 302
     assert [p["field"] for p in site.pipeline.statuses()["HTTPProxy default/web"]["problems"]] == [
         "spec.routes[3].rateLimitPolicy.global"]
@@ -133,8 +133,20 @@ def test_a_service_that_is_missing_or_out_of_reach_refuses_unless_it_may_fail(sh
     assert [status(site) for _ in range(2)] == [200, 200]
     counter.start()
     assert status(site) == 429
-    # Without a service nothing is counted, and that is told.
+    # Without a service nothing is counted, and the status says so.
     site.write("all.yaml", *counter.objects(), *hosts)
     assert [status(site) for _ in range(2)] == [200, 200]
     warned = site.pipeline.statuses()["HTTPProxy default/web"]["problems"]
     assert [p["field"] for p in warned] == ["spec.virtualhost.rateLimitPolicy.global"]
+
+
+@pytest.mark.parametrize("shop", ["newest", "oldest"], indirect=True)
+@pytest.mark.parametrize("value", ["100%", "%ENVIRONMENT(HOME)%", "%FILE_CONTENT(/etc/hostname)%", "%REQ(x)%", "%%"])
+def test_a_value_is_what_is_written_and_no_command_of_envoys(shop, counter, value):
+    site = shop
+    match = {"requestHeaderValueMatch": {"headers": [{"name": "x-a", "notpresent": True}], "value": value}}
+    site.write("all.yaml", limits(), *counter.objects(), proxy(
+        to(), **{"rateLimitPolicy": {"global": {"descriptors": [
+            {"entries": [{"genericKey": {"key": "k", "value": value}}, match]}]}}}))
+    status(site)
+    assert counter.last() == ("shop", [(("k", value), ("header_match", value))])

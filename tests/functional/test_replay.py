@@ -1,4 +1,4 @@
-"""What portolan-recorder wrote beside a live pipeline plays back to the same bytes, whoever dies."""
+"""A recording made beside a live pipeline plays back to the same bytes, whichever process dies."""
 
 import json
 import os
@@ -54,7 +54,7 @@ def run(*words):
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):
-    """A recording, and by world what the live pipeline had made of it."""
+    """A recording, and the live pipeline's output for each world."""
     root = tmp_path_factory.mktemp("live")
     file = root / "recording"
     worlds = {}
@@ -199,7 +199,7 @@ class Command:
         self.dir = dir
         ready, theirs = os.pipe()
         command = [program("portolan"), *map(str, words), "--runtime-dir", str(dir), "--no-screen",
-                   "--ready-fd", str(theirs), "--xds-address", "127.0.0.1:0", "--admin-address",
+                   "--ready-fd", str(theirs), "--insecure-plaintext", "--xds-address", "127.0.0.1:0", "--admin-address",
                    "127.0.0.1:0"]
         with open(f"{dir}.log", "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -235,7 +235,7 @@ def test_the_environment_can_ask_for_a_recording_and_status_names_the_recorder(f
         status = run("status", "--runtime-dir", command.dir).stdout
         assert re.search(r"^recorder +running +\d+ +\d+s +0 +\d+ +3 ", status, re.M), status
     assert "redacted" in run("inspect", file).stdout
-    # A replay is not recorded over what it plays.
+    # A replay is never recorded into its own file.
     before = file.read_bytes()
     with Command(folder / "replay", "replay", file, "--speed", "max", env=asks) as command:
         assert not (command.dir / "recorder.control").exists()
@@ -274,3 +274,82 @@ def test_more_than_one_step_at_a_time(live, folder):
         assert json.loads(run(*step, "3").stdout)["changes"] == before + 3
         assert json.loads(run(*step[:-1], "--next=2").stdout)["changes"] == before + 5
         assert run(*step, "three").returncode == 2
+
+
+# ---- changes ----
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory):
+    """A host that is served, loses its Service, gets it back, and goes."""
+    root = tmp_path_factory.mktemp("story")
+    with Pipeline() as pipeline:
+        pipeline.start()
+        recorder = Recorder(pipeline, root / "recording")
+        recorder.start()
+        # Objects that exist at the recorder's start are no change.
+        recorder.wait_source(pipeline.write("before.yaml", service("before", port(80))))
+        worlds = []
+        for write in (
+            lambda: pipeline.write("all.yaml", *app("web", "10.0.0.1", 80)),
+            lambda: pipeline.write("all.yaml", *[o for o in app("web", "10.0.0.1", 80) if o["kind"] != "Service"]),
+            lambda: pipeline.write("all.yaml", *app("web", "10.0.0.1", 80)),
+            lambda: pipeline.write("all.yaml", *[o for o in app("web", "10.0.0.1", 80) if o["kind"] != "Ingress"]),
+        ):
+            worlds.append(write())
+            recorder.wait_source(worlds[-1])
+        recorder.flush(worlds[-1])
+        recorder.close()
+    return root / "recording", worlds
+
+
+def test_inspect_shows_verdicts_as_they_change(story):
+    file, worlds = story
+    lines = [line.split(" ", 2)[2] for line in run("inspect", "--verdicts", file).stdout.splitlines()
+             if " Ingress default/web " in line]
+    bad = lines[1].split(" → ")[1]
+    assert re.fullmatch(r"(partial|rejected) ServiceMissing", bad), lines
+    assert lines == [f"{worlds[0]} Ingress default/web accepted (new)",
+                     f"{worlds[1]} Ingress default/web accepted → {bad}",
+                     f"{worlds[2]} Ingress default/web {bad} → accepted",
+                     f"{worlds[3]} Ingress default/web accepted → gone"]
+    found = json.loads(run("inspect", "--json", "--verdicts", file).stdout)["verdicts"]
+    assert [(v["world"], v["is"]) for v in found if v["object"] == "Ingress default/web"][1] == (worlds[1], bad)
+
+
+def test_what_went_names_who_referred_to_it(story):
+    file, worlds = story
+    done = run("at", "--diff", worlds[3], "--print", "json", file, worlds[2])
+    changes = json.loads(done.stdout)
+    gone = [r for r in changes["resources"] if r["change"] == "removed" and r["kind"] == "cluster"]
+    assert gone and all(r["because"] == ["Ingress default/web"] for r in gone), changes["resources"]
+    assert all(r["because"] for r in changes["resources"] if "part" not in r), changes["resources"]
+
+
+def test_unified(story, folder):
+    file, worlds = story
+    done = run("at", "-u", "--diff", worlds[1], file, worlds[0])
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert "# Service default/web: removed" in lines
+    assert "--- a/status/Ingress/default/web" in lines and "-verdict: accepted" in lines
+    assert any(line.startswith("+  reason: ServiceMissing") for line in lines), done.stdout
+    # patch(1) accepts it: it turns the old text into the new one.
+    hunks = done.stdout[done.stdout.index("--- a/status/Ingress/default/web"):].split("\n--- ")[0] + "\n"
+    (folder / "was").write_text("".join(line[1:] + "\n" for line in hunks.splitlines()[2:]
+                                        if line[0] in " -" and not line.startswith("---")))
+    if "\n@@" not in hunks[hunks.index("@@") + 2:]:
+        applied = subprocess.run(["patch", "-s", folder / "was"], input=hunks, text=True, capture_output=True)
+        assert applied.returncode == 0, applied.stdout + applied.stderr
+    assert run("at", "-u", file, "end").returncode == 2
+
+
+def test_a_moment_outside_of_the_recording_is_said(story):
+    file, worlds = story
+    for moment in ("+9h", worlds[-1] + 1, "2099-01-01T00:00:00Z"):
+        assert "after the recording ends" in run("at", file, moment).stderr, moment
+    for moment in (1, "2020-01-01T00:00:00Z"):
+        assert "before the recording begins" in run("at", file, moment).stderr, moment
+    for moment in ("start", "end", "+0s", worlds[0], worlds[-1]):
+        assert "the moment is" not in run("at", file, moment).stderr, moment
+    done = run("explain", "--recording", file, "--at", "+9h", "http://web.example.com/")
+    assert "after the recording ends" in done.stderr

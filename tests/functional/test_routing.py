@@ -1,4 +1,4 @@
-"""Which requests go where and what becomes of them on the way, seen through a real Envoy."""
+"""Which requests go where and how they change on the way, seen through a real Envoy."""
 
 import pytest
 
@@ -95,7 +95,7 @@ def test_internal_redirects_are_followed_as_far_as_allowed(site):
     assert asked("/on/2") == "/on/0"
     assert asked("/on/3") == "http://hops.example.com/on/0"
     assert asked("/other-status/1") == "http://hops.example.com/other-status/0"
-    # To a route once, and not to the same again.
+    # To a route once, and never to the same again.
     assert asked("/once/1") == "/once/0"
     assert asked("/once/3") == "http://hops.example.com/once/1"
 

@@ -1,6 +1,7 @@
-"""`portolan run` with a real Envoy: what a user gets from one command."""
+"""`portolan run` with a real Envoy: the result of one command."""
 
 import os
+import re
 
 import pytest
 
@@ -52,3 +53,29 @@ def test_a_killed_stage_is_started_again_and_no_request_fails(running, name):
     assert after[name]["restarts"] == 1 and after[name]["pid"] != before[name]["pid"]
     others = [n for n in before if n != name]
     assert [after[n]["pid"] for n in others] == [before[n]["pid"] for n in others]
+
+
+# The harness itself causes these warnings: xDS without encryption, and a folder that is empty at
+# first.
+ASKED_FOR = ("keys of all TLS hosts", "no object was read from")
+
+
+def alarms(text):
+    """Lines at warning and above, but Envoy's own about its end."""
+    return [line for line in text.splitlines()
+            if re.match(r"\S+Z (warning|error) ", line) and not any(a in line for a in ASKED_FOR)
+            and not re.search(r" envoy: \[(main|config)\] ", line)]
+
+
+@pytest.mark.parametrize("name", ["watcher", "translator", "xds-server"])
+def test_a_restart_is_one_line_of_the_log(running, name):
+    before = len(running.logged())
+    running.kill(name)
+    running.settle()
+    said = alarms(running.logged()[before:])
+    assert len(said) == 1 and f"error   supervisor: {name} (pid " in said[0], said
+
+
+def test_the_first_screen_and_the_last_alarm_for_nothing(running):
+    running.stop()
+    assert alarms(running.logged()) == []

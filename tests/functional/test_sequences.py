@@ -1,5 +1,5 @@
-"""Objects come, go and change in turn: exactly what is pushed to an Envoy, and nothing else, heard by a real
-gRPC client."""
+"""Objects come, go and change in turn: exactly these pushes reach an Envoy, heard by a real gRPC
+client."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from xds_client import World, describe, plain
 
 
 class Told:
-    """A pipeline and a client of it; each step is a change and what of it is pushed."""
+    """A pipeline and a client of it; each step is a change and the expected push."""
 
     def __init__(self, pipeline, world):
         self.pipeline, self.world = pipeline, world
@@ -17,7 +17,7 @@ class Told:
     def _heard(self, change):
         source = change()
         heard = self.world.quiet()
-        # What goes, goes when what replaces it has been accepted.
+        # A removal comes after its replacement has been accepted.
         self.pipeline.xds.wait_accepted(source)
         said = describe(heard + self.world.quiet())
         return {t: ([_short(n) for n in new], [_short(n) for n in gone]) for t, (new, gone) in said.items()}
@@ -29,7 +29,7 @@ class Told:
         return self._heard(lambda: self.pipeline.remove(name))
 
     def routes(self, host, table="ingress_http"):
-        """{path: cluster or status} of a host, None if it is not there."""
+        """{path: cluster or status} of a host, None if it does not exist."""
         hosts = {h["name"]: h for h in plain(self.world.resources["RDS"][table]).get("virtual_hosts", [])}
         return {r["match"]["prefix"]: _action(r) for r in hosts[host]["routes"]} if host in hosts else None
 
@@ -38,7 +38,7 @@ class Told:
 
 
 def _short(name):
-    """A cluster's name without the hash of what is in it."""
+    """A cluster's name without the hash of its content."""
     parts = name.split("/")
     return "/".join(parts[:3]) if len(parts) == 4 else name
 
@@ -110,7 +110,7 @@ def test_an_include_that_moves_to_another_parent(told):
         "/two/leaf": "team/b/80", "/one": "other/a/80", "/two": "other/a/80"}
     assert told.write("parents.yaml", parent("one"), parent("two")) == removed("team/b")
     assert told.reasons("team/leaf") == ["Orphaned/Orphaned"]
-    # What nobody includes may change as it likes.
+    # A proxy that no other includes may change as it likes.
     assert told.write("leaf.yaml", proxy("leaf", to("a"), namespace="team")) == {}
 
 
@@ -124,7 +124,7 @@ def test_a_root_that_changes_its_class_and_comes_back(told):
     assert told.write("root.yaml", root("contour")) == removed("default/a")
     assert told.routes("w.example.com") is None
     assert told.reasons("default/root") == ["OtherClass"]
-    # As long as it is not ours, nothing that it says is heard.
+    # While it is not ours, it has no effect.
     assert told.write("root.yaml", root("nginx")) == {}
     assert told.write("root.yaml", root("portolan")) == added("default/a")
     assert told.routes("w.example.com") == {"/": "default/a/80"}
@@ -147,7 +147,7 @@ def test_a_certificate_that_is_lent_taken_back_and_lent_again(told):
     assert told.write("lent.yaml", delegation("default")) == lent
     assert told.routes("w.example.com", "https/w.example.com") == {"/": "default/a/80"}
     assert told.routes("w.example.com") == {"/": "redirect"}
-    # To somebody else as well: nothing changes for this host.
+    # To another namespace as well: nothing changes for this host.
     assert told.write("lent.yaml", delegation("default", "other")) == {}
     assert told.write("lent.yaml", delegation("other")) == CLOSED
     assert told.reasons("default/root") == ["TLSError/DelegationNotPermitted"]
@@ -168,7 +168,7 @@ def test_a_secret_that_is_rotated_broken_and_mended(told):
     rotated = told.world.resources["SDS"]["default/cert"].SerializeToString()
     assert rotated != before
     broken = tls_secret("cert", ("no certificate", "no key"))
-    # What is in use stays in use until there is a better one, and the status says so.
+    # The certificate in use stays until there is a usable one, and the status says so.
     assert told.write("cert.yaml", broken) == {}
     assert told.reasons("default/root") == ["TLSError/SecretNotValid"]
     assert told.routes(host, f"https/{host}") == {"/": "default/a/80"}

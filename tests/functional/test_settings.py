@@ -1,5 +1,5 @@
-"""What the configuration says, as clients and backends see it: a real Envoy that the whole pipeline configures,
-and a file that is read again while it runs."""
+"""The configuration's effect, as clients and backends see it: a real Envoy that the whole pipeline
+configures, and a file that is read again while it runs."""
 
 import gzip
 import re
@@ -14,12 +14,12 @@ from events import Growing
 from objects import ingress, path, port, rule, service, slice_of, tls_secret
 
 NAME = "web.example.com"
-LONG = "/" + "x" * 200  # of which an answer is that is worth compressing
+LONG = "/" + "x" * 200  # its answer is worth compressing
 
 
 @pytest.fixture
 def configured(site):
-    """A site whose file says nothing at first."""
+    """A site whose file is empty at first."""
     site.file = site.folder / "config.yaml"
     site.file.write_text("")
     site.pipeline.watcher.args += ["--config", str(site.file)]

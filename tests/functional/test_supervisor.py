@@ -17,7 +17,7 @@ from stage import ask
 
 SUPERVISOR = program("portolan-supervisor")
 FAKE_STAGE = pathlib.Path(__file__).with_name("fake_stage.py")
-PATIENCE = 20  # seconds until a test that waits for what does not come fails
+PATIENCE = 20  # seconds until a test fails whose event does not come
 
 
 class Stage:
@@ -160,7 +160,7 @@ def test_each_further_end_waits_longer(supervise):
 def test_a_stage_that_does_not_feed_its_watchdog_is_aborted(supervise):
     s, stages = supervise("one", "two", options=["--watchdog-msec", "1000"], ready=False)
     assert stages["one"].watchdog_usec == "1000000"
-    # One is fed whenever two says nothing for long: it has to outlive it.
+    # One is pinged whenever two is silent for long: it has to outlive it.
     again = None
     s.listener.settimeout(0.2)
     while not again:
@@ -255,6 +255,15 @@ def test_a_stage_that_never_gets_ready_is_not_tried_for_ever(supervise):
         s.accept().tell("exit 1")
     assert s.process.wait(PATIENCE) == 1
     assert "and has never been ready" in s.logged()
+
+
+@pytest.mark.parametrize("code", [2, 78])
+def test_usage_and_configuration_errors_are_final(supervise, code):
+    s, stages = supervise("one", ready=False)
+    stages["one"].tell(f"exit {code}")
+    assert s.process.wait(PATIENCE) == 1
+    assert s.logged().count("cannot run like this: ending everything") == 1
+    assert "is started again" not in s.logged()
 
 
 def test_one_that_was_ready_once_is_tried_for_ever(supervise):

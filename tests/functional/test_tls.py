@@ -79,7 +79,7 @@ def test_a_wildcard_host_serves_each_name_one_label_below_it_over_https(running,
     site.write("own.yaml", proxy(to("own"), name="own", fqdn="own.example.com", tls={"secretName": "cert"}))
     assert site.get("any.example.com", tls=True).backend == "web"
     assert site.get("own.example.com", tls=True).backend == "own"
-    # What was asked for in the handshake is not what is asked for now.
+    # The handshake's host is not the one asked for now.
     assert site.get("own.example.com", tls=True, sni="any.example.com").status == 421
     assert site.get("example.com", tls=True, sni="any.example.com").status == 421
     assert site.get("more.example.com", tls=True, sni="any.example.com").backend == "web"
@@ -197,7 +197,7 @@ def test_clients_that_name_no_host_get_the_fallback_certificate_and_the_hosts_th
         assert refused(site, sni="unknown.example.net")
     assert site.get(HOST, tls=True).certificate == own.der
     assert site.get("strict.example.com", tls=True, sni="").status == 404
-    # A wildcard does not answer for a host that is served to those only who name it.
+    # A wildcard does not answer for a host that is served only to clients that name it.
     site.write("wild.yaml", proxy(to(), name="wild", fqdn="*.example.com", tls=fallback))
     assert site.get("any.example.com", tls=True, sni="").backend == "web"
     assert site.get("strict.example.com", tls=True, sni="").status == 421

@@ -1,5 +1,5 @@
-"""How requests get to applications: which of them, how often, how long and in which protocol, seen through
-a real Envoy."""
+"""How requests get to applications: which of them, how often, how long and in which protocol, seen
+through a real Envoy."""
 
 import collections
 import ssl
@@ -39,7 +39,7 @@ def shares(site, host, n, **headers):
 
 
 def several(name, *backends, health=None):
-    """One Service of several backends; health: those that answer for the health of each."""
+    """One Service of several backends; health: those that answer each one's health checks."""
     ports = [port(80, "http"), port(81, "health")]
     slices = [slice_of(name, 0, b.address, suffix=b.name, ports=[
         {"name": "http", "port": b.port}, {"name": "health", "port": (health or backends)[i].port}])
@@ -274,6 +274,33 @@ def test_more_requests_than_the_circuit_breaker_allows_are_turned_away(site):
 
 
 # ---- in which protocol ----
+
+
+def outliers(name, *backends, **annotations):
+    made = several(name, *backends)
+    made[0]["metadata"]["annotations"] = {
+        f"portolan.io/outlier-{key.replace('_', '-')}": value for key, value in annotations.items()}
+    return made
+
+
+def test_an_endpoint_that_keeps_failing_is_ejected_for_a_while(site):
+    bad, good = site.backend("bad", lambda _: (500, ())), site.backend("good")
+    site.write("ejected.yaml", *outliers("ejected", bad, good, consecutive_5xx="3", interval="10ms",
+                                         ejection_time="200s"),
+               proxy("ejected", to("ejected"), fqdn="ejected.example.com"))
+    # Round robin: each second request meets the bad one, which is out after its third error.
+    got = shares(site, "ejected.example.com", 40)
+    assert 3 <= got["bad"] <= 6
+    assert shares(site, "ejected.example.com", 20) == {"good": 20}
+
+
+def test_the_last_endpoint_is_asked_though_it_is_ejected(site):
+    bad = site.backend("only", lambda _: (500, ()))
+    site.write("only.yaml", *outliers("only", bad, consecutive_5xx="2", ejection_time="200s",
+                                      max_ejection_percent="100"),
+               proxy("only", to("only"), fqdn="only.example.com"))
+    # The application's own answer, and not Envoy's 503.
+    assert shares(site, "only.example.com", 10) == {"only": 10}
 
 
 def test_applications_that_speak_http_2_only(site):

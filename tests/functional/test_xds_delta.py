@@ -230,7 +230,7 @@ def test_a_refusal_is_reported_with_its_resource_and_reason(server, stream):
     assert key == b"cluster\0bad"
     assert report.message == "no such thing as this cluster"
     assert report.version.decode() == response.versions["bad"]
-    # That this version is bad does not become wrong when another follows.
+    # The verdict on this version stays when another follows.
     server.commit(cluster("bad", timeout=4))
     stream.next()
     server.translator.remove("cluster", "bad")

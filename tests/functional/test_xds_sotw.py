@@ -13,7 +13,7 @@ def stream(server):
 
 
 def nothing_more(server, stream):
-    """No response until a listener that nobody had asked for has been asked for and has come."""
+    """No response until a listener that was never requested has been requested and has come."""
     server.commit(listener("question", "r"))
     stream.subscribe("LDS")
     response = stream.next()

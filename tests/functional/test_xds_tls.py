@@ -1,4 +1,4 @@
-"""mTLS at the xDS port: who may come in, and certificates that change while it runs."""
+"""mTLS at the xDS port: permitted clients, and certificates that change while it runs."""
 
 import socket
 import ssl
@@ -31,7 +31,7 @@ class Secured(ServerAlone):
         return Stream(None, channel=channel)
 
     def served_certificate(self):
-        """What the server shows to whoever asks, in PEM."""
+        """The server's certificate for any client, in PEM."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -109,12 +109,16 @@ def test_broken_files_keep_what_was_there(secured):
     assert is_served(secured.stream(secured.authority.issue("envoy")))
 
 
-def test_without_tls_only_loopback_is_offered(folder):
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "127.0.0.1:0", "[::1]:0"])
+def test_without_tls_nothing_is_offered_by_tcp(folder, address):
     with ServerAlone(folder / "run") as server:
-        server.stage.args[server.stage.args.index("--xds-address") + 1] = "0.0.0.0:0"
-        with pytest.raises(AssertionError, match="--insecure"):
+        server.stage.args = ["--xds-address", address]
+        with pytest.raises(AssertionError, match="--tls-cert.*--insecure-plaintext"):
             server.stage.start()
         server.stage.process = None
+        server.stage.args.append("--insecure-plaintext")
+        server.start(cluster("a"))
+        assert "plain TCP: whoever reaches it can read the private keys" in server.stage.logged()
 
 
 @pytest.mark.parametrize("which", ["newest", "oldest"])

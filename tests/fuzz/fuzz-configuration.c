@@ -1,13 +1,13 @@
-/* Any text as a configuration file: what is taken is an object that unpacks and of which nothing is wrong, what is
- * refused has an error with a message. */
+/* Any text as a configuration file: an accepted text gives an object that unpacks and has no
+ * fault; a refused one has an error with a message. */
 #include <stdlib.h>
 
-#include "common/configuration-check.h"
-#include "common/configuration-file.h"
+#include "common/configuration/configuration-check.h"
+#include "common/configuration/configuration-file.h"
 #include "tests/fuzz/fuzz.h"
 
-static void on_problem(void *ctx _unused_, enum configuration_severity severity, const char *field _unused_,
-		       const char *message _unused_)
+static void on_problem(void *ctx _unused_, enum configuration_severity severity,
+		       const char *field _unused_, const char *message _unused_)
 {
 	if (severity == CONFIGURATION_WRONG)
 		abort();
@@ -16,7 +16,8 @@ static void on_problem(void *ctx _unused_, enum configuration_severity severity,
 static void check_object(const uint8_t *object, size_t len)
 {
 	_cleanup_(arena_freep) struct arena *arena = arena_new(4096);
-	K8s__ContourConfiguration *c = k8s__contour_configuration__unpack(arena_pb(arena), len, object);
+	K8s__ContourConfiguration *c =
+		k8s__contour_configuration__unpack(arena_pb(arena), len, object);
 
 	if (!c || !c->spec)
 		abort();

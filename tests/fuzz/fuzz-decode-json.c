@@ -1,5 +1,5 @@
-/* Any text as JSON; and what is JSON and is read without errors means the same as YAML, of which it is
- * a part. */
+/* Any text as JSON. JSON that is read without errors means the same as YAML, since YAML contains
+ * JSON. */
 #include "tests/fuzz/fuzz-decode.h"
 
 /* YAML folds line ends inside quotes, has escapes of its own beyond ASCII, and so on. */
@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	decode_and_check(DECODE_JSON, data, size, &json);
 	if (!json.errors && json.objects.len && is_plain(data, size)) {
 		decode_and_check(DECODE_YAML, data, size, &yaml);
-		/* libyaml has its limits: it may refuse, but not read something else. */
+		/* libyaml has its limits: it may refuse, but not read different values. */
 		if (!yaml.errors) {
 			assert(yaml.objects.len == json.objects.len);
 			assert(memcmp(yaml.objects.s, json.objects.s, json.objects.len) == 0);

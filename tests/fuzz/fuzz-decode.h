@@ -1,13 +1,13 @@
-/* What holds for whatever the decoder makes of any text. */
+/* Properties of the decoder's output for any text. */
 #pragma once
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "common/decode.h"
-#include "common/object-kind.h"
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
+#include "common/decode/decode.h"
+#include "common/decode/object-kind.h"
 #include "tests/fuzz/fuzz.h"
 
 static inline void keep_value(void *ctx, const struct decoded *o)
@@ -47,7 +47,7 @@ static inline void check_object(void *ctx, const struct decoded *o)
 	if (!o->value)
 		return;
 	assert(object_kind(o->kind) && o->key && strlen(o->key) == o->key_len && o->metadata);
-	/* The canonical form is one: reading it again changes nothing. */
+	/* There is one canonical form: reading it again changes nothing. */
 	again = decoder_new(NULL);
 	decode_protobuf(again, o->kind, o->value, o->value_len, keep_value, &value);
 	assert(value.len == o->value_len && memcmp(value.s, o->value, value.len) == 0);

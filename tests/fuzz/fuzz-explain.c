@@ -1,22 +1,23 @@
-/* Questions to the page /debug/explain, of a small world that has something of everything. */
+/* Questions to the page /debug/explain, of a small world with an object of each sort. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/alloc.h"
-#include "common/arena.h"
-#include "common/log.h"
+#include "common/base/alloc.h"
+#include "common/base/arena.h"
+#include "common/base/log.h"
 #include "k8s/core.pb-c.h"
 #include "k8s/networking.pb-c.h"
 #include "k8s/projectcontour.pb-c.h"
 #include "tests/fuzz/fuzz.h"
-#include "translator/explain.h"
+#include "translator/explain/explain.h"
 #include "translator/translator.h"
 
 #define NEW(type, init) ((type *)arena_memdup(arena, &(type)init, sizeof(type)))
 #define LIST(...) arena_memdup(arena, (void *[]){ __VA_ARGS__ }, sizeof((void *[]){ __VA_ARGS__ }))
-#define TEXT(s) ((char *)(uintptr_t)(s))
+#define TEXT(s)   ((char *)(uintptr_t)(s))
 
+static const struct settings_options options;
 static struct arena *arena;
 
 static K8s__ObjectMeta *meta(const char *name)
@@ -28,7 +29,8 @@ static K8s__ObjectMeta *meta(const char *name)
 	return m;
 }
 
-static void put(struct translator *t, enum object_kind kind, const char *name, const ProtobufCMessage *o)
+static void put(struct translator *t, enum object_kind kind, const char *name,
+		const ProtobufCMessage *o)
 {
 	char *key = arena_printf(arena, "ns/%s", name);
 	size_t len = protobuf_c_message_get_packed_size(o);
@@ -107,7 +109,8 @@ static void put_proxy(struct translator *t, const char *name, const char *fqdn)
 	p->spec->virtualhost = NEW(K8s__ProxyVirtualHost, K8S__PROXY_VIRTUAL_HOST__INIT);
 	p->spec->virtualhost->fqdn = TEXT(fqdn);
 	p->spec->n_routes = 4;
-	p->spec->routes = LIST(route(NULL, 0), route(LIST(regex), 1), route(LIST(header), 1), redirect);
+	p->spec->routes =
+		LIST(route(NULL, 0), route(LIST(regex), 1), route(LIST(header), 1), redirect);
 	put(t, OBJECT_HTTP_PROXY, name, &p->base);
 }
 
@@ -116,7 +119,7 @@ static struct translator *make_world(void)
 	struct translator *t;
 
 	arena = arena_new(65536);
-	if (translator_new(&t) < 0)
+	if (translator_new(&options, &t) < 0)
 		abort();
 	put_service(t);
 	put_ingress(t);
@@ -133,12 +136,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct translator *world;
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	_cleanup_free_ char *query = xstrndup((const char *)data, size);
+	struct world asked;
 	int status;
 
 	if (!world)
 		world = make_world();
+	asked = translator_world(world);
 	assert(state_complete(world->resources));
-	status = explain(world, query, &out);
+	status = explain(&asked, query, &out);
 	assert(status == 200 || status == 400 || status == 404);
 	assert(out.len > 2 && out.s[0] == '{' && out.s[out.len - 1] == '\n');
 	assert((status == 200) == !strstr(out.s, "\"error\": "));

@@ -1,15 +1,15 @@
-/* A listening link is sent the bytes as they are, or after a proper HELLO (odd first byte), and
- * must come out with a mirror whose count and digest are those of its items. */
+/* Sends the bytes to a listening link, alone or after a proper HELLO (odd first byte). Its mirror
+ * must end with a count and digest that are those of its items. */
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
-#include "common/hello.h"
-#include "common/link-conn.h"
-#include "common/unix-socket.h"
+#include "common/base/alloc.h"
+#include "common/link/hello.h"
+#include "common/link/link-conn.h"
+#include "common/link/unix-socket.h"
 #include "tests/fuzz/fuzz.h"
 
 static char dir[] = "/tmp/portolan-fuzz-frame-XXXXXX";
@@ -43,7 +43,7 @@ static void turn(void)
 	(void)event_base_loop(event_loop_base(loop), EVLOOP_NONBLOCK);
 }
 
-/* What the link answers is thrown away. */
+/* The link's answers are thrown away. */
 static void drain(int fd)
 {
 	char bytes[4096];
@@ -85,8 +85,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	_cleanup_(state_freep) struct state *send = state_new(), *mirror = state_new();
 	_cleanup_strbuf_ struct strbuf hello = STRBUF_INIT;
 	struct link_config config = {
-		.name = "fuzz", .path = path, .role = "watcher", .peer_role = "translator",
-		.send = send, .mirror = mirror,
+		.name = "fuzz",
+		.path = path,
+		.role = "watcher",
+		.peer_role = "translator",
+		.send = send,
+		.mirror = mirror,
 		.limits = { .items_max = 10000, .bytes_max = 1024 * 1024 },
 	};
 	struct link *l;

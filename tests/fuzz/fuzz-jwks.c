@@ -1,10 +1,10 @@
-/* A key set as it stands in a Secret: what is taken must be taken again, whole and without a change, for
- * Envoy reads what was made of it. */
+/* A key set from a Secret: the accepted output must be accepted again, whole and unchanged, as
+ * Envoy reads the output. */
 #include <assert.h>
 #include <string.h>
 
 #include "tests/fuzz/fuzz.h"
-#include "translator/jwks.h"
+#include "translator/check/jwks.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -14,7 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (jwks_check(a, data, size, &once, &why) == 0) {
 		assert(jwks_check(a, once.text, once.len, &twice, &why) == 0);
-		assert(!twice.warning && once.len == twice.len && memcmp(once.text, twice.text, once.len) == 0);
+		assert(!twice.warning && once.len == twice.len &&
+		       memcmp(once.text, twice.text, once.len) == 0);
 	} else {
 		assert(why && *why);
 	}

@@ -9,12 +9,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "common/alloc.h"
-#include "common/cleanup.h"
+#include "common/base/alloc.h"
+#include "common/base/cleanup.h"
 #include "tests/fuzz/fuzz.h"
 
 #define DAMAGED_COPIES 300
-#define SEED_MAX (4 * 1024 * 1024)
+#define SEED_MAX       (4 * 1024 * 1024)
 
 static unsigned seeds;
 static uint64_t random_state = 1;
@@ -27,7 +27,7 @@ static size_t pick(size_t n)
 
 static void run(const uint8_t *bytes, size_t len)
 {
-	/* Exactly as long as it is, so that a sanitizer sees what reads beyond. */
+	/* Of exactly this length, so that a sanitizer sees reads beyond it. */
 	_cleanup_free_ uint8_t *copy = xmalloc(len + !len);
 
 	if (len)

@@ -1,14 +1,14 @@
-/* A body of the Kubernetes API, cut into objects (watcher/body-reader.c) and decoded as an event, a
- * list's metadata or an error. The first byte says which format; what is found must not depend on how
- * the body is cut into pieces, which the second byte says. */
+/* A body of the Kubernetes API, cut into objects (watcher/kube/body-reader.c) and decoded as an
+ * event, a list's metadata or an error. The first byte chooses the format, the second how the body
+ * is cut into pieces; the result must not depend on the pieces. */
 #include <assert.h>
 #include <stdbool.h>
 #include <string.h>
 
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 #include "tests/fuzz/fuzz.h"
-#include "watcher/body-reader.h"
-#include "watcher/kube-message.h"
+#include "watcher/kube/body-reader.h"
+#include "watcher/kube/kube-message.h"
 
 struct reading {
 	struct arena *arena;
@@ -41,7 +41,8 @@ static int read_body(enum body_format format, const uint8_t *data, size_t size, 
 {
 	static const struct body_limits limits = { .message = 4096, .items = 64, .total = 65536 };
 	struct reading r = { .arena = arena_new(4096),
-			     .protobuf = format == BODY_PROTOBUF_LIST || format == BODY_PROTOBUF_WATCH };
+			     .protobuf = format == BODY_PROTOBUF_LIST ||
+					 format == BODY_PROTOBUF_WATCH };
 	struct body_reader *reader = body_reader_new(format, &limits, on_message, &r);
 	int ret = 0;
 
@@ -68,7 +69,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	a = read_body(data[0] % 4, data + 2, size - 2, size, &whole);
 	b = read_body(data[0] % 4, data + 2, size - 2, data[1] % 64 + 1u, &pieces);
-	/* Only which of two errors comes first may differ, and then what came before the later one. */
+	/* The two may differ only in which of two errors comes first, and in the objects before the
+	 * later one. */
 	assert((a < 0) == (b < 0));
 	if (a == 0)
 		assert(whole.len == pieces.len &&

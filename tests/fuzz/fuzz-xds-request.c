@@ -1,13 +1,13 @@
-/* A client says anything to a stream while the world changes. The first byte chooses the protocol and
- * the service; then each step is a byte: 0 to 15 change the world, 16 to 31 let a message be sent,
- * and others say that a request of two bytes' length follows. */
+/* A client sends anything to a stream while the world changes. The first byte chooses the protocol
+ * and the service; then each step is a byte: 0 to 15 change the world, 16 to 31 let a message be
+ * sent, others announce a request with a length of two bytes. */
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "common/alloc.h"
-#include "common/clock.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
 #include "tests/fuzz/fuzz.h"
 #include "xds-server/scrub.h"
 #include "xds-server/stream.h"
@@ -84,7 +84,7 @@ static int request(const uint8_t **data, size_t *size)
 		return -EBADMSG;
 	n = MIN((size_t)((*data)[0] | (*data)[1] << 8), *size - 2);
 	r = stream_request(stream, *data + 2, n);
-	assert(r == 0 || r == -EBADMSG || r == -E2BIG);
+	assert(r == 0 || r == -EBADMSG || r == -E2BIG || r == -ENODATA);
 	*data += 2 + n;
 	*size -= 2 + n;
 	return r;
@@ -121,7 +121,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct stream_stats stats;
 	struct resource_store *store;
 	struct state *s;
-	struct stream_config config = { .stats = &stats, .ops = &stream_ops, .clock = clock_monotonic };
+	struct stream_config config = { .stats = &stats,
+					.ops = &stream_ops,
+					.clock = clock_monotonic };
 
 	if (!size)
 		return 0;
@@ -131,6 +133,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	config.delta = data[0] & 1;
 	config.only = (enum resource_kind)((data[0] >> 1) % 8);
 	stream = stream_new(&config);
+	stream->info.named = data[0] < 0xf0;
 	sending = false;
 	run(s, data + 1, size - 1);
 	stream_free(stream);

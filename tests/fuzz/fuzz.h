@@ -1,4 +1,5 @@
-/* What a fuzzer defines. Built by libFuzzer with --enable-fuzzing, by fuzz-main.c otherwise. */
+/* The functions that a fuzzer defines. Built by libFuzzer with --enable-fuzzing, by fuzz-main.c
+ * otherwise. */
 #pragma once
 
 #include <stddef.h>

@@ -56,3 +56,8 @@ fuzzers += tests/fuzz/fuzz-configuration
 tests_fuzz_fuzz_configuration_SOURCES = tests/fuzz/fuzz-configuration.c tests/fuzz/fuzz.h $(fuzz_main)
 tests_fuzz_fuzz_configuration_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_configuration_LDADD = $(DECODE_LIBS) $(COMMON_LIBS)
+
+fuzzers += tests/fuzz/fuzz-translate
+tests_fuzz_fuzz_translate_SOURCES = tests/fuzz/fuzz-translate.c tests/fuzz/fuzz.h $(fuzz_main)
+tests_fuzz_fuzz_translate_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_translate_LDADD = $(TRANSLATOR_LIBS)

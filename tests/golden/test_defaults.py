@@ -25,7 +25,7 @@ def filled(item):
 
 
 def documents(case):
-    """Before and after, where that differs."""
+    """Before and after, if they differ."""
     text = (HERE / f"{case}.in.yaml").read_text(encoding="utf-8")
     if "projectcontour.io/v1" not in text:
         return None
@@ -60,7 +60,7 @@ def test_absent_is_the_same_as_the_default(case, folder):
 
 
 def test_every_default_is_met():
-    """A default that no golden test has shows nothing here."""
+    """A default that no golden test uses shows nothing here."""
     met = set()
     for case in WITH_DEFAULTS:
         _, plain, full = documents(case)

@@ -1,8 +1,9 @@
-"""Objects as YAML in, resources and statuses as YAML out, a pair of files a case.
+"""Objects as YAML in, resources and statuses as YAML out, a pair of files for each case.
 
-UPDATE_GOLDEN=1 writes what comes out now, and removes outputs that have no input any more: read the
-difference before you commit it. A line "# translator: OPTIONS" in the input gives options. NAME.config.yaml beside it is the configuration
-file; a ContourConfiguration portolan/portolan in the input is one, too.
+UPDATE_GOLDEN=1 writes the present output, and removes outputs without an input: read the difference
+before you commit it. A line "# translator: OPTIONS" in the input gives options. NAME.config.yaml
+beside it is the configuration file; a ContourConfiguration portolan/portolan in the input is one,
+too.
 """
 
 import os
@@ -35,7 +36,7 @@ def folder():
 
 
 def translate(case, folder, *more):
-    """The input goes by its bare name, so that it stands in messages without our folders."""
+    """The input goes by its bare name, so that messages do not contain our folders."""
     source = HERE / f"{case}.in.yaml"
     place = pathlib.Path(tempfile.mkdtemp(dir=folder))
     shutil.copy(source, place / "in.yaml")
@@ -50,6 +51,10 @@ def translate(case, folder, *more):
 def written(place, translated):
     out = {"resources": offline.resources(translated.resources),
            "statuses": offline.statuses(translated.statuses)}
+    if offline.fleets(translated.resources):
+        out["fleets"] = offline.fleets(translated.resources)
+    if offline.desired(translated.statuses):
+        out["desired"] = offline.desired(translated.statuses)
     said = offline.lines(translated.said, place)
     if said:
         out["watcher"] = said

@@ -1,5 +1,5 @@
-"""How the watcher gets to an API server and says who it is: certificates, tokens, plugins, proxies; and
-what it says when that does not work."""
+"""How the watcher reaches an API server and identifies itself: certificates, tokens, plugins,
+proxies; and its messages if that does not work."""
 
 import datetime
 import json
@@ -109,7 +109,7 @@ def test_a_server_that_is_not_there_is_said_and_waited_for(api, authority, start
     watcher.wait_logged("Couldn't connect to server: trying again")
     # Once, and not for every kind.
     assert watcher.logged().count(" warning ") == 1
-    # In one line all of those that are not being tried again at this moment.
+    # One line names all those not being tried again at this moment.
     lines = [line for line in watcher.ask("/readyz")[1].splitlines() if "Couldn't connect to server" in line]
     assert len(lines) == 1 and lines[0].split(":")[1].count(",") >= 1, lines
     api.come_back()

@@ -1,4 +1,5 @@
-"""The configuration as an object of a real API server: found by its name, followed, told what is wrong."""
+"""The configuration as an object of a real API server: found by its name, followed, with its faults
+in its status."""
 
 import subprocess
 
@@ -31,7 +32,7 @@ def configuration(tls, namespace="gateways", name="main"):
 
 
 def change(kube, tls):
-    """The object as it is then."""
+    """The object at that time."""
     return kube.client.patch(configuration(tls), {"spec": configuration(tls)["spec"]})
 
 
@@ -48,7 +49,7 @@ def wait_condition(kube, status, generation, namespace="gateways", name="main"):
 
 
 def test_a_named_configuration_is_followed_and_told_what_is_wrong(kube, tmp_path):
-    # One of the name that counts without the option is nothing here.
+    # An object of the default name has no effect here.
     kube.client.create(configuration("1.3", *KEY.split("/")))
     watcher = KubeWatcher(kube, tmp_path / "w", *NAMED)
     try:
@@ -56,7 +57,7 @@ def test_a_named_configuration_is_followed_and_told_what_is_wrong(kube, tmp_path
         watcher.wait_logged("gateways/main does not exist: nothing is served before it does")
         code, why = watcher.ask("/readyz")
         assert code == 503 and "ContourConfiguration gateways/main does not exist" in why
-        # Bad at first: nothing is served, and it is told why.
+        # Bad at first: nothing is served, and the status says why.
         kube.client.create(configuration("1.4"))
         condition = wait_condition(kube, "False", 1)
         (error,) = condition["errors"]
@@ -76,16 +77,16 @@ def test_a_named_configuration_is_followed_and_told_what_is_wrong(kube, tmp_path
             translator.wait_for(KIND, KEY, lambda now: b"1.2" in now.value)
             translator.set_status(KIND, KEY, generation=3)
             wait_condition(kube, "True", 3)
-            # Bad again: what was goes on.
+            # Bad again: the former one stays in force.
             translator.changes()
             change(kube, "1.4")
             wait_condition(kube, "False", 4)
             code, why = watcher.ask("/readyz")
             assert code == 200 and "degraded: the configuration stays as it was" in why
             assert watcher.metrics()["portolan_watcher_config_refused"] == 1
-            # What is said of the one in force is not said of the one that is refused.
+            # Remarks on the one in force do not go to the refused one.
             translator.set_status(KIND, KEY, 1, [("NoEffect", "a")], generation=3)
-            # Gone: what was goes on, still.
+            # Gone: the former one still stays in force.
             kube.client.delete(configuration("1.4"))
             watcher.wait_logged("gateways/main does not exist: the configuration stays as it was")
             code, why = watcher.ask("/readyz")
@@ -112,7 +113,7 @@ def test_a_named_configuration_is_followed_and_told_what_is_wrong(kube, tmp_path
 
 
 def test_one_without_a_name_is_told_what_is_wrong(kube, tmp_path):
-    """By the translator: what is wrong is as if it were not there."""
+    """By the translator: a wrong field counts as absent."""
     kube.client.create(configuration("1.4", *KEY.split("/")))
     with KubeWatcher(kube, tmp_path / "w") as watcher:
         translator = Stage("translator", watcher.dir)
@@ -145,4 +146,4 @@ current-context: a
     options = [config if word == "KUBECONFIG" else word for word in options]
     done = subprocess.run([program("portolan-watcher"), "--runtime-dir", tmp_path / "run", *options],
                           capture_output=True, text=True, timeout=20, check=False)
-    assert done.returncode == 1 and said in done.stderr
+    assert done.returncode == 78 and said in done.stderr

@@ -15,7 +15,7 @@ from kube import poll
 from kube_watcher import KubeWatcher
 from programs import TOP
 
-KINDS = ["HTTPProxy", "TLSCertificateDelegation", "ExtensionService", "ContourConfiguration"]
+KINDS = ["HTTPProxy", "TLSCertificateDelegation", "ExtensionService", "ContourConfiguration", "ContourDeployment"]
 
 # Where ours differ from those of the release that contour.py names: (path, what), both as regular
 # expressions.
@@ -37,11 +37,13 @@ ALLOWED = [
     (r".*\.runtimeSettings.*", "exists"),
     (r".*\.tracing\.(client|random)Sampling", "exists"),
     # Contour takes any number here, and does not start with it.
-    (r"\.spec\.(debug|health|metrics|xdsServer|envoy\..*)\.(port|adminPort)", "bounds"),
-    # What only we have.
+    (r"\.spec(\.runtimeSettings)?\.(debug|health|metrics|xdsServer|envoy\..*)\.(port|adminPort)", "bounds"),
+    # Volumes of the node, and of drivers, are not for a pod without rights.
+    (r"\.spec\.envoy\.extraVolumes\[\]\..*", "exists"),
+    # Only in ours.
     (r"\.spec\.portolan.*", "exists"),
 ]
-# What rules ask for beyond "required".
+# Demands of rules beyond "required".
 NEEDED = {
     ".jwtProviders[]": {"remoteJWKS": {"uri": "https://keys.example/"}},
     ".allowedAuthorizationHeaders[]": {"exact": "a"},
@@ -108,7 +110,7 @@ def test_take_the_place_of_contours_and_keep_the_objects(own_kube, tmp_path):
         translator.wait_for("HTTPProxy", "default/a")
         translator.changes()
         kube.kubectl("apply", "-f", FOLDER)
-        # Known by ours only, so they are what counts when this is taken.
+        # Known only by ours, so they count when this is taken.
         def ours_count():
             item = object_of("HTTPProxy", {"spec": {"includes": [{"name": ""}]}}, "b")
             path = kube.client.path_of(item).rpartition("/")[0]
@@ -149,7 +151,7 @@ class Side:
         return {**item, "apiVersion": f"{self.group}/{version}"}
 
     def answer(self, method, path, item):
-        """(None, what it has become) or (the status, which fields are wrong)."""
+        """(None, the result) or (the status, the wrong fields)."""
         response = self.kube.client.request(
             method, path, item, query={"dryRun": "All", "fieldValidation": "Strict"})
         said = response.json()
@@ -164,7 +166,7 @@ class Side:
         return self.answer("POST", self.kube.client.path_of(item).rpartition("/")[0], item)
 
     def set_status(self, item, status):
-        """What the object would be with that status; it exists."""
+        """The object with that status; it exists."""
         path = self.kube.client.path_of(item, "status")
         return self.answer("PUT", path, {**item, "status": status})
 
@@ -204,7 +206,8 @@ def generated(kind, part):
 
 
 def compare(cases):
-    """cases: (path, what, ask(side)). Returns what differs, and how many were accepted and refused."""
+    """cases: (path, what, ask(side)). Returns the differences, and how many were accepted and
+    refused."""
     wrong, counts = [], [0, 0]
     for path, what, (ours, theirs) in cases:
         counts[ours[0] is not None] += 1
@@ -241,7 +244,7 @@ def test_statuses_are_taken_and_refused_as_with_contours(sides, kind):
 
 
 def only_ours():
-    """Names of what the release lacks, without what is inside of that."""
+    """Names that the release lacks, without those inside of them."""
     found = {"http/1.1"}
     for kind in KINDS:
         theirs = dict(openapi.walk(schema_of(contour.definitions()[kind])))

@@ -1,4 +1,4 @@
-"""The scripted API server (fake_api.py): that it really does to a client what a script says.
+"""The scripted API server (fake_api.py): its effect on a client is exactly the script's.
 
 The clients here are curl (whose library the watcher uses) and plain sockets.
 """
@@ -143,7 +143,7 @@ def test_pieces_of_one_byte_one_step_each(api, curl):
 
 
 def test_each_piece_comes_apart_from_the_next(authority):
-    """Over TLS, where a record is what a client reads at once, however busy the machine is."""
+    """Over TLS a client reads one record at once, however busy the machine is."""
     with FakeApi(certificate=authority.issue("127.0.0.1"), http2=False) as api:
         api.on(SERVICES, [Head(length=300), Pieces(b"x" * 300, 1)])
         tls = ssl.create_default_context(cadata=authority.text)
@@ -241,7 +241,7 @@ def test_goodbye_lets_an_answer_end_and_takes_no_more(authority, tmp_path, goodb
         gate = Gate()
         api.on("/one", [b"one", *goodbye, gate, b" done"])
         (tmp_path / "ca").write_text(authority.text)
-        # One after the other, and over the same connection if that may be.
+        # One after the other, and over the same connection if possible.
         run = ["curl", "-sN", "--http2", "--max-time", "20", "--cacert", tmp_path / "ca"]
         process = subprocess.Popen(
             [*run, api.url + "/one", api.url + "/version"], stdout=subprocess.PIPE

@@ -1,5 +1,5 @@
-"""The watcher against an API server that does what a real one will not do on demand: it keeps what it
-has, bounds what it takes, says what is wrong, and goes on when it can."""
+"""The watcher against an API server that does things that a real one will not do on demand: it
+keeps its objects, bounds its input, logs the fault, and goes on when it can."""
 
 import re
 import time
@@ -48,7 +48,7 @@ def listed(version):
 
 
 def streamed(*more, names=("kept",), version=5):
-    """A streamed list, and what comes after it."""
+    """A streamed list, and the events after it."""
     yield Head(content_type=PROTOBUF_WATCH)
     for name in names:
         yield added(name, version)
@@ -56,10 +56,21 @@ def streamed(*more, names=("kept",), version=5):
     yield from more
 
 
-def check_answer(version):
-    """What a server at that version says when it is asked whether it has our history."""
-    return [Head(content_type="application/vnd.kubernetes.protobuf"),
-            list_body("application/vnd.kubernetes.protobuf", "v1", "Service", version=str(version))]
+def lists(*names, version=5):
+    """A whole list in one page, and a server's answer at that version to the question whether it
+    has our history."""
+
+    def script(request):
+        content_type = encoding(request)
+        items = [] if request.query["limit"] == "1" else [wire(name, version) for name in names]
+        yield Head(content_type=content_type)
+        yield list_body(content_type, "v1", "Service", items, str(version))
+
+    return script
+
+
+def watched(*steps):
+    return [Head(content_type=PROTOBUF_WATCH), *steps]
 
 
 @pytest.fixture(scope="module")
@@ -112,12 +123,11 @@ BROKEN = {
 def test_a_watch_that_breaks_is_taken_up_again_with_nothing_lost(api, tmp_path, how):
     steps, words = BROKEN[how]
     gate = Gate()
-    api.on(SERVICES, lambda _: streamed(gate, *steps), watch=True, times=1)
-    api.on(SERVICES, check_answer(5), watch=False)
-    resumed = [Head(content_type=PROTOBUF_WATCH), added("late", 6), Gate()]
+    api.on(SERVICES, lists("kept"), watch=False)
+    api.on(SERVICES, watched(added("late", 6), Gate()), watch=True)
+    api.on(SERVICES, watched(gate, *steps), watch=True, times=1)
     with watcher_of(api, tmp_path) as watcher, watcher.objects() as seen:
         seen.wait_for("Service", "default/kept")
-        api.on(SERVICES, resumed, watch=True)
         gate.open()
         seen.wait_for("Service", "default/late")
         request = api.seen(SERVICES, watch=True)[-1]
@@ -139,12 +149,12 @@ def test_events_may_be_cut_at_every_byte(api, tmp_path):
 
 def test_an_expired_watch_is_listed_again_and_what_is_gone_goes(api, tmp_path):
     gate = Gate()
-    api.on(SERVICES, lambda _: streamed(
-        gate, error_event(PROTOBUF_WATCH, 410, "Expired", "too old resource version"),
-        names=("kept", "gone")), watch=True, times=1)
+    expired = error_event(PROTOBUF_WATCH, 410, "Expired", "too old resource version")
+    api.on(SERVICES, lists("kept", "gone"), watch=False)
+    api.on(SERVICES, lambda _: streamed(Gate(), names=("kept", "new"), version=20), watch=True)
+    api.on(SERVICES, watched(gate, expired), watch=True, times=1)
     with watcher_of(api, tmp_path) as watcher, watcher.objects() as seen:
         first = seen.wait_for("Service", "default/kept")
-        api.on(SERVICES, lambda _: streamed(Gate(), names=("kept", "new"), version=20), watch=True)
         gate.open()
         seen.wait_gone("Service", "default/gone")
         seen.wait_for("Service", "default/new")
@@ -153,7 +163,9 @@ def test_an_expired_watch_is_listed_again_and_what_is_gone_goes(api, tmp_path):
         assert "too old resource version" in watcher.logged()
 
 
-def test_a_server_without_streamed_lists_is_asked_in_chunks(api, tmp_path):
+def test_a_first_list_comes_in_chunks_and_the_next_ones_where_streams_are_refused(api, tmp_path):
+    gate = Gate()
+
     def chunks(request):
         content_type = encoding(request)
         yield Head(content_type=content_type)
@@ -161,14 +173,21 @@ def test_a_server_without_streamed_lists_is_asked_in_chunks(api, tmp_path):
         more = str(at + 1) if at < 4 else ""
         yield list_body(content_type, "v1", "Service", [wire(f"s{at}", 1)], "9", more)
 
+    expired = error_event(PROTOBUF_WATCH, 410, "Expired", "too old resource version")
     api.on(SERVICES, refusal(422, "Invalid", "sendInitialEvents: Forbidden"), watch=True, times=1)
+    api.on(SERVICES, watched(gate, expired), watch=True, times=1)
     api.on(SERVICES, chunks, watch=False)
     with watcher_of(api, tmp_path) as watcher, watcher.objects() as seen:
         seen.wait_for("Service", "default/s4")
         assert len([i for i in seen.state.values() if i.kind == 3]) == 5
-        request = api.wait_for(SERVICES, watch=True, count=2)
+        request = api.wait_for(SERVICES, watch=True)
         assert request.query["resourceVersion"] == "9"
-        assert [r.query["limit"] for r in api.seen(SERVICES, watch=False)] == ["500"] * 5
+        assert [r.query["limit"] for r in api.seen(SERVICES, watch=False)] == ["5000"] * 5
+        gate.open()
+        request = api.wait_for(SERVICES, watch=True, count=3)
+        assert request.query["resourceVersion"] == "9"
+        assert "sendInitialEvents" in api.seen(SERVICES, watch=True)[1].query
+        assert len(api.seen(SERVICES, watch=False)) == 10
 
 
 def test_a_server_that_is_busy_is_left_alone_as_long_as_it_says(api, tmp_path):
@@ -204,15 +223,18 @@ def test_a_list_that_never_ends_is_not_followed_for_ever(api, tmp_path):
         while True:
             yield block
 
+    expired = error_event(PROTOBUF_WATCH, 410, "Expired", "too old resource version")
     api.on(SERVICES, endless, watch=True, times=1)
+    api.on(SERVICES, watched(expired), watch=True, times=1)
     watcher = watcher_of(api, tmp_path)
     try:
-        watcher.start(ready=False)
+        watcher.start()
         watcher.wait_logged("Service: the API server sent an object or a list that is larger",
                             timeout=60)
         assert memory(watcher) < MEMORY_MB
-        watcher.wait_ready()
-        # The empty cluster is what it says in the end.
+        # In the end it reports the empty cluster.
+        with watcher.objects() as seen:
+            seen.wait_gone("Service", "default/s0")
         assert not watcher.status()["objects"].get("Service")
     finally:
         watcher.close()
@@ -225,6 +247,7 @@ def test_an_endless_line_of_json_takes_no_memory(api, tmp_path):
         while True:
             yield b"x" * 65536
 
+    api.on(PROXIES, [Head(), b'{"metadata":{"resourceVersion":"4"},"items":[]}'], watch=False)
     api.on(PROXIES, endless, watch=True, times=1)
     watcher = watcher_of(api, tmp_path)
     try:
@@ -238,8 +261,8 @@ def test_an_endless_line_of_json_takes_no_memory(api, tmp_path):
 
 def test_an_event_that_is_never_finished_is_given_up(api, tmp_path):
     gate = Gate()
-    api.on(SERVICES, lambda _: streamed(Pieces(added("late", 6), gate=gate)), watch=True, times=1)
-    api.on(SERVICES, check_answer(5), watch=False)
+    api.on(SERVICES, watched(Pieces(added("late", 6), gate=gate)), watch=True, times=1)
+    api.on(SERVICES, lists("kept"), watch=False)
     with watcher_of(api, tmp_path) as watcher, watcher.objects() as seen:
         seen.wait_for("Service", "default/kept")
         gate.step(3)
@@ -251,9 +274,8 @@ def test_an_event_that_is_never_finished_is_given_up(api, tmp_path):
 def test_garbage_for_json_leaves_the_others_alone(api, tmp_path):
     proxy = {"metadata": {"name": "p", "namespace": "default", "resourceVersion": "3"},
              "spec": {"virtualhost": {"fqdn": "p.example"}}}
-    end = bookmark(JSON_WATCH, "projectcontour.io/v1", "HTTPProxy", "4", end=True)
     first = event(JSON_WATCH, "ADDED", "projectcontour.io/v1", "HTTPProxy", proxy)
-    api.on(PROXIES, [Head(content_type=JSON_WATCH), first, end, b'{"type":,}\n', Gate()],
+    api.on(PROXIES, [Head(content_type=JSON_WATCH), first, b'{"type":,}\n', Gate()],
            watch=True, times=1)
     api.on(PROXIES, [Head(), b'{"metadata":{"resourceVersion":"4"},"items":[]}'], watch=False)
     with watcher_of(api, tmp_path) as watcher, watcher.objects() as seen:
@@ -266,16 +288,17 @@ def test_garbage_for_json_leaves_the_others_alone(api, tmp_path):
 
 def test_one_connection_serves_all_and_goaway_moves_to_another(h2, tmp_path):
     gate = Gate()
-    h2.on(SERVICES, lambda _: streamed(gate, GoAway(), Gate()), watch=True, times=1)
+    h2.on(SERVICES, lists("kept"), watch=False)
+    h2.on(SERVICES, watched(gate, GoAway(), Gate()), watch=True, times=1)
     with watcher_of(h2, tmp_path) as watcher, watcher.objects() as seen:
         seen.wait_for("Service", "default/kept")
+        h2.wait_for(SERVICES, watch=True)
+        h2.wait_for(watch=True, count=7)
         assert {r.connection for r in h2.seen()} == {1}
-        assert len(h2.seen(watch=True)) >= 7
         gate.open()
         h2.go_away()
         watcher.wait_logged("trying again")
-        h2.on(SERVICES, check_answer(5), watch=False)
-        h2.on(SERVICES, [Head(content_type=PROTOBUF_WATCH), added("late", 6), Gate()], watch=True)
+        h2.on(SERVICES, watched(added("late", 6), Gate()), watch=True)
         h2.come_back()
         seen.wait_for("Service", "default/late", timeout=40)
         assert watcher.status()["kubernetes"]["reachable"]
@@ -283,11 +306,11 @@ def test_one_connection_serves_all_and_goaway_moves_to_another(h2, tmp_path):
 
 def test_a_frozen_connection_is_left_for_another(h2, tmp_path):
     gate = Gate()
-    h2.on(SERVICES, lambda _: streamed(gate, Freeze()), watch=True, times=1)
-    h2.on(SERVICES, check_answer(5), watch=False)
+    h2.on(SERVICES, watched(added("late", 6), Gate()), watch=True)
+    h2.on(SERVICES, watched(gate, Freeze()), watch=True, times=1)
+    h2.on(SERVICES, lists("kept"), watch=False)
     with watcher_of(h2, tmp_path) as watcher, watcher.objects() as seen:
         seen.wait_for("Service", "default/kept")
         gate.open()
-        h2.on(SERVICES, [Head(content_type=PROTOBUF_WATCH), added("late", 6), Gate()], watch=True)
         watcher.wait_logged("has gone silent: connecting again", timeout=50)
         seen.wait_for("Service", "default/late", timeout=40)

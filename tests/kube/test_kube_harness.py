@@ -1,7 +1,7 @@
-"""The harness itself: a real API server that does what the other tests take for granted.
+"""The harness itself: a real API server does what the other tests take for granted.
 
-Here no program of ours runs. What fails here fails everywhere that Kubernetes is needed, and says
-more shortly why.
+No program of ours runs here. A fault seen here causes failures in all tests with Kubernetes, and is
+easier to read here.
 """
 
 import json
@@ -337,7 +337,7 @@ def ended(pidfd):
 
 @pytest.mark.usefixtures("netns")
 def test_killed_test_run_leaves_no_process(tmp_path):
-    """What no teardown cleans up: the process that holds the namespace is killed itself."""
+    """Things that no teardown cleans up: the process that holds the namespace is itself killed."""
     script = tmp_path / "run.py"
     script.write_text(
         "import sys\n"

@@ -1,5 +1,5 @@
-"""The whole of Portolan against a live cluster: `portolan run --kubeconfig` on a user's machine, and a
-real Envoy that answers what `kubectl apply` said."""
+"""The whole of Portolan against a live cluster: `portolan run --kubeconfig` on a user's machine,
+and a real Envoy that answers as `kubectl apply` asked."""
 
 import http.client
 import http.server
@@ -115,7 +115,8 @@ class Portolan:
             assert code == 0
 
     def wait_served(self, kind, key, wanted):
-        """Until wanted(object or None), and Envoy has taken the world in which that is so."""
+        """Waits until wanted(object or None), and Envoy has accepted the world in which that is so.
+        """
         self.objects.wait_for(kind, key, wanted)
         page = f"/debug/answered?source={self.objects.state.source}&count=1&timeout_ms=20000"
         status, body = ask(self.dir / "xds-server.control", page, 30)
@@ -133,7 +134,7 @@ class Portolan:
             connection.close()
 
     def pid(self, stage):
-        """The process of a stage, by whom its control socket belongs to."""
+        """The process of a stage, found by the owner of its control socket."""
         found = subprocess.run(["pgrep", "-P", str(self.process.pid), "-f", f"portolan-{stage} "],
                                stdout=subprocess.PIPE, text=True, check=True)
         return int(found.stdout.split()[0])
@@ -167,6 +168,28 @@ def test_what_kubectl_applies_is_answered_and_what_it_deletes_is_not(own_kube, p
         assert portolan.get("app.example")[0] == 404
 
 
+def test_wait_returns_when_envoy_has_the_generation_that_was_written(own_kube, portolan):
+    kube = own_kube
+
+    def wait(*words):
+        return kube.netns.run([program("portolan"), "wait", f"--runtime-dir={portolan.dir}", *words], check=False)
+
+    with Backend(kube, "one") as backend:
+        kube.kubectl("apply", "-f", "-", input=APP % backend.port)
+        assert wait("endpointslice/app-1").returncode == 0
+        done = wait("ingress/app", "--generation=1")
+        assert done.returncode == 0 and "accepted by 1 Envoy, generation 1," in done.stdout, done
+        assert portolan.get("app.example") == (200, "one")
+        kube.client.patch(kube.client.get("Ingress", "default", "app"), {"spec": {"rules": [
+            {"host": "new.example", "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": {
+                "service": {"name": "app", "port": {"number": 80}}}}]}}]}})
+        done = wait("ingress/app", "--generation=2")
+        assert done.returncode == 0, done
+        assert portolan.get("new.example") == (200, "one")
+        done = wait("ingress/app", "--generation=3", "--timeout=200ms")
+        assert done.returncode == 3 and "the watcher has 2" in done.stderr, done
+
+
 def test_envoy_notices_nothing_of_an_api_server_that_is_away(own_kube, portolan):
     kube = own_kube
     with Backend(kube, "one") as one, Backend(kube, "two") as two:
@@ -191,7 +214,7 @@ def test_envoy_notices_nothing_of_an_api_server_that_is_away(own_kube, portolan)
 
 
 def reconnect(portolan):
-    """To the watcher that comes next."""
+    """For the next watcher."""
     from events import Folder
 
     folder = Folder(portolan.dir)

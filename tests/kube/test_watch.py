@@ -1,4 +1,4 @@
-"""The watcher follows a real API server: what is there, what changes, what breaks."""
+"""The watcher follows a real API server: existing objects, changes, failures."""
 
 import signal
 
@@ -64,7 +64,7 @@ def test_objects_of_every_built_in_kind_come_change_and_go(kube, namespace, tmp_
             seen.wait_gone(kind, key)
         assert seen.mirror.snapshots == 1
         metrics = watcher.metrics()
-        # All of it on one connection, and every list streamed.
+        # All of it on one connection: a list and a watch each.
         assert metrics["portolan_kube_connections_total"] == 1
         for kind in {item["kind"] for item, _ in objects}:
             assert metrics[f'portolan_kube_lists_total{{kind="{kind}"}}'] == 1
@@ -76,6 +76,8 @@ def test_what_nobody_reads_changes_nothing(kube, namespace, tmp_path):
     with KubeWatcher(kube, tmp_path / "w") as watcher, watcher.objects() as seen:
         item = kube.client.create(web("a", namespace))
         kube.client.create(service("a", namespace=namespace))
+        # Events of two kinds come in any order.
+        seen.wait_for("Ingress", f"{namespace}/a")
         seen.wait_for("Service", f"{namespace}/a")
         seen.changes()
         kube.client.patch(item, {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}},
@@ -108,6 +110,22 @@ def test_secrets_that_can_not_be_used_are_left_out(kube, namespace, tmp_path):
         assert b"shown" in seen.get("ConfigMap", f"{namespace}/ca").value
         assert seen.get("Secret", f"{namespace}/docker") is not None
         assert not [item.key for item in seen.state.values() if b"hidden" in item.value]
+
+
+@pytest.mark.parametrize("how", ["not", "by an option", "by the configuration"])
+def test_the_settings_of_ingress_nginx_are_read_where_it_is_served(kube, namespace, tmp_path, how):
+    """Its controller's ConfigMap, and those that this names. Of other ConfigMaps only a CA bundle
+    is kept."""
+    config = tmp_path / "portolan.yaml"
+    config.write_text("ingressNginx: {enabled: true}\n")
+    options = {"not": [], "by an option": ["--ingress-nginx"], "by the configuration": ["--config", config]}[how]
+    settings = config_map("controller", namespace)
+    settings["data"] = {"global-auth-url": "http://auth.example/", "ca.crt": "a bundle"}
+    kube.client.create(settings)
+    with KubeWatcher(kube, tmp_path / "w", *options) as watcher, watcher.objects() as seen:
+        kept = seen.wait_for("ConfigMap", f"{namespace}/controller").value
+        assert b"a bundle" in kept
+        assert (b"auth.example" in kept) == (how != "not")
 
 
 def test_only_the_namespaces_asked_for_are_watched(kube, namespace, tmp_path):
@@ -144,7 +162,7 @@ def test_a_killed_api_server_changes_nothing_and_is_found_again(own_kube, tmp_pa
         watcher.wait_logged("answers again", since=end)
         kube.client.create(config_map("after", "default"))
         seen.wait_for("ConfigMap", "default/after")
-        # What had not changed was not sent again.
+        # Unchanged objects were not sent again.
         assert seen.changes() == [("ConfigMap", "default/after")]
         assert seen.mirror.snapshots == 1
 

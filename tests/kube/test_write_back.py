@@ -1,17 +1,22 @@
-"""The watcher writes back to a real API server: statuses, events, and who may do it."""
+"""The watcher writes back to a real API server: statuses, events, and who may write them."""
 
+import contextlib
+import itertools
 import signal
 
 import pytest
 import yaml
 
+import frames
+import gateway_api
 from crds import shipped
 from kube import poll
 from extension_services import extension
 from kube_watcher import KubeWatcher, status_addresses
 from objects import ingress, path, rule, service
 from programs import TOP
-from stage import Stage
+from stage import Stage, XdsServer
+from xds_client import World
 
 ACCEPTED, PARTIAL, REJECTED, IGNORED = range(4)
 
@@ -181,7 +186,7 @@ def test_a_proxy_has_a_condition_that_says_what_is_wrong(own_kube, tmp_path):
             generation=1)
         assert status["loadBalancer"]["ingress"] == [{"ip": "192.0.2.7"}]
         assert status["description"] == "Valid HTTPProxy"
-        # The same again is nothing to write.
+        # The same again: nothing to write.
         translator.set_status("HTTPProxy", "default/a", generation=1)
         kube.client.patch(item, {"spec": {"virtualhost": {"fqdn": "other.example"}}})
         translator.wait_for("HTTPProxy", "default/a", lambda now: b"other.example" in now.value)
@@ -192,7 +197,7 @@ def test_a_proxy_has_a_condition_that_says_what_is_wrong(own_kube, tmp_path):
         assert second["errors"] == [{"type": "TLSError", "status": "True", "reason": "SecretNotValid",
                                      "message": "no such Secret"}]
         assert status["description"] == second["message"]
-        # What we knew of an older generation says nothing of this one.
+        # A verdict on an older generation does not apply to this one.
         translator.set_status("HTTPProxy", "default/a", generation=1)
         status, third = wait(translator, "orphaned", {"status": "False"}, verdict=REJECTED, generation=2,
                              problems=[("Orphaned/Orphaned", "not part of any root proxy")])
@@ -205,7 +210,8 @@ def test_a_proxy_has_a_condition_that_says_what_is_wrong(own_kube, tmp_path):
         assert 10000 < len(fourth["errors"][0]["message"]) <= 32768
         # A write is counted when its answer is read, which may be after we have seen the object.
         poll(lambda: watcher.metrics()["portolan_kube_status_writes_total"] == 4, 10)
-        # Another of the same name begins with generation 1; what was said of the first is not said of it.
+        # Another object of the same name begins with generation 1; verdicts on the first do not
+        # apply to it.
         kube.client.delete(item)
         kube.client.create(proxy("a", "default"))
         translator.wait_for("HTTPProxy", "default/a", lambda now: now and b"proxy.example" in now.value)
@@ -225,6 +231,65 @@ def test_a_proxy_has_a_condition_that_says_what_is_wrong(own_kube, tmp_path):
                 "HTTPProxy", "default", "a", api_version=version, wanted=lambda i: (
                     i["status"]["currentStatus"] == "valid"
                     and (i["status"]["loadBalancer"].get("ingress") or []) == wanted))
+
+
+def test_a_proxy_and_a_route_say_when_envoys_have_accepted_them(own_kube, tmp_path):
+    """The definitions take the condition, and it costs one more write for each generation."""
+    kube = own_kube
+    kube.install(shipped()["HTTPProxy"])
+    for kind in gateway_api.KINDS:
+        kube.install(gateway_api.definitions()[kind])
+    config = tmp_path / "portolan.yaml"
+    config.write_text("portolan: {status: {propagated: true}}\n")
+    gateway = "gateway.networking.k8s.io/v1"
+    for made in (
+            service("app"),
+            {"apiVersion": gateway, "kind": "GatewayClass", "metadata": {"name": "portolan"},
+             "spec": {"controllerName": "portolan.io/gateway-controller"}},
+            {"apiVersion": gateway, "kind": "Gateway", "metadata": {"name": "web", "namespace": "default"},
+             "spec": {"gatewayClassName": "portolan", "listeners": [{"name": "http", "port": 8090, "protocol": "HTTP"}]}}):
+        kube.client.create(made)
+    item = proxy("a", "default")
+    item["spec"]["routes"] = [{"services": [{"name": "app", "port": 80}]}]
+    items = {"HTTPProxy": kube.client.create(item)}
+    items["HTTPRoute"] = kube.client.create({
+        "apiVersion": gateway, "kind": "HTTPRoute", "metadata": {"name": "a", "namespace": "default"},
+        "spec": {"parentRefs": [{"name": "web"}], "rules": [{"backendRefs": [{"name": "app", "port": 80}]}]}})
+
+    def said(kind):
+        status = kube.client.get(kind, "default", "a", api_version=items[kind]["apiVersion"]).get("status", {})
+        places = [status] if kind == "HTTPProxy" else status.get("parents", ())
+        return [(c["status"], c["reason"], c["observedGeneration"]) for place in places
+                for c in place.get("conditions", ()) if c["type"] == "Propagated"]
+
+    def wait(world, kind, generation):
+        poll(lambda: world.quiet() or said(kind) == [("True", "Accepted", generation)], 30)
+
+    with KubeWatcher(kube, tmp_path / "w", "--config", config) as watcher, contextlib.ExitStack() as stack:
+        translator, xds = stages = Stage("translator", tmp_path / "w"), XdsServer(tmp_path / "w")
+        for stage in stages:
+            stage.start(ready=False)
+            stack.callback(stage.close)
+        xds.wait_ready()
+        world = stack.enter_context(World(xds.address))
+        for kind in items:
+            wait(world, kind, 1)
+        now = kube.client.get("HTTPProxy", "default", "a", api_version=item["apiVersion"])
+        versions = stack.enter_context(kube.client.watch(
+            kube.client.path("HTTPProxy", "default", api_version=item["apiVersion"]),
+            resourceVersion=now["metadata"]["resourceVersion"]))
+        kube.client.patch(items["HTTPProxy"], {"spec": {"virtualhost": {"fqdn": "other.example"}}})
+        wait(world, "HTTPProxy", 2)
+        assert said("HTTPRoute") == [("True", "Accepted", 1)]
+        # A new translator finds it arrived, and what did not change is not written.
+        translator.restart()
+        kube.client.patch(items["HTTPRoute"], {"spec": {"hostnames": ["r.example"]}})
+        wait(world, "HTTPRoute", 2)
+        kube.client.patch(items["HTTPProxy"], {"metadata": {"labels": {"last": "word"}}})
+        changes = list(itertools.takewhile(lambda e: "labels" not in e["object"]["metadata"], versions))
+        # The change itself, the verdict, and the condition: with the verdict if Envoys were quick.
+        assert 2 <= len(changes) <= 3, changes
+        assert watcher.metrics()["portolan_kube_status_failures_total"] == 0
 
 
 def test_an_extension_service_has_a_condition_that_follows_what_it_needs(own_kube, tmp_path):
@@ -316,6 +381,10 @@ def test_the_documented_rights_are_enough_and_no_more(own_kube, tmp_path):
         kube.client.create({"apiVersion": conditional[kind], "kind": kind, "spec": spec,
                             "metadata": {"name": "portolan", "namespace": "portolan"}})
     kube.client.create(service("envoy", namespace="portolan"))
+    for kind in gateway_api.KINDS:
+        kube.install(gateway_api.definitions()[kind])
+    kube.client.create({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "spec": {},
+                        "metadata": {"name": "r", "namespace": "portolan"}})
     with KubeWatcher(kube, tmp_path / "w", "--publish-address", "192.0.2.7",
                      account=account) as watcher, watcher.translator() as translator:
         translator.wait_for("Ingress", "default/a")
@@ -330,10 +399,23 @@ def test_the_documented_rights_are_enough_and_no_more(own_kube, tmp_path):
             item = kube.client.wait_for(kind, "portolan", "portolan", api_version=version,
                                         wanted=lambda i: i.get("status", {}).get("conditions"))
             assert item["status"]["conditions"][0]["message"] == f"Valid {kind}"
+        translator.wait_for("HTTPRoute", "portolan/r")
+        entry = frames.message("ParentStatus", name="g", conditions=[
+            frames.message("Condition", type="Accepted", status=1, reason="Accepted", message="")])
+        translator.say("HTTPRoute", "portolan/r", controller="example.com/c", parents=[entry], observed_generation=1)
+        translator.commit()
+        kube.client.wait_for("HTTPRoute", "portolan", "r", lambda r: r.get("status", {}).get("parents"))
+        for kind in gateway_api.KINDS:
+            assert watcher.kind(kind)["state"] == "watching", kind
+            plural = gateway_api.definitions()[kind]["metadata"]["name"]
+            may = kube.kubectl("--as", "system:serviceaccount:portolan:portolan", "auth", "can-i", "patch",
+                               plural, "--subresource", "status", check=False).stdout
+            assert may.strip() == ("no" if kind == "ReferenceGrant" else "yes"), kind
         assert "not allowed" not in watcher.logged() and "cannot" not in watcher.logged()
     user = ["--as", "system:serviceaccount:portolan:portolan"]
     for words in ("get secrets", "delete ingresses", "update ingresses", "create services",
                   "list pods", "update ingresses/status", "update httpproxies.projectcontour.io",
-                  "create contourconfigurations.projectcontour.io", "list leases", "delete events"):
+                  "create contourconfigurations.projectcontour.io", "update gateways.gateway.networking.k8s.io",
+                  "delete httproutes.gateway.networking.k8s.io", "list leases", "delete events"):
         said = kube.kubectl(*user, "auth", "can-i", *words.split(), check=False).stdout
         assert said.strip() == "no", words

@@ -37,9 +37,9 @@ def server_context(certificate, clients=None):
 
 
 class Backend:
-    """An HTTP server in threads that answers with its name and what it was asked, or as `reply` says:
-    (status, [(header, value), …]) for an Asked. certificate: it speaks TLS. clients: PEM of the authority by
-    which it verifies the certificate that it then demands."""
+    """An HTTP server in threads that answers with its name and the request, or as `reply` says:
+    (status, [(header, value), …]) for an Asked. certificate: it speaks TLS. clients: PEM of the
+    authority with which it verifies client certificates, which it then demands."""
 
     def __init__(self, name, address="127.0.0.1", reply=None, certificate=None, clients=None):
         backend = self
@@ -49,7 +49,7 @@ class Backend:
             disable_nagle_algorithm = True
 
             def do_GET(self):
-                if self.headers.get("Upgrade") == "websocket":
+                if self.headers.get("Upgrade", "").lower() == "websocket":
                     return self.echo()
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 peer = self.connection.getpeercert(True) if certificate else None
@@ -66,10 +66,15 @@ class Backend:
                 self.send_header("Content-Length", str(len(body)))
                 self.send_header("X-Backend", backend.name)
                 self.end_headers()
-                self.wfile.write(body)
+                if self.command != "HEAD":
+                    self.wfile.write(body)
                 backend.requests += 1
 
-            do_POST = do_GET
+            def __getattr__(self, name):
+                """Any other method."""
+                if name.startswith("do_"):
+                    return self.do_GET
+                raise AttributeError(name)
 
             def finish(self):
                 super().finish()
@@ -81,6 +86,7 @@ class Backend:
                 self.send_response(101)
                 self.send_header("Upgrade", "websocket")
                 self.send_header("Connection", "Upgrade")
+                self.send_header("X-Backend", backend.name)
                 self.end_headers()
                 while data := self.connection.recv(4096):
                     self.connection.sendall(data)
@@ -185,7 +191,7 @@ class Client:
             connection.close()
 
     def echo(self, host, path, data):
-        """The status of a request for a WebSocket, and what comes back of what is sent on it."""
+        """The status of a request for a WebSocket, and the echo of the text sent on it."""
         connection = self.connect(host)
         try:
             connection.request("GET", path, headers={

@@ -1,8 +1,8 @@
-"""What goes wrong on machines, done to the stages of one `portolan run` in an order that its seed gives,
-and the witnesses of what came of it.
+"""Trouble on machines, done to the stages of one `portolan run` in an order that a seed gives, and
+the witnesses of its effects.
 
-An incident ends when its stage is whole again, and what happened to it stands in the log, in metrics and in
-`portolan status`.
+An incident ends when its stage is whole again, and is then in the log, in metrics and in `portolan
+status`.
 """
 
 import contextlib
@@ -76,7 +76,8 @@ class Struck(NamedTuple):
 class Chaos:
     def __init__(self, run, seed, disk=None):
         self.run = run
-        self.manifests = stage.Manifests(run.manifests.path)  # not the one that other threads write with
+        # Not the object that other threads write with.
+        self.manifests = stage.Manifests(run.manifests.path) if isinstance(run.manifests, stage.Manifests) else run.manifests
         self.random = random.Random(seed)
         self.disk = disk
         self.struck = []
@@ -112,7 +113,7 @@ class Chaos:
         return sum(r["times"] for r in rows if (r["kind"], r["subject"]) == (kind, subject))
 
     def named(self, name, kind, subject, text, before=0):
-        """What the log has said stands in the stage's metrics and in `portolan status`, too."""
+        """Everything logged is in the stage's metrics and in `portolan status`, too."""
         assert self.times(name, kind, subject) > before
         _, page = stage.ask(self.run.dir / f"{name}.control", "/metrics")
         counted = re.search(rf'^portolan_incidents_total{{kind="{kind}"}} (\d+)$', page, re.M)
@@ -131,7 +132,8 @@ class Chaos:
                 os.close(fd)
 
     def dies(self, name, pid, log, pattern, do, kinds=("ended",)):
-        """Does what ends the stage; until its successor answers, and all say how it ended."""
+        """Ends the stage in some way; waits until its successor answers, and all report how it
+        ended."""
         before = {kind: self.times("supervisor", kind, name) for kind in kinds}
         control = self.run.dir / f"{name}.control"
         folder = Folder(self.run.dir)
@@ -176,7 +178,7 @@ class Chaos:
         def exhaust():
             resource.prlimit(pid, resource.RLIMIT_AS, (1 << 20, resource.RLIM_INFINITY))
             resource.prlimit(pid, resource.RLIMIT_DATA, (0, resource.RLIM_INFINITY))
-            # What it had before and gave back to the C library lasts for a while.
+            # Memory that it returned to the C library lasts for a while.
             for n in (400, 1200, 3600):
                 self.crowd(n)
                 with contextlib.suppress(TimeoutError):
@@ -234,7 +236,7 @@ class Chaos:
         return True
 
     def garbage(self, name, pid, log):
-        """On each socket that it listens at: what is no frame, and what is only part of one."""
+        """On each socket that it listens at: bytes that are not a frame, and parts of one."""
         noise = self.random.randbytes(5000)
         whole = frames.encode(frames.HELLO, 0, frames.message(
             "Hello", product="portolan", role="reader", major=frames.MAJOR, minor=frames.MINOR))
@@ -257,7 +259,7 @@ class Chaos:
             before = 0
             self.dies(name, pid, log, rf"{name} \(pid {pid}\) was killed by signal 9 ",
                       lambda: self.host(name, lambda peer: peer.sock.sendall(noise), pid))
-        log.wait_for(r"link \w+: .*bytes that are no frame", PATIENCE)
+        log.wait_for(r"link \w+: .*bytes that are not a frame", PATIENCE)
         self.named(name, "frames", link, "", before)
         return name not in LISTENS
 
@@ -311,8 +313,8 @@ class Chaos:
         return frames.encode(frames.HELLO, 0, body, major=major, minor=minor)
 
     def host(self, name, speak, pid):
-        """The stage comes back, and who listens where its neighbour did is another: speak(peer) says what it
-        says."""
+        """The stage comes back, and another process listens in its neighbour's place: speak(peer)
+        sends its bytes."""
         there = self.run.dir / CONNECTS[name]
         aside = there.with_suffix(".aside")
         role = ROLES[CONNECTS[name]][0]
@@ -345,7 +347,8 @@ KINDS = {
 
 
 class Site:
-    """Hosts that exist throughout, each of which changes in another way, and some that come and go."""
+    """Hosts that exist throughout, each of which changes in another way, and some that come and go.
+    """
 
     STABLE = ("still", "move", "paths", "tls")
 
@@ -391,7 +394,7 @@ class Site:
 
 
 class Thread:
-    """Work that is repeated until told to stop; what it ends with shows in `error`."""
+    """Work that is repeated until told to stop; its failure is in `error`."""
 
     def __init__(self, turn):
         self.turn = turn
@@ -416,9 +419,9 @@ class Thread:
 
 
 class Witness:
-    """A delta client beside Envoy that lives through all of it, comes back with what it has as Envoy
-    does, and notes what is taken from the hosts that exist throughout, and what is sent of one that never
-    changes."""
+    """A delta client beside Envoy that lives through all of it, comes back with its resources as
+    Envoy does, and notes removals from the hosts that exist throughout, and unchanged resources
+    that are sent again."""
 
     def __init__(self, address):
         self.address = address
@@ -495,8 +498,8 @@ def xds_address(run):
 
 
 def from_scratch(run, folder, options=()):
-    """{type: {name: version}} that a translator makes of the manifests as they are, of what served() asks
-    for: it follows clusters and listeners, and is too old for shared TLS hosts."""
+    """{type: {name: version}} of a translation of the present manifests, for the resources that
+    served() asks for: it follows clusters and listeners, and is too old for shared TLS hosts."""
     made = offline.translate(folder, run.manifests.path, options=options)
     found = {}
     for (kind, name), (version, _) in frames.resources(made.resources).items():
@@ -507,7 +510,7 @@ def from_scratch(run, folder, options=()):
 
 
 def served(run):
-    """The same, of what xds-server tells an Envoy that it has never seen."""
+    """The same, from xds-server's answers to a new Envoy."""
     types = ("CDS", "EDS", "LDS", "RDS", "RTDS", "SDS")
     with World(xds_address(run), node="newcomer", types=types) as world:
         world.quiet(PATIENCE)

@@ -98,7 +98,8 @@ void dump_message(struct strbuf *out, const ProtobufCMessage *m)
 	strbuf_putc(out, '}');
 }
 
-void dump_bytes(struct strbuf *out, const ProtobufCMessageDescriptor *type, const void *bytes, size_t n)
+void dump_bytes(struct strbuf *out, const ProtobufCMessageDescriptor *type, const void *bytes,
+		size_t n)
 {
 	ProtobufCMessage *m = protobuf_c_message_unpack(type, NULL, n, bytes);
 

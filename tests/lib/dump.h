@@ -4,8 +4,9 @@
 
 #include <protobuf-c/protobuf-c.h>
 
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 
 void dump_message(struct strbuf *out, const ProtobufCMessage *m);
 /* Unpacks first. */
-void dump_bytes(struct strbuf *out, const ProtobufCMessageDescriptor *type, const void *bytes, size_t n);
+void dump_bytes(struct strbuf *out, const ProtobufCMessageDescriptor *type, const void *bytes,
+		size_t n);

@@ -15,7 +15,7 @@ BINARIES = {"newest": "envoy", "oldest": "envoy-oldest"}
 class Envoy:
     """Started at once, ready when start() returns. Its admin interface is a Unix socket."""
 
-    def __init__(self, folder, xds_address, which="newest", bootstrap=(), node=None):
+    def __init__(self, folder, xds_address, which="newest", bootstrap=(), node=None, prefix=()):
         self.dir = pathlib.Path(folder) / (node or f"envoy-{which}")
         self.dir.mkdir()
         self.binary = venv(BINARIES[which])
@@ -23,6 +23,7 @@ class Envoy:
         self.log = self.dir / "envoy.log"
         self.config = self.dir / "bootstrap.yaml"
         self.process = None
+        self.prefix = list(prefix)  # words before the command: netns.prefix()
         self.bootstrap = ["--xds-address", xds_address, "--admin-path", self.admin_path,
                           "--node-id", node or "test-envoy", *bootstrap]
 
@@ -33,7 +34,7 @@ class Envoy:
         folder = Folder(self.dir)
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
-                [self.binary, "-c", self.config, "--use-dynamic-base-id", "--concurrency", "2",
+                [*self.prefix, self.binary, "-c", self.config, "--use-dynamic-base-id", "--concurrency", "2",
                  "--log-level", "warning", "--file-flush-interval-msec", "50", "--drain-time-s", "1", "--parent-shutdown-time-s", "2"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:

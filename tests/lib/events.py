@@ -35,7 +35,7 @@ def readable(fds, deadline, what):
 
 
 class Folder:
-    """Sees what appears in a folder from now on."""
+    """Reports files that appear in a folder from now on."""
 
     def __init__(self, path):
         self.path = os.fspath(path)
@@ -65,7 +65,7 @@ class Folder:
 
 
 class Growing:
-    """What is added to a log file from now on."""
+    """The lines added to a log file from now on."""
 
     def __init__(self, path):
         self.path = os.fspath(path)

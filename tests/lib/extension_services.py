@@ -1,4 +1,4 @@
-"""Services that Envoy calls over gRPC: who may pass, how often, and who keeps its traces."""
+"""Services that Envoy calls over gRPC: for authorization, rate limits, and traces."""
 
 import collections
 import concurrent.futures
@@ -79,7 +79,7 @@ def extension(name, *services, protocol="h2c", namespace="default", **spec):
 
 
 class AuthorizationServer(_Server, external_auth_pb2_grpc.AuthorizationServicer):
-    """Lets through whoever has "x-user: friend", and tells the upstream who let it through."""
+    """Admits requests with "x-user: friend", and tells the upstream who admitted them."""
 
     def register(self, server):
         external_auth_pb2_grpc.add_AuthorizationServicer_to_server(self, server)
@@ -97,7 +97,7 @@ class AuthorizationServer(_Server, external_auth_pb2_grpc.AuthorizationServicer)
             status=status_pb2.Status(code=code_pb2.UNAUTHENTICATED), denied_response=denied)
 
     def last(self):
-        """Of the last request that it was asked about: the context, and the request."""
+        """Of the last request: the context, and the request."""
         attributes = self.asked[-1].attributes
         return dict(attributes.context_extensions), attributes.request.http
 
@@ -137,7 +137,7 @@ class RateLimitServer(_Server, rls_pb2_grpc.RateLimitServiceServicer):
 
 
 class TraceCollector(_Server):
-    """Keeps what OpenTelemetry's exporters send, as bytes: names and values stand in them as they are."""
+    """Keeps the exports of OpenTelemetry, as bytes: names and values are in them literally."""
 
     EXPORT = "opentelemetry.proto.collector.trace.v1.TraceService"
 

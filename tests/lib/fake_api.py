@@ -157,7 +157,7 @@ class FakeApi:
         if check and self.errors:
             raise self.errors[0]
 
-    # What a test says and asks, in its own thread.
+    # For the test's own thread.
 
     def on(self, path, script, *, method=None, watch=None, times=None):
         """Answer requests for a path (a regular expression of all of it) with a script.
@@ -178,7 +178,7 @@ class FakeApi:
     def wait_for(self, path=None, *, count=1, outcome=None, timeout=10, **words):
         """Wait for the count-th request of seen(path, …), and return it.
 
-        With an outcome (or a tuple of them) wait until it has come to that.
+        With an outcome (or a tuple of them) wait until it has ended in that way.
         """
         outcomes = (outcome,) if isinstance(outcome, str) else outcome
 
@@ -213,7 +213,7 @@ class FakeApi:
         ca = authority.text if authority else None
         return write_kubeconfig(path, self.url, user, ca=ca, **options)
 
-    # What a connection says and asks, in the server's thread.
+    # For a connection, in the server's thread.
 
     def serve(self, request):
         """The steps of the first rule that takes the request."""
@@ -304,7 +304,7 @@ class FakeApi:
             await kind(self, number, reader, writer).run()
             writer.close()
         except (ConnectionError, ssl.SSLError, asyncio.IncompleteReadError, Over):
-            # Clients that leave are what half of the tests are about.
+            # Half of the tests are about clients that leave.
             if writer:
                 writer.close()
         except asyncio.CancelledError:
@@ -326,7 +326,7 @@ KINDS = {(version, plural): kind for kind, (version, plural, _) in RESOURCES.ite
 
 
 def empty_cluster(request):
-    """What a real server answers whose built-in kinds have no objects, and that has no others."""
+    """A real server's answers without objects and without custom kinds."""
     if request.path == "/version":
         yield json.dumps({"major": "1", "minor": "35", "gitVersion": "v1.35.0"}).encode()
         return

@@ -40,7 +40,7 @@ class Gate:
             loop.call_soon_threadsafe(wake, future)
 
     def step(self, count=1):
-        """Let `count` waits pass, those to come too."""
+        """Let `count` waits pass, future ones included."""
         with self._lock:
             self._permits += count
             now = min(self._permits, len(self._waiting))
@@ -114,9 +114,8 @@ class ResetStream:
 
 @dataclasses.dataclass
 class GoAway:
-    """HTTP/2's GOAWAY: the streams there are go on, the client takes another connection for more.
-    HTTP/1.1 has nothing of the kind, and cuts.
-    """
+    """HTTP/2's GOAWAY: present streams go on, the client opens another connection for more.
+    HTTP/1.1 has nothing similar, and cuts."""
 
     code: int = h2.errors.ErrorCodes.NO_ERROR
 
@@ -168,7 +167,7 @@ class Request:
 
 
 class Connection:
-    """What both protocols share: the stream, and how a script is gone through."""
+    """Common to both protocols: the stream, and running a script."""
 
     protocol = None
 
@@ -179,8 +178,8 @@ class Connection:
         self.writer = writer
         self.user = common_name(writer.get_extra_info("peercert"))
         self.frozen = False
-        # So that drain() waits until all is with the kernel: what a script writes apart stays so.
-        # (With 0, asyncio's TLS would pause for ever.)
+        # So that drain() waits until the kernel has all bytes: separate writes of a script stay
+        # separate. (With 0, asyncio's TLS would pause for ever.)
         writer.transport.set_write_buffer_limits(high=1)
 
     async def run_script(self, request, answer):
@@ -271,7 +270,7 @@ def common_name(certificate):
 
 
 def linger_not(connection):
-    """Make the socket's close a TCP reset, whatever is still to be sent."""
+    """Make the socket's close a TCP reset, whatever remains to be sent."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
@@ -294,7 +293,7 @@ class Http1(Connection):
     async def watch_client(self, script):
         """Wait for the end of the script, and cancel it if the client hangs up before.
 
-        What a client sends early, of its next request, is kept.
+        Early bytes of the client's next request are kept.
         """
         peek = asyncio.ensure_future(self.reader.read(1))
         try:

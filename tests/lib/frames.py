@@ -1,8 +1,8 @@
-"""The link protocol (docs/ipc-protocol.md) in Python, written apart from the C one: a test can stand in
-for any stage, look into a link as a reader, or say what no stage would say.
+"""The link protocol (docs/understand/ipc-protocol.md) in Python, written independently of the C
+code: a test can play any stage, read a link as a reader, or send frames that no stage would send.
 
-Nothing here runs by itself. Whoever waits for something calls a wait function, which handles frames
-until it has come or the time is up.
+Nothing here runs by itself: a wait function handles frames until its condition is true or the time
+is up.
 """
 
 import functools
@@ -28,7 +28,7 @@ HELLO, SNAPSHOT_BEGIN, SNAPSHOT_ITEMS, SNAPSHOT_END, DELTA, ACK, RESYNC, BYE = r
 NAMES = ("", "Hello", "SnapshotBegin", "SnapshotItems", "SnapshotEnd", "Delta", "Ack", "Resync", "Bye")
 
 PART = 32  # resource kind of a part: that of its resource and this
-QUARANTINE = 31  # what the translator holds back: no resource
+QUARANTINE = 31  # changes that the translator holds back: not a resource
 RESOURCE_KINDS = {
     1: "cluster", 2: "endpoint", 3: "secret", 4: "listener", 5: "scoped-route", 6: "route",
     7: "virtual-host", 8: "runtime", 9: "extension-config", 16: "newer-listener",
@@ -50,7 +50,7 @@ def schema():
     return {n: message_factory.GetMessageClass(d) for n, d in file.message_types_by_name.items()}
 
 
-def message(name, **fields):
+def message(name, /, **fields):
     return schema()[name](**fields)
 
 
@@ -131,7 +131,7 @@ class Input:
 
 
 class Mirror:
-    """Follows a state by its frames; asserts that what comes is right."""
+    """Follows a state by its frames; asserts that they are right."""
 
     def __init__(self):
         self.state = State()
@@ -283,7 +283,7 @@ class Connection:
             try:
                 self.handle(frame)
             except BrokenPipeError:
-                pass  # it has gone: what it said before that still counts
+                pass  # it has gone: its earlier frames still count
 
     def wait(self, done, timeout=10):
         """Handles frames until done(self) is true."""
@@ -336,7 +336,7 @@ def delta(state, since, puts, removes):
 
 
 def connect(path, role, send=None, **hello):
-    """As a consumer, or with the role "reader" as one who only looks."""
+    """As a consumer, or with the role "reader" as an observer."""
     sock = socket.socket(socket.AF_UNIX)
     sock.connect(os.fspath(path))
     return Connection(sock, role, send, **hello)
@@ -418,7 +418,7 @@ def resources(state):
             parts.setdefault((item.kind - PART, name), []).append((part, item.value))
     whole = {}
     for item in state.values():
-        if item.kind < QUARANTINE:
+        if item.kind in RESOURCE_KINDS:
             more = b"".join(v for _, v in sorted(parts.get((item.kind, item.key), [])))
             name = RESOURCE_KINDS[item.kind], item.key.decode()
             whole[name] = item.meta.decode(), item.value + more

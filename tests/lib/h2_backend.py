@@ -10,9 +10,10 @@ import h2.events
 
 
 class H2Backend:
-    """Answers with its name and the path; context: an ssl.SSLContext of a server, for TLS."""
+    """Answers with its name and the path, or to a gRPC call with success and no message; context:
+    an ssl.SSLContext of a server, for TLS."""
 
-    def __init__(self, name, address="127.0.0.1", context=None):
+    def __init__(self, name, address="127.0.0.1", context=None, grpc=False):
         backend = self
 
         class Handler(socketserver.BaseRequestHandler):
@@ -32,6 +33,8 @@ class H2Backend:
             allow_reuse_address = True
 
         self.name = name
+        self.grpc = grpc
+        self.asked = []  # the headers of each request
         self.server = Server((address, 0), Handler)
         self.address, self.port = self.server.server_address
         self.thread = threading.Thread(
@@ -45,9 +48,15 @@ class H2Backend:
         while data := sock.recv(65536):
             for event in http.receive_data(data):
                 if isinstance(event, h2.events.RequestReceived):
-                    path = dict(event.headers)[b":path"].decode()
-                    http.send_headers(event.stream_id, [
-                        (":status", "200"), ("x-backend", self.name), ("x-protocol", "h2")])
+                    headers = {k.decode(): v.decode() for k, v in event.headers}
+                    self.asked.append(headers)
+                    path = headers[":path"]
+                    answer = [(":status", "200"), ("x-backend", self.name), ("x-protocol", "h2")]
+                    if self.grpc:
+                        http.send_headers(event.stream_id, [
+                            *answer, ("content-type", "application/grpc"), ("grpc-status", "0")], end_stream=True)
+                        continue
+                    http.send_headers(event.stream_id, answer)
                     http.send_data(event.stream_id, f"{self.name} {path}\n".encode(), end_stream=True)
             sock.sendall(http.data_to_send())
 

@@ -1,7 +1,8 @@
-"""What a set of HTTPProxies means, written as plainly as it can be and with no thought for speed: which routes
-each host has, in which order, and what is wrong with which object. Tests compare the translator with it.
+"""The meaning of a set of HTTPProxies, written as plainly as possible and without regard for speed:
+which routes each host has, in which order, and the faults of each object. Tests compare the
+translator with it.
 
-It knows of includes, conditions, Services and direct answers; nothing else of a route matters here.
+It knows includes, conditions, Services and direct answers; nothing else of a route matters here.
 """
 
 from typing import NamedTuple
@@ -23,7 +24,7 @@ class Match(NamedTuple):
     queries: tuple
 
     def rank(self):
-        """What stands first is tried first; those of the same rank may stand in any order."""
+        """Ranks in order; those of the same rank may be in any order."""
         return ((EXACT, REGEX, PREFIX).index(self.kind), 0 if self.kind == EXACT else -len(self.path),
                 [-ord(c) for c in self.path] + [0], -len(self.headers), -len(self.queries))
 
@@ -99,8 +100,9 @@ def slashes(text):
 
 
 class Meaning:
-    """hosts: {fqdn: [(Match, action)]} in the order of their ranks; an action is ("answer", status) or
-    ("services", names). errors: {(namespace, name): {reason}}. rejected: those of which nothing is served."""
+    """hosts: {fqdn: [(Match, action)]} in the order of their ranks; an action is ("answer", status)
+    or ("services", names). errors: {(namespace, name): {reason}}. rejected: objects that are not
+    served at all."""
 
     def __init__(self, proxies, services):
         self.specs = {(p["metadata"]["namespace"], p["metadata"]["name"]): p["spec"] for p in proxies}
@@ -125,7 +127,7 @@ class Meaning:
         spec = self.specs[key]
         if not spec.get("routes") and not spec.get("includes"):
             self.errors[key].add("SpecError/NothingDefined")
-        elif sum(self.host(other) == self.host(key) for other in self.roots()) > 1:
+        elif key != min((other for other in self.roots() if self.host(other) == self.host(key)), key="/".join):
             self.errors[key].add("VirtualHostError/DuplicateVhost")
         else:
             last = dict(self.routes([key], []))  # of equal ones the last
@@ -135,8 +137,8 @@ class Meaning:
         self.rejected.add(key)
 
     def routes(self, way, levels):
-        """Those of the last HTTPProxy on the way from the root, those of its includes first. One of its own
-        that is in error takes away all."""
+        """The routes of the last HTTPProxy on the way from the root, those of its includes first.
+        An error in one of its own removes all."""
         key = way[-1]
         spec = self.specs[key]
         found, good, seen = [], True, []

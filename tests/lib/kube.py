@@ -53,7 +53,7 @@ def binaries():
 def poll(probe, seconds, go_on=lambda: True):
     """Ask probe() until it is true; a refused connection counts as false.
 
-    For foreign processes, which tell nobody when they are ready: asking is all there is.
+    For foreign processes, which do not announce that they are ready: we can only ask.
     """
     deadline = time.monotonic() + seconds
     pause = 0.005
@@ -108,7 +108,7 @@ class Process:
             self.popen.wait()
 
     def wait_ready(self, probe):
-        """Ask probe() until it is true; say what the log ends with if that does not come."""
+        """Ask probe() until it is true; on failure quote the end of the log."""
         try:
             poll(probe, START_SECONDS, self.running)
         except TimeoutError:
@@ -215,7 +215,7 @@ class KubeCluster:
         self.start_apiserver()
 
     def ensure_running(self):
-        """Start again what a test has left dead or silent."""
+        """Start again whatever a test has left dead or silent."""
         if self.apiserver.running():
             self.resume_apiserver()
         if not self.etcd.running():
@@ -318,7 +318,7 @@ class KubeCluster:
         self._with_data_at_rest(lambda: shutil.copytree(self.data, self.folder / f"etcd-{name}"))
 
     def rewind(self, name):
-        """Go back to what save() kept: later objects, and the revisions they had, are lost."""
+        """Go back to the saved state: later objects, and their revisions, are lost."""
 
         def restore():
             shutil.rmtree(self.data)
@@ -337,7 +337,7 @@ class KubeCluster:
         self.start()
 
     def new_client(self, user=None, *, token=None, timeout=30):
-        """A KubeApi as what user() gave, or as whose token it is, or as nobody."""
+        """A KubeApi with user()'s credentials, or with a token, or anonymous."""
         tls = ssl.create_default_context(cadata=self.authority.text)
         if user:
             write_pair(self.folder, "client", user)
@@ -347,7 +347,7 @@ class KubeCluster:
         )
 
     def user(self, name, groups=()):
-        """A certs.Certificate for a user of whom Kubernetes knows what RBAC says, no more."""
+        """A certs.Certificate for a user with exactly the rights that RBAC gives."""
         return self.authority.issue(name, groups=groups)
 
     def kubeconfig(self, name, user=None, *, cluster=None, namespace=None):
@@ -407,7 +407,7 @@ class KubeCluster:
         if response.status == 404:
             return
         for collection in self._collections():
-            # Those of a custom resource may be gone by now.
+            # A custom resource's objects may be gone by now.
             self.client.request("DELETE", collection.format(namespace=name))
         namespace = response.json()
         namespace["spec"]["finalizers"] = []
@@ -466,7 +466,7 @@ class KubeCluster:
         return answer["status"]["token"]
 
     def service_account_folder(self, namespace, name):
-        """What a pod finds in IN_CLUSTER: token, ca.crt and namespace. Called again, it rotates."""
+        """A pod's files in IN_CLUSTER: token, ca.crt and namespace. Called again, it rotates."""
         folder = self.folder / f"account-{namespace}-{name}"
         folder.mkdir(exist_ok=True)
         (folder / "ca.crt").write_text(self.authority.text, encoding="ascii")

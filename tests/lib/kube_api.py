@@ -32,6 +32,11 @@ RESOURCES = {
     "Secret": ("v1", "secrets", True),
     "Service": ("v1", "services", True),
     "ServiceAccount": ("v1", "serviceaccounts", True),
+    "GatewayClass": ("gateway.networking.k8s.io/v1", "gatewayclasses", False),
+    **{kind: ("gateway.networking.k8s.io/v1", plural, True) for kind, plural in {
+        "Gateway": "gateways", "ListenerSet": "listenersets", "HTTPRoute": "httproutes", "GRPCRoute": "grpcroutes",
+        "TLSRoute": "tlsroutes", "TCPRoute": "tcproutes", "UDPRoute": "udproutes",
+        "ReferenceGrant": "referencegrants", "BackendTLSPolicy": "backendtlspolicies"}.items()},
 }
 
 
@@ -51,7 +56,7 @@ class ApiError(Exception):
 
 
 class Response:
-    """What the server answered: `status`, `headers` (as of http.client) and the whole `body`."""
+    """The server's answer: `status`, `headers` (as of http.client) and the whole `body`."""
 
     def __init__(self, answer):
         self.status = answer.status

@@ -1,13 +1,14 @@
 """pytest's fixtures for network namespaces (netns.py) and a real Kubernetes API server (kube.py).
 
-One server serves all tests of a session that ask for `kube`: they share it, each in a `namespace`
-of its own, and do not break it. Who has to, asks for `own_kube`.
+One server serves all tests of a worker that ask for `kube`: they share it, each in a `namespace` of
+its own, and do not break it. A test that must break it asks for `own_kube`.
 """
 
 import itertools
 
 import pytest
 
+import gateway_api
 from kube import KubeCluster
 from netns import NetworkNamespace, Unavailable
 from programs import missing
@@ -22,19 +23,9 @@ def make(what, *args, **options):
         missing(str(reason))
 
 
-# A wrapper, because pytest-xdist reads the groups in the same hook.
-@pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(items):
-    """Keep what shares the server in one worker of pytest-xdist: one server is enough."""
-    for item in items:
-        if "shared_kube" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("kube"))
-    return (yield)
-
-
 @pytest.fixture
 def netns():
-    """A network namespace with nothing in it."""
+    """An empty network namespace."""
     with make(NetworkNamespace) as namespace:
         yield namespace
 
@@ -60,6 +51,19 @@ def namespace(kube):
     yield name
     kube.ensure_running()
     kube.delete_namespace(name)
+
+
+@pytest.fixture(scope="module")
+def gateway_kube(shared_kube):
+    """The session's KubeCluster with Gateway API's CRDs, v1.7.0, experimental channel, while a file's tests run."""
+    shared_kube.ensure_running()
+    for definition in gateway_api.definitions().values():
+        shared_kube.install(definition)
+    yield shared_kube
+    shared_kube.ensure_running()
+    for definition in gateway_api.definitions().values():
+        shared_kube.client.call("DELETE", shared_kube.client.path(
+            "CustomResourceDefinition", name=definition["metadata"]["name"]))
 
 
 @pytest.fixture

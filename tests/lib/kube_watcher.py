@@ -1,5 +1,5 @@
-"""The watcher against a Kubernetes API server: the process in the cluster's network namespace, and what
-it hands on as a translator would see it."""
+"""The watcher against a Kubernetes API server: the process in the cluster's network namespace, and
+its output as a translator would see it."""
 
 import contextlib
 import ctypes
@@ -11,13 +11,20 @@ import struct
 import frames
 from events import Deadline
 from kube import IN_CLUSTER, PORT
+from programs import TOP
 from stage import Stage
 
-KINDS = {
-    "Ingress": 1, "IngressClass": 2, "Service": 3, "EndpointSlice": 4, "Secret": 5, "Namespace": 6,
-    "ConfigMap": 7, "HTTPProxy": 8, "TLSCertificateDelegation": 9, "ExtensionService": 10,
-    "ContourConfiguration": 11,
-}  # common/object-kind.h
+
+
+def _kinds():
+    """{kind: its number on the links}, by common/decode/object-kind."""
+    header, table = ((TOP / f"common/decode/object-kind.{end}").read_text(encoding="utf-8") for end in "hc")
+    numbers = re.search(r"enum object_kind {\n(.*?)OBJECT_KIND_MAX_", header, re.S)[1]
+    numbers = {name: n for n, name in enumerate(re.findall(r"\b(OBJECT_\w+)", numbers), 1)}
+    return {kind: numbers[name] for name, kind in re.findall(r'\[(OBJECT_\w+)\] = \{\s*"(\w+)"', table)}
+
+
+KINDS = _kinds()
 _libc = ctypes.CDLL(None, use_errno=True)
 _IN_MODIFY = 0x2
 _EVENT = struct.Struct("iIII")
@@ -55,7 +62,7 @@ class KubeWatcher(Stage):
                 print(f"---- log of the watcher, the end ----\n{self.logged()[-6000:]}")
 
     def objects(self):
-        """A reader of what it serves: .wait(done), .state."""
+        """A reader of its served state: .wait(done), .state."""
         return Objects(self.dir / "objects.sock", "reader")
 
     def translator(self):
@@ -80,7 +87,7 @@ class KubeWatcher(Stage):
         return self.status()["reasons"]
 
     def kind(self, name):
-        """What it says of one kind: state, synced, problem, relists, events."""
+        """Its report on one kind: state, synced, problem, relists, events."""
         return next(k for k in self.status()["kubernetes"]["kinds"] if k["name"] == name)
 
 
@@ -115,12 +122,16 @@ class Objects(frames.Connection):
         return sorted((names[kind], key.decode()) for kind, key in found)
 
     def set_status(self, kind, key, verdict=0, problems=(), generation=None):
-        """Says what the translator thinks of an object; problems: (reason, message) pairs."""
+        """Plays the translator's verdict on an object; problems: (reason, message) pairs."""
         problems = [frames.message("Problem", severity=2, reason=r, message=m) for r, m in problems]
         status = frames.message("ObjectStatus", verdict=verdict, problems=problems,
                                 observed_generation=generation)
         self.send.put(KINDS[kind], key, status.SerializeToString())
         self.commit()
+
+    def say(self, kind, key, **status):
+        """Says an ObjectStatus of any members, to be committed."""
+        self.send.put(KINDS[kind], key, frames.message("ObjectStatus", **status).SerializeToString())
 
     def commit(self):
         self.send.generation += 1

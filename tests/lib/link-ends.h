@@ -1,15 +1,15 @@
 /* Both ends of a link in one event loop, over real sockets in a directory of their own; and a raw
- * peer that says what a test wants. */
+ * peer that sends the test's bytes. */
 #pragma once
 
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/clock.h"
-#include "common/frame-input.h"
-#include "common/hello.h"
-#include "common/link.h"
-#include "common/unix-socket.h"
+#include "common/base/clock.h"
+#include "common/link/frame-input.h"
+#include "common/link/hello.h"
+#include "common/link/link.h"
+#include "common/link/unix-socket.h"
 #include "ipc.pb-c.h"
 #include "tests/lib/test.h"
 
@@ -74,13 +74,24 @@ static inline void ends_init(struct ends *e)
 	e->statuses_mirror = state_new();
 	state_observe(e->objects_mirror, &e->observer);
 	e->listener = (struct link_config){
-		.name = "objects", .path = e->path, .role = "watcher", .peer_role = "translator",
-		.send = e->objects, .mirror = e->statuses_mirror,
-		.status = on_status, .faulty = on_faulty, .ctx = e,
+		.name = "objects",
+		.path = e->path,
+		.role = "watcher",
+		.peer_role = "translator",
+		.send = e->objects,
+		.mirror = e->statuses_mirror,
+		.status = on_status,
+		.faulty = on_faulty,
+		.ctx = e,
 	};
 	e->connector = (struct link_config){
-		.name = "objects", .path = e->path, .role = "translator", .peer_role = "watcher",
-		.send = e->statuses, .mirror = e->objects_mirror, .ctx = e,
+		.name = "objects",
+		.path = e->path,
+		.role = "translator",
+		.peer_role = "watcher",
+		.send = e->statuses,
+		.mirror = e->objects_mirror,
+		.ctx = e,
 	};
 }
 
@@ -114,8 +125,8 @@ static inline void turn(struct ends *e)
 	(void)event_base_loop(event_loop_base(e->loop), EVLOOP_ONCE);
 }
 
-#define UNTIL(e, condition)                                                                        \
-	while (!(condition))                                                                       \
+#define UNTIL(e, condition)  \
+	while (!(condition)) \
 	turn(e)
 
 static inline void put(struct state *s, uint32_t kind, const char *key, const char *value)
@@ -231,7 +242,7 @@ static inline struct frame raw_expect(struct ends *e, struct raw *r, enum frame_
 	return f;
 }
 
-/* Reads until the connection is closed, and returns what BYE gave as the reason. */
+/* Reads until the connection is closed, and returns the reason in BYE. */
 static inline const char *raw_bye(struct ends *e, struct raw *r)
 {
 	static char reason[FRAME_REASON_MAX];

@@ -26,11 +26,11 @@ REQUEST = struct.Struct("=II")
 
 
 class Unavailable(Exception):
-    """This machine cannot do what a test needs; the message says what is missing."""
+    """This machine lacks something that a test needs; the message names it."""
 
 
 class NetworkNamespace:
-    """A namespace with `lo` up. Usable as a context manager; close() kills what is in it."""
+    """A namespace with `lo` up. Usable as a context manager; close() kills the processes in it."""
 
     def __init__(self):
         missing = [name for name in NEEDED if not shutil.which(name)]
@@ -58,7 +58,7 @@ class NetworkNamespace:
             self.run(["ip", "link", "set", "lo", "up"])
             self.run(["ip", "address", "add", f"{ADDRESS}/32", "dev", "lo"])
             self.run(["ip", "route", "add", "local", "10.0.0.0/8", "dev", "lo"])
-            # IPv6 may be switched off in the kernel; who needs it finds out by itself.
+            # IPv6 may be switched off in the kernel; a test that needs it finds out by itself.
             self.run(["ip", "-6", "route", "add", "local", "fd00::/8", "dev", "lo"], check=False)
         except BaseException:
             self.close()
@@ -150,11 +150,11 @@ class NetworkNamespace:
         return found
 
     def close(self):
-        """Kill what is in here, children of children too, and with it the namespace."""
+        """Kill all processes in here, and with them the namespace."""
         if self.closed:
             return
         self.closed = True
-        # What is started while we look is found by the next look.
+        # A process started during one look is found by the next.
         while hasattr(self, "inode") and (pids := [p for p in self.pids() if not is_zombie(p)]):
             for pid in pids:
                 with contextlib.suppress(ProcessLookupError):
@@ -174,7 +174,7 @@ def is_zombie(pid):
 
 
 def hold(control):
-    """What the holder does: say that the namespace is there, then give sockets until the end."""
+    """The holder's work: report that the namespace exists, then give sockets until the end."""
     control.sendall(b"+")
     while len(request := control.recv(REQUEST.size, socket.MSG_WAITALL)) == REQUEST.size:
         family, kind = REQUEST.unpack(request)

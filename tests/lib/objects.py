@@ -30,7 +30,7 @@ def rule(host, *paths):
 
 def ingress(name, *rules, namespace="default", tls=(), default=None, klass="portolan",
             annotations=None, created=None):
-    """tls: (secret name, host, host, …) tuples. created: for who is the oldest."""
+    """tls: (secret name, host, host, …) tuples. created: decides which is the oldest."""
     spec = {}
     if klass is not None:
         spec["ingressClassName"] = klass
@@ -106,7 +106,7 @@ def tls_secret(name, certificate, namespace="default"):
 
 
 def app(name, address, target, host=None, namespace="default", tls=None):
-    """What one plain application needs: Ingress, Service, EndpointSlice."""
+    """The objects of one plain application: Ingress, Service, EndpointSlice."""
     host = host or f"{name}.example.com"
     return [
         ingress(name, rule(host, path(name)), namespace=namespace,
@@ -117,6 +117,7 @@ def app(name, address, target, host=None, namespace="default", tls=None):
 
 
 def configuration(**spec):
-    """What the configuration file becomes; in a folder without one it does as well."""
+    """The object that the configuration file becomes; in a folder without a file it has the same
+    effect."""
     return {"apiVersion": "projectcontour.io/v1alpha1", "kind": "ContourConfiguration",
             "metadata": {"name": "portolan", "namespace": "portolan"}, "spec": spec}

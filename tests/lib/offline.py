@@ -3,6 +3,7 @@ protobuf and written in one canonical form."""
 
 import base64
 import hashlib
+import json
 import re
 import subprocess
 from typing import NamedTuple
@@ -21,14 +22,16 @@ KINDS = {
     1: "Ingress", 2: "IngressClass", 3: "Service", 4: "EndpointSlice", 5: "Secret", 6: "Namespace",
     7: "ConfigMap", 8: "HTTPProxy", 9: "TLSCertificateDelegation", 10: "ExtensionService",
     11: "ContourConfiguration", 12: "GatewayClass", 13: "Gateway", 14: "HTTPRoute", 15: "GRPCRoute",
-    16: "TLSRoute", 17: "TCPRoute", 18: "ReferenceGrant", 19: "BackendTLSPolicy", 63: "Document",
+    16: "TLSRoute", 17: "TCPRoute", 18: "ReferenceGrant", 19: "BackendTLSPolicy",
+    20: "UDPRoute", 21: "ListenerSet", 22: "XBackend", 23: "XBackendTrafficPolicy",
+    24: "XTelemetryPolicy", 25: "ClusterTrustBundle", 26: "ContourDeployment", 63: "Document",
 }
 
 
 class Translated(NamedTuple):
     resources: frames.State
     statuses: frames.State
-    said: str  # by the watcher, about what it could not read
+    said: str  # by the watcher, about unreadable objects
     codes: tuple
 
 
@@ -96,7 +99,7 @@ def _in_order(value):
 
 
 def _shorten(value):
-    """Certificates, keys and scripts as what identifies them."""
+    """Certificates, keys and scripts, replaced by their fingerprints."""
     if isinstance(value, dict):
         return {k: _fingerprint(base64.b64decode(v)) if k == "inline_bytes" else
                 {n: _fingerprint(s["inline_string"].encode()) for n, s in v.items()}
@@ -110,8 +113,8 @@ def _fingerprint(data):
     return f"{len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()[:16]}"
 
 
-def resources(state):
-    """{"CDS": {name: resource}, …} in plain Python."""
+def resources(state, whole=False):
+    """{"CDS": {name: resource}, …} in plain Python; with whole, bytes stay as they are, in base64."""
     found = {}
     type_url = {short: url for url, short in SHORT.items()}
     for (kind, name), (_, data) in sorted(frames.resources(state).items()):
@@ -119,7 +122,34 @@ def resources(state):
         if URLS[kind] == "RTDS" and not message.layer.fields:
             continue  # every Envoy has it, and hardly ever something in it
         place = URLS[kind] + (" for newer Envoys" if kind.startswith("newer") else "")
-        found.setdefault(place, {})[name] = _shorten(_in_order(plain(message)))
+        found.setdefault(place, {})[name] = plain(message) if whole else _shorten(
+            _in_order(plain(message)))
+    return found
+
+
+FLEET_SET, DESIRED = 30, 59
+
+
+def desired(statuses):
+    """The objects that should be in the cluster, by "Kind namespace/name"."""
+    found = {}
+    for (kind, key), item in sorted(statuses.items()):
+        if kind == DESIRED:
+            message = frames.schema()["DesiredObject"].FromString(item.value)
+            found[key.decode()] = {"for": message.gateway, **(json.loads(message.json) if message.HasField("json") else {"kept": True})}
+            if message.fixed_replicas:
+                found[key.decode()]["fixedReplicas"] = True
+    return found
+
+
+def fleets(state):
+    """{"cluster NAME": the fleets that need it}, where that is not the default one alone."""
+    found = {}
+    for (kind, key), item in sorted(state.items()):
+        if kind == FLEET_SET:
+            number, _, name = key.decode().partition("\0")
+            message = frames.schema()["FleetSet"].FromString(item.value)
+            found[f"{frames.RESOURCE_KINDS[int(number)]} {name}"] = list(message.fleets)
     return found
 
 
@@ -127,6 +157,8 @@ def statuses(state):
     """{"Kind namespace/name": {"verdict": …, "problems": [...]}}"""
     found = {}
     for (kind, key), item in sorted(state.items()):
+        if kind == DESIRED:
+            continue
         message = frames.schema()["ObjectStatus"].FromString(item.value)
         row = {"verdict": _word("Verdict", message.verdict)}
         problems = [
@@ -135,8 +167,44 @@ def statuses(state):
             for p in message.problems]
         if problems:
             row["problems"] = problems
+        row.update(_api_status(message))
         found[f"{KINDS[kind]} {key.decode()}"] = row
     return found
+
+
+def _api_status(message):
+    """Conditions, parents, ancestors and listeners of Gateway API's kinds, in short."""
+    row = {}
+    if message.conditions:
+        row["conditions"] = _conditions(message.conditions)
+    for name in ("parents", "ancestors"):
+        entries = getattr(message, name)
+        if entries:
+            row[name] = {_parent(e): _conditions(e.conditions) for e in entries}
+    if message.HasField("attached_listener_sets"):
+        row["attachedListenerSets"] = message.attached_listener_sets
+    if message.addresses:
+        row["addresses"] = [f"{a.type} {a.value}" for a in message.addresses]
+    if message.listeners:
+        row["listeners"] = {
+            entry.name: {"attachedRoutes": entry.attached_routes,
+                         "supportedKinds": [k.kind for k in entry.supported_kinds],
+                         "conditions": _conditions(entry.conditions)}
+            for entry in message.listeners}
+    if message.supported_features:
+        row["supportedFeatures"] = f"{len(message.supported_features)} of them"
+    return row
+
+
+def _parent(entry):
+    return (f"{entry.kind} {entry.namespace}/{entry.name}"
+            + (f" section {entry.section_name}" if entry.HasField("section_name") else "")
+            + (f" port {entry.port}" if entry.HasField("port") else ""))
+
+
+def _conditions(conditions):
+    words = {0: "False", 1: "True", 2: "Unknown"}
+    return {c.type: f"{words[c.status]} {c.reason}: {c.message}" for c in conditions}
 
 
 def _word(enum, number):
@@ -157,6 +225,6 @@ def canonical(value):
 
 
 def lines(said, folder):
-    """What a program said on stderr, without what differs from run to run."""
+    """A program's stderr, without the parts that differ from run to run."""
     said = re.sub(r"^\S*\d\d:\d\d:\d\d\S* *", "", said, flags=re.M)
     return said.replace(f"{folder}/", "").splitlines()

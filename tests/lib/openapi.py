@@ -1,4 +1,5 @@
-"""OpenAPI schemas of CustomResourceDefinitions: what they say, flat, and values that do and do not fit.
+"""OpenAPI schemas of CustomResourceDefinitions: their content, flat, and values that do and do not
+fit.
 
 A path is ".spec.routes[].name"; "[]" is an item of a list, "{}" a value of a map.
 """
@@ -37,15 +38,15 @@ def bounds(schema):
 
 
 def facts(schema):
-    """What a schema asks for, of itself: {word: value}. Of patterns and rules just how many."""
+    """A schema's own demands: {word: value}. Of patterns and rules only their number."""
     said = {key: schema[key] for key in (
-        "type", "default", "minLength", "maxLength", "minItems", "maxItems", "nullable",
+        "type", "anyOf", "default", "minLength", "maxLength", "minItems", "maxItems", "nullable",
         "x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-int-or-string",
         "x-kubernetes-preserve-unknown-fields") if key in schema}
     for key in ("enum", "required"):
         if key in schema:
             said[key] = sorted(schema[key])
-    if schema["type"] == "integer":
+    if schema.get("type") == "integer":
         said["bounds"] = bounds(schema)
     elif "format" in schema:
         said["format"] = schema["format"]
@@ -77,11 +78,16 @@ STRINGS = [
     "1", "10", "1.5", "1.", ".5", "-1", "10s", "1h30m", "1.5h", ".s", "s", "10", "0", "0s", "-10s", "10us", "10µs", "10ns",
     "10x", "1 h", "infinity", "infinite", "Infinity", "a;b", "a=b", "a\tb", "a\x7f", "a\x01", '"a"', "a\\b", "a[b]", "(a)",
     "a,b", "a,", "a:b", "a~b", "a`b", "a{b}", "v3", "h2", "http/1.1", "192.0.2.0/24", "A_b:c,d", "_a", "example.com/Type",
-    "Example.com/Type", "example.com/", "2026-01-01T00:00:00Z", "2026-01-01",
+    "Example.com/Type", "example.com/", "2026-01-01T00:00:00Z", "2026-01-01", "a://b", "http://a.b:80", "http://*.a", "System",
+    "/a%2Fb", "/a%zz", "/a//b", "/a/./b", "/a/..", "/a#b", "192.0.2.1", "1h5m10s20ms1s", "100000s",
 ]
 PLAIN = ["", "a", "ä b\n"]
 WRONG = {"string": [1, True, []], "integer": ["1", True, 1.5], "boolean": ["true", 1], "array": [{}, "a"],
-         "object": [[], "a"]}
+         "object": [[], "a"], "int-or-string": [True, [], 1.5]}
+
+
+def kind_of(schema):
+    return schema.get("type", "int-or-string")
 
 
 def fits(schema, text):
@@ -93,7 +99,7 @@ def fits(schema, text):
 
 def smallest(schema, path="", needed=None):
     """The least that the schema takes. needed: {path: properties} that rules ask for."""
-    match schema["type"]:
+    match kind_of(schema):
         case "object":
             found = {name: smallest(schema["properties"][name], f"{path}.{name}", needed)
                      for name in schema.get("required", [])}
@@ -105,6 +111,8 @@ def smallest(schema, path="", needed=None):
             return [smallest(schema["items"], f"{path}[]", needed)] * schema.get("minItems", 0)
         case "boolean":
             return True
+        case "int-or-string":
+            return 1
         case "integer":
             low, high = bounds(schema)
             return schema.get("enum", [min(max(1, low), high)])[0]
@@ -115,9 +123,11 @@ def smallest(schema, path="", needed=None):
 
 def scalars(schema):
     """Values for a string, number or truth value."""
-    match schema["type"]:
+    match kind_of(schema):
         case "boolean":
             return [True, False]
+        case "int-or-string":
+            return [-1, 0, 1, "", "1", "25%", "1Gi", "250m", "1.5e3", "a"]
         case "integer":
             low, high = bounds(schema)
             edges = [low - 1, low, low + 1, high - 1, high, high + 1, -1, 0, 1, 100, 302]
@@ -142,7 +152,7 @@ def objects(schema, path, needed):
         yield {"a": smallest(schema["additionalProperties"], path + "{}", needed), "": "b"}
     else:
         yield {**least, "noSuchField": "a"}
-    if "x-kubernetes-validations" in schema:
+    if "x-kubernetes-validations" in schema and "properties" in schema:
         names = [n for n in schema["properties"] if n not in schema.get("required", [])]
         for chosen in itertools.chain([()], itertools.combinations(names, 1), itertools.combinations(names, 2)):
             bare = {n: least[n] for n in schema.get("required", [])}
@@ -150,10 +160,10 @@ def objects(schema, path, needed):
 
 
 def variants(schema, path="", needed=None, seen=None):
-    """(path, value) for values of everything in a schema, each in the least object that has it.
+    """(path, value) for values of everything in a schema, each in the smallest object that has it.
 
-    What is the same at several places is gone through in full at the first, and once again at
-    each of the others to show that it is there.
+    A part that occurs at several places is tested in full at the first, and once again at each of
+    the others to show that it exists.
     """
     seen = set() if seen is None else seen
     yield path, smallest(schema, path, needed)
@@ -161,7 +171,7 @@ def variants(schema, path="", needed=None, seen=None):
     if key in seen:
         return
     seen.add(key)
-    kind = schema["type"]
+    kind = kind_of(schema)
     own = {"array": lists, "object": objects}.get(kind)
     for value in own(schema, path, needed) if own else scalars(schema):
         yield path, value
@@ -179,7 +189,7 @@ def variants(schema, path="", needed=None, seen=None):
 
 
 def fill(schema, value):
-    """The value as an API server hands it out: with what is absent and has a default."""
+    """The value as an API server returns it: with defaults filled in."""
     if isinstance(value, list):
         return [fill(schema.get("items", {}), v) for v in value]
     if not isinstance(value, dict):

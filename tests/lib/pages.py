@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import yaml
 
+ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 
 
@@ -86,7 +87,7 @@ class Page:
             elif kind == "console":
                 self.requests += _requests(text)
 
-    # ---- what they refer to ----
+    # ---- objects referred to ----
 
     def _kind(self, *kinds):
         return [o for o in self.objects if o["kind"] in kinds]
@@ -94,7 +95,7 @@ class Page:
     def services(self):
         """{(namespace, name): Service}: its own, and those that its routes name."""
         found = {_key(o): o for o in self._kind("Service")}
-        for o in self._kind("HTTPProxy", "Ingress", "ExtensionService"):
+        for o in self._kind("HTTPProxy", "Ingress", "ExtensionService", *ROUTES):
             for wanted in _services(o["spec"]):
                 ports = found.setdefault((_key(o)[0], wanted["name"]), {
                     "apiVersion": "v1", "kind": "Service", "spec": {"ports": []},
@@ -144,6 +145,10 @@ def _values(tree, key):
 def _services(spec):
     for services in _values(spec, "services"):
         yield from services
+    for backends in _values(spec, "backendRefs"):
+        yield from backends
+    # Of filters of Gateway API.
+    yield from _values(spec, "backendRef")
     for service in _values(spec, "service"):
         if isinstance(service, dict):
             port = service["port"]
@@ -156,7 +161,8 @@ def secret(namespace, name, **data):
 
 
 def world(page, authority, endpoint):
-    """All objects of the page and what they refer to. endpoint(name): (address, port) of an application."""
+    """All objects of the page and those that they refer to. endpoint(name): (address, port) of an
+    application."""
     services = page.services()
     objects = [o for o in page.objects if o["kind"] != "Service"] + list(services.values())
     with_slices = {(_key(o)[0], o["metadata"].get("labels", {}).get("kubernetes.io/service-name"))

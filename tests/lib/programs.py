@@ -1,4 +1,4 @@
-"""Where this checkout and its build are, and what else the tests run."""
+"""The places of this checkout and its build, and other programs that the tests run."""
 
 import functools
 import os

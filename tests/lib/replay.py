@@ -19,7 +19,7 @@ class Recorder(Stage):
 
 
 class Replay(Pipeline):
-    """A pipeline whose watcher plays a recording, step by step unless told otherwise."""
+    """A pipeline whose watcher plays a recording, step by step by default."""
 
     def __init__(self, root, *files, speed="step", until=None, **options):
         root.mkdir()

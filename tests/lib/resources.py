@@ -1,4 +1,4 @@
-"""Envoy resources, small, for tests that stand in for the translator."""
+"""Envoy resources, small, for tests that play the translator."""
 
 import hashlib
 
@@ -76,7 +76,7 @@ def _kind(message):
 
 
 class FakeTranslator:
-    """Serves what a test puts at resources.sock."""
+    """Serves the test's resources at resources.sock."""
 
     def __init__(self, folder):
         self.link = frames.Producer(folder / "resources.sock", "translator")
@@ -110,6 +110,8 @@ class FakeTranslator:
         found = {frames.REPORT_ENVOY: {}, frames.REPORT_REJECT: {}}
         names = {frames.REPORT_ENVOY: "EnvoyReport", frames.REPORT_REJECT: "RejectReport"}
         for (kind, key), item in self.link.mirror.items():
+            if kind not in names:
+                continue
             found[kind][key] = frames.schema()[names[kind]].FromString(item.value)
         return found[frames.REPORT_ENVOY], found[frames.REPORT_REJECT]
 

@@ -12,13 +12,15 @@ from programs import program, venv
 
 
 class Run:
-    def __init__(self, folder, *options, address, envoy=True):
+    def __init__(self, folder, *options, address, envoy=True, source=()):
+        """source: options in place of a folder of manifests"""
         self.root = pathlib.Path(folder)
         self.dir = self.root / "run"
         self.manifests = stage.Manifests(self.root / "manifests")
         self.log = self.root / "run.log"
-        self.options = ["--manifests", self.manifests.path, "--runtime-dir", self.dir,
+        self.options = [*(source or ("--manifests", self.manifests.path)), "--runtime-dir", self.dir,
                         "--listen-address", address, "--xds-address", "127.0.0.1:0",
+                        "--insecure-plaintext",
                         "--admin-address", "127.0.0.1:0", "--log-level", "debug", *options]
         if envoy:
             self.options += [f"--envoy={venv('envoy')}", "--envoy-concurrency", "2"]
@@ -54,7 +56,7 @@ class Run:
         return self.start()
 
     def close(self):
-        """Ends what still runs; its supervisor kills what does not end."""
+        """Ends running processes; the supervisor kills those that do not end."""
         if self.process:
             self.process.terminate()
             self.process.wait(30)

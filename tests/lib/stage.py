@@ -47,6 +47,7 @@ class Stage:
         self.args = [str(a) for a in args]
         self.env = env or {}
         self.program = f"portolan-{name}"
+        self.installed = None  # the folder of another build that it is started from
         self.prefix = []  # words before the command: those of a network namespace
         self.log = self.dir / f"{name}.log"
         self.process = None
@@ -64,7 +65,8 @@ class Stage:
             self.notify.close()
         self.notify = Notify(self.dir / f"{self.name}.notify")
         folder = Folder(self.dir)
-        command = [*self.prefix, program(self.program), "--runtime-dir", self.dir, "--log-level",
+        binary = self.installed / self.program if self.installed else program(self.program)
+        command = [*self.prefix, binary, "--runtime-dir", self.dir, "--log-level",
                    "debug", *self.args]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
@@ -124,7 +126,7 @@ class Stage:
     def logged(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
-    # ---- what it says of itself ----
+    # ---- its own reports ----
 
     def ask(self, page):
         return ask(self.dir / f"{self.name}.control", page)
@@ -148,7 +150,7 @@ class Stage:
         return {name: float(value) for name, value in rows}
 
     def wait_source(self, source, timeout=15, page="/debug/wait"):
-        """Until it has got to the watcher's world of that number (common/control-wait.h)."""
+        """Until it has got to the watcher's world of that number (common/daemon/control-wait.h)."""
         page = f"{page}?source={source}&timeout_ms={int(timeout * 1000)}"
         status, body = ask(self.dir / f"{self.name}.control", page, timeout + 5)
         assert status == 200, (f"{self.name} did not get to {source}: {status} {body}\n"
@@ -158,19 +160,20 @@ class Stage:
 
 class XdsServer(Stage):
     def __init__(self, runtime_dir, *args):
-        super().__init__("xds-server", runtime_dir, "--xds-address", "127.0.0.1:0", *args)
+        super().__init__("xds-server", runtime_dir, "--xds-address", "127.0.0.1:0",
+                         "--insecure-plaintext", *args)
 
     @property
     def address(self):
         return self.status()["xds_address"]
 
     def keep_address(self):
-        """What starts again is to be found where it was."""
+        """A restarted stage is found at its former place."""
         self.args[1] = self.address
 
     def wait_answered(self, source, envoys=1, timeout=20):
-        """Until so many Envoys have accepted the world of that number, or refused some of it; the rows
-        of /debug/envoys."""
+        """Waits until so many Envoys have accepted the world of that number, or refused a part of
+        it; returns the rows of /debug/envoys."""
         page = f"/debug/answered?source={source}&count={envoys}&timeout_ms={int(timeout * 1000)}"
         status, body = ask(self.dir / "xds-server.control", page, timeout + 5)
         rows = json.loads(body)
@@ -226,6 +229,15 @@ class Pipeline:
         self.xds = XdsServer(self.dir, *xds)
         self.stages = {"watcher": self.watcher, "translator": self.translator,
                        "xds-server": self.xds}
+        if self.serves_nginx(watcher):
+            self.ORDER = (*self.ORDER, "passwords")
+            self.stages["passwords"] = Stage("passwords", self.dir)
+
+    @staticmethod
+    def serves_nginx(arguments):
+        """Whether the configuration file says so: `portolan run` looks there, too."""
+        words = [str(a) for a in arguments]
+        return "--config" in words and "ingressNginx" in pathlib.Path(words[words.index("--config") + 1]).read_text()
 
     def start(self, *names):
         for name in names or self.ORDER:
@@ -291,7 +303,7 @@ class Pipeline:
             self.watcher.wait_source(source, page="/debug/statuses/wait")
         return source
 
-    # ---- what there is ----
+    # ---- its content ----
 
     @property
     def xds_address(self):
@@ -299,7 +311,7 @@ class Pipeline:
 
     def statuses(self):
         """The translator's statuses and the watcher's notes: {"Kind namespace/name": status}, or
-        {"Document file:number": status} of what could not be read."""
+        {"Document file:number": status} for unreadable documents."""
         rows = json.loads(self.watcher.get("/debug/statuses"))
         return {f"{r['kind']} {r['namespace'] + '/' if 'namespace' in r else ''}{r['name']}":
                 {"problems": [], **r} for r in rows}

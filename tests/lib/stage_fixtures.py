@@ -6,6 +6,7 @@ import tempfile
 
 import pytest
 
+import nginx
 from addresses import loopback
 from backends import Backend, Client
 from envoy_process import Envoy
@@ -30,7 +31,7 @@ def pipeline(folder):
 
 @pytest.fixture
 def server(folder):
-    """An xds-server that runs, and whose translator is the test."""
+    """A running xds-server whose translator is the test."""
     with ServerAlone(folder / "run") as alone:
         yield alone.start()
 
@@ -38,10 +39,10 @@ def server(folder):
 class Site:
     """A pipeline with a real Envoy, backends, and a client."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, **options):
         self.folder = folder
         self.address = loopback()
-        self.pipeline = Pipeline(folder / "portolan", http=self.address)
+        self.pipeline = Pipeline(folder / "portolan", http=self.address, **options)
         self.client = Client(self.address)
         self.backends = {}
         self.envoy = None
@@ -52,7 +53,8 @@ class Site:
 
     def start(self, which="newest"):
         self.pipeline.start()
-        self.envoy = Envoy(self.folder, self.pipeline.xds_address, which)
+        self.envoy = Envoy(self.folder, self.pipeline.xds_address, which,
+                           bootstrap=("--check-path", self.pipeline.dir / "check.sock"))
         self.envoy.start()
         return self
 
@@ -74,9 +76,9 @@ class Site:
         return self.client.get(*args, **kwargs)
 
 
-def _site(folder):
+def _site(folder, **options):
     (folder / "portolan").mkdir()
-    site = Site(folder)
+    site = Site(folder, **options)
     with site.pipeline:
         yield site
         if site.envoy:
@@ -99,12 +101,38 @@ def shared_site():
     shutil.rmtree(path, ignore_errors=True)
 
 
+@pytest.fixture(scope="module")
+def nginx_settings():
+    """A file of tests may have its own."""
+    return nginx.SETTINGS
+
+
+@pytest.fixture(scope="module", params=["newest", "oldest"])
+def nginx_site(request, nginx_settings):
+    """As shared_site, with ingress-nginx's Ingresses served (tests/lib/nginx.py), by each Envoy."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="portolan-test-"))
+    (path / "config.yaml").write_text(nginx_settings)
+    for site in _site(path, watcher=("--config", path / "config.yaml")):
+        yield site.start(request.param)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="module", params=["newest", "oldest"])
+def nginx_sites(request):
+    """As nginx_site, once with each Envoy."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="portolan-test-"))
+    (path / "config.yaml").write_text(nginx.SETTINGS)
+    for site in _site(path, watcher=("--config", path / "config.yaml")):
+        yield site.start(request.param)
+    shutil.rmtree(path, ignore_errors=True)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """When a test fails, its logs are part of what is shown."""
+    """When a test fails, its logs are part of the report."""
     report = (yield).get_result()
     if report.when == "call" and report.failed:
-        for fixture in ("pipeline", "site", "shared_site", "server"):
+        for fixture in ("pipeline", "site", "shared_site", "nginx_site", "nginx_sites", "server"):
             found = item.funcargs.get(fixture) if hasattr(item, "funcargs") else None
             if found is None:
                 continue

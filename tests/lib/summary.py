@@ -1,7 +1,7 @@
 """Counts tests: make check's logs and pytest's JUnit files of a folder, as one line.
 
 A C program counts its tests itself (tests/lib/test.h): it names each as it begins, and ends at the
-first that fails. A program that says nothing of the kind is one test.
+first failure. A program without such lines is one test.
 """
 
 import pathlib

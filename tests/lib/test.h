@@ -14,19 +14,19 @@ struct test_case {
 
 static struct test_case *test_first, **test_end = &test_first;
 
-#define TEST(id)                                                                                   \
-	static void test_##id(void);                                                               \
-	static struct test_case test_case_##id = { #id, test_##id, NULL };                         \
-	__attribute__((constructor)) static void test_register_##id(void)                          \
-	{                                                                                          \
-		*test_end = &test_case_##id;                                                       \
-		test_end = &test_case_##id.next;                                                   \
-	}                                                                                          \
+#define TEST(id)                                                           \
+	static void test_##id(void);                                       \
+	static struct test_case test_case_##id = { #id, test_##id, NULL }; \
+	__attribute__((constructor)) static void test_register_##id(void)  \
+	{                                                                  \
+		*test_end = &test_case_##id;                               \
+		test_end = &test_case_##id.next;                           \
+	}                                                                  \
 	static void test_##id(void)
 
-#define CHECK(condition)                                                                           \
-	((condition) ? (void)0                                                                     \
-		     : (fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition),  \
+#define CHECK(condition)                                                                          \
+	((condition) ? (void)0                                                                    \
+		     : (fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition), \
 			exit(1)))
 #define CHECK_EQ(a, b)                                                                             \
 	do {                                                                                       \
@@ -37,14 +37,14 @@ static struct test_case *test_first, **test_end = &test_first;
 			exit(1);                                                                   \
 		}                                                                                  \
 	} while (0)
-#define CHECK_STR(a, b)                                                                            \
-	do {                                                                                       \
-		const char *_a = (a), *_b = (b);                                                   \
-		if (!_a || !_b || strcmp(_a, _b) != 0) {                                           \
-			fprintf(stderr, "%s:%d: %s is \"%s\", expected \"%s\"\n", __FILE__,        \
-				__LINE__, #a, _a ? _a : "(null)", _b ? _b : "(null)");             \
-			exit(1);                                                                   \
-		}                                                                                  \
+#define CHECK_STR(a, b)                                                                     \
+	do {                                                                                \
+		const char *_a = (a), *_b = (b);                                            \
+		if (!_a || !_b || strcmp(_a, _b) != 0) {                                    \
+			fprintf(stderr, "%s:%d: %s is \"%s\", expected \"%s\"\n", __FILE__, \
+				__LINE__, #a, _a ? _a : "(null)", _b ? _b : "(null)");      \
+			exit(1);                                                            \
+		}                                                                           \
 	} while (0)
 
 int main(int argc, char **argv)

@@ -33,7 +33,7 @@ SHORT = {url: short for short, url in URL.items()}
 
 
 def _load_all_types():
-    """Whatever our protos name can stand in an Any."""
+    """An Any can hold every message that our protos name."""
     proto = TOP / "proto"
     newer = []
     for path in sorted((proto / "envoy").rglob("*.proto")):
@@ -67,7 +67,7 @@ def plain(message):
 
 
 class Response:
-    """What the server sent: resources by name, for delta with versions and removals."""
+    """The server's answer: resources by name, for delta with versions and removals."""
 
     def __init__(self, raw):
         self.raw = raw
@@ -102,16 +102,17 @@ class StreamEnded(Exception):
 
 
 class Stream:
-    """One discovery stream. `type` None: ADS."""
+    """One discovery stream. `type` None: ADS. reads: False for one that takes no answer."""
 
-    def __init__(self, address, type=None, delta=True, node="test", channel=None, envoy=None):
+    def __init__(self, address, type=None, delta=True, node="test", channel=None, envoy=None,
+                 cluster="tests", reads=True):
         self.channel = channel or grpc.insecure_channel(
             address, options=[("grpc.use_local_subchannel_pool", 1),
                               ("grpc.max_receive_message_length", -1)])
         self.own_channel = channel is None
         self.type = type
         self.delta = delta
-        self.node = base_pb2.Node(id=node, cluster="tests")
+        self.node = base_pb2.Node(id=node, cluster=cluster)
         if envoy:  # the version that it says it is
             self.node.user_agent_name = "envoy"
             version = self.node.user_agent_build_version.version
@@ -124,7 +125,7 @@ class Stream:
         self.said_node = False
         self.questions = 0
         self.call = self._method()(iter(self.requests.get, None))
-        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread = threading.Thread(target=self._read if reads else lambda: None, daemon=True)
         self.thread.start()
 
     def _method(self):
@@ -232,16 +233,16 @@ class Stream:
 
 
 class World:
-    """A delta client that keeps what it is told, and knows when it has been told all.
+    """A delta client that keeps its resources, and knows when it has received all.
 
-    `quiet()` asks on the same stream for a resource that does not exist, under a name never used before:
-    its answer stands behind everything that the server had to say when it read the question.
+    `quiet()` asks on the same stream for a resource that does not exist, under a name never used
+    before: its answer comes after everything that the server had to send when it read the question.
     """
 
     def __init__(self, address, node="test", types=("CDS", "EDS", "LDS", "RDS", "SDS"), have=None,
-                 refuse=None, channel=None, envoy=None):
+                 refuse=None, channel=None, envoy=None, cluster="tests"):
         """refuse(response): the reason for which this client refuses it, or None. envoy: (1, 40)"""
-        self.stream = Stream(address, node=node, channel=channel, envoy=envoy)
+        self.stream = Stream(address, node=node, channel=channel, envoy=envoy, cluster=cluster)
         self.resources = {t: {} for t in types}
         self.versions = {t: {} for t in types}
         self.log = []
@@ -288,7 +289,7 @@ class World:
                 self.versions[type].pop(name, None)
 
     def _follow(self):
-        """Subscribes to what the resources refer to, as Envoy does."""
+        """Subscribes to the resources that others refer to, as Envoy does."""
         endpoints, routes, secrets = set(), set(), set()
         for cluster in self.resources["CDS"].values():
             if cluster.HasField("eds_cluster_config"):
@@ -321,7 +322,7 @@ class World:
             name = f"quiet/{self.questions}"
             self.stream.subscribe("EDS", name)
             self._until_answered(name, timeout)
-            # What came may have made us ask for more.
+            # A response may have made us ask for more.
             if len(self.log) == before:
                 return self.log[first:]
 
@@ -329,7 +330,7 @@ class World:
         self._hear(lambda names: name in names, timeout)
 
     def until(self, done, timeout=20):
-        """Hears what comes until done(self) is true."""
+        """Reads responses until done(self) is true."""
         if not done(self):
             self._hear(lambda _: done(self), timeout)
 
@@ -347,7 +348,7 @@ class World:
                 continue
             if response.removed or response.resources:
                 self._take(response)
-            # As Envoy does: what a response makes it ask for comes before the acknowledgement.
+            # Like Envoy: requests that a response causes come before the acknowledgement.
             self.stream.ack(response)
             if done(ours):
                 return
@@ -375,7 +376,7 @@ def addresses(assignment):
 
 
 def describe(responses):
-    """What came, for an assertion: {type: (names, removed names)}."""
+    """The responses, for an assertion: {type: (names, removed names)}."""
     said = {}
     for r in responses:
         names, removed = said.setdefault(r.type, (set(), set()))

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "translator/print.h"
+#include "translator/print/print.h"
 
 int main(int argc, char **argv)
 {

@@ -1,5 +1,5 @@
-"""What `portolan translate` prints is proto3's JSON mapping, as Google's json_format writes it, and
-the YAML says the same.
+"""`portolan translate` prints proto3's JSON mapping, as Google's json_format writes it, and the
+same as YAML.
 
 A program of ours prints packed messages; official descriptors (xds-protos) make the messages.
 """

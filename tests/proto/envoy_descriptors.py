@@ -1,9 +1,9 @@
-"""Reads the protobuf descriptors that an Envoy binary carries.
+"""Reads the protobuf descriptors in an Envoy binary.
 
-protoc's C++ code keeps each file's FileDescriptorProto, serialised, as a constant. It begins with
-field 1, the file's name, which is what we search for; it ends where its fields, which stand in the
-order of their numbers, end. Nothing is guessed: what is found has to parse, and every file that
-another imports has to be found too.
+protoc's C++ code keeps each file's FileDescriptorProto, serialised, as a constant. We search for
+its first field, the file's name; the constant ends where its fields, which are in the order of
+their numbers, end. Nothing is guessed: a result must parse, and every file that another imports
+must be found too.
 """
 
 import mmap

@@ -1,4 +1,4 @@
-"""examples/crds is what scripts/crds makes of proto/k8s."""
+"""examples/crds is the output of scripts/crds for proto/k8s."""
 
 import re
 import subprocess
@@ -46,7 +46,7 @@ def test_take_every_reason_that_a_status_gives():
 
 
 def test_short_names_are_those_of_the_portolan_command():
-    source = (TOP / "common/object-kind.c").read_text(encoding="utf-8")
+    source = (TOP / "common/decode/object-kind.c").read_text(encoding="utf-8")
     known = set(re.findall(r'^\t{ "(\w+)", OBJECT_', source, re.M))
     for kind, definition in shipped().items():
         names = definition["spec"]["names"]

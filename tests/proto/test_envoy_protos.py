@@ -1,8 +1,8 @@
 """The trimmed Envoy protos agree with Envoy's own, field by field.
 
 References are the descriptors inside the newest and the oldest Envoy that we support, and PyPI's
-xds-protos. Every message, field, enum value and oneof of ours has to be in each of them, but for
-what the tables below list as newer.
+xds-protos. Every message, field, enum value and oneof of ours must be in each of them, except those
+that the tables below list as newer.
 """
 
 import copy
@@ -25,7 +25,7 @@ FILES = sorted(
     str(p.relative_to(PROTO)) for d in ("envoy", "google", "xds") for p in (PROTO / d).rglob("*.proto")
 )
 
-# xds.proto stands alone; these are the messages that its own stand for.
+# xds.proto is on its own; its messages are copies of these.
 XDS_PACKAGE = ".envoy.service.discovery.v3."
 XDS_STANDS_FOR = {
     XDS_PACKAGE + "Node": ".envoy.config.core.v3.Node",
@@ -35,18 +35,18 @@ XDS_STANDS_FOR = {
     XDS_PACKAGE + "Status": ".google.rpc.Status",
 }
 
-# What the oldest Envoy lacks: files, or messages, fields and enum values by full name. Whoever
-# emits them has to ask for Envoy's version first.
+# Missing in the oldest Envoy: files, or messages, fields and enum values by full name. Code that
+# emits them must ask for Envoy's version first.
 NEWER_THAN_OLDEST = {
     "envoy/extensions/transport_sockets/tls/cert_mappers/sni/v3/config.proto",
     "envoy/extensions/transport_sockets/tls/cert_selectors/on_demand_secret/v3/config.proto",
 }
-# What xds-protos lacks; the newest Envoy's own descriptors have it.
+# Missing in xds-protos; the newest Envoy's own descriptors have it.
 NOT_IN_XDS_PROTOS = {
     "envoy/extensions/transport_sockets/tls/cert_mappers/sni/v3/config.proto",
     "envoy/extensions/transport_sockets/tls/cert_selectors/on_demand_secret/v3/config.proto",
 }
-# Deprecated in the newest Envoy, but the oldest has nothing else.
+# Deprecated in the newest Envoy, but the oldest has no alternative.
 DEPRECATED = {
     ".envoy.extensions.filters.http.compressor.v3.Compressor.CommonDirectionConfig.content_type",
 }
@@ -127,10 +127,10 @@ def compare_message(name, ours, theirs, stands_for, differences, known):
 
 
 def compare(file, reference, stands_for=None):
-    """What a file of ours has otherwise than the reference: {full name: difference}.
+    """The differences of our file from the reference: {full name: difference}.
 
-    `reference` is {file name: FileDescriptorProto}. With `stands_for` given, messages may stand for
-    those of any other file; else file and package have to be the reference's too.
+    `reference` is {file name: FileDescriptorProto}. With `stands_for`, messages may be those of any
+    other file; else file and package must be the reference's too.
     """
     differences = {}
     if stands_for is None:
@@ -180,7 +180,7 @@ def oldest():
 
 
 def from_xds_protos(names):
-    """What the installed Python packages have of the files named."""
+    """The installed Python packages' versions of the files named."""
     files = {}
     for name in names:
         try:

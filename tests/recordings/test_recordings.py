@@ -1,5 +1,5 @@
 """Every recording in this folder ends as its expected file says, and a pipeline that plays it change by
-change has the same bytes at its end. docs/one-bug-one-file.md tells how to add one.
+change has the same bytes at its end. docs/do/one-bug-one-file.md tells how to add one.
 
 UPDATE_RECORDINGS=1 writes the expected files.
 """
@@ -22,8 +22,8 @@ RECORDINGS = sorted(HERE.glob("*.rec"))
 
 
 def at_the_end(recording):
-    """Resources and statuses; but for versions, the filters that every listener has, and Envoy's
-    runtime, which say nothing of the objects."""
+    """Resources and statuses, without versions, the filters that every listener has, and Envoy's
+    runtime, which do not depend on the objects."""
     done = subprocess.run([program("portolan"), "at", recording, "end", "--print", "json"],
                           capture_output=True)
     assert done.returncode == 0, done.stderr.decode()

@@ -1,5 +1,5 @@
-"""A host of its own, booted: a Debian in a folder, with Portolan installed by make install. It shares the
-test's network, so it listens on a loopback address that nobody else has."""
+"""A booted host of its own: a Debian in a folder, with Portolan installed by make install. It
+shares the test's network, so it listens on a loopback address of its own."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def previous():
 
 
 def put(root, installed):
-    """As a package would: programs are renamed into place under those that run."""
+    """Like a package: programs are renamed into place under running ones."""
     for path in pathlib.Path(installed).rglob("*"):
         if path.is_file():
             to = root / path.relative_to(installed)
@@ -90,18 +90,19 @@ class Host:
         self.nspawn = self.leader = None
         self.log = self.root.with_name("console")
         subprocess.run(["cp", "-a", "--reflink=auto", tree(), self.root], check=True)
-        install(self.root)
+        self.install()
         envoy = self.root / "usr/local/bin/envoy"
         envoy.touch()
         self.bind = f"--bind-ro={venv('envoy')}:/usr/local/bin/envoy"
-        (self.root / "etc/portolan/manifests").mkdir(parents=True)
+        (self.root / "etc/portolan/manifests").mkdir(parents=True, exist_ok=True)
         self.manifests = Manifests(self.root / "etc/portolan/manifests")
         (self.root / "etc/portolan/host.env").write_text(
             f"TRANSLATOR_OPTIONS=--listen-address={self.address}\n"
-            f"XDS_SERVER_OPTIONS=--xds-address={self.address}:8001\n"
             f"ADMIN_OPTIONS=--admin-address={self.address}:8000\n"
-            f"BOOTSTRAP_OPTIONS=--xds-address={self.address}:8001\n"
             "ENVOY_OPTIONS='--concurrency 2'\n")
+
+    def install(self):
+        install(self.root)
 
     # ---- power ----
 
@@ -158,6 +159,16 @@ class Host:
     def systemctl(self, *words, **options):
         return self.run("systemctl", *words, **options)
 
+    def by_tcp(self, *more):
+        """xDS by plain TCP, which builds of before know, too; more: options of xds-server. None: no more."""
+        file = self.root / "etc/portolan/xds.env"
+        if None in more:
+            file.unlink()
+            return
+        file.write_text(f"XDS_ADDRESS_OPTIONS=--xds-address={self.address}:8001\n"
+                        f"XDS_SERVER_OPTIONS='--xds-address={self.address}:8001 {' '.join(more)}'\n"
+                        f"BOOTSTRAP_OPTIONS=--xds-address={self.address}:8001\n")
+
     def show(self, unit, name):
         return self.systemctl("show", "--value", "-p", name, unit).strip()
 
@@ -190,7 +201,7 @@ class Host:
         return XdsServer(self.runtime) if name == "xds-server" else Stage(name, self.runtime)
 
     def settle(self, envoys=1):
-        """Until Envoy has accepted what is in the folder of manifests."""
+        """Waits until Envoy has accepted the present folder of manifests."""
         source = json.loads(self.stage("watcher").get("/debug/sync"))["source"]
         for name in ("translator", "xds-server"):
             self.stage(name).wait_source(source)

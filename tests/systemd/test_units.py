@@ -15,7 +15,7 @@ from backends import Backend, Load
 from objects import ingress, path, port, rule, service, slice_of
 from programs import missing
 
-UNITS = [f"portolan-{name}.service" for name in (*boot.STAGES, "recorder", "envoy")]
+UNITS = [f"portolan-{name}.service" for name in (*boot.STAGES, "passwords", "recorder", "envoy")]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def installed():
 
 
 @pytest.mark.parametrize("stage, most", [("watcher", 3.0), ("translator", 2.0), ("xds-server", 2.0),
-                                         ("admin", 2.0), ("recorder", 2.0), ("envoy", 2.5)])
+                                         ("admin", 2.0), ("passwords", 2.0), ("recorder", 2.0), ("envoy", 2.5)])
 def test_a_stage_is_exposed_no_more_than_it_has_to_be(installed, stage, most):
     done = subprocess.run(["systemd-analyze", "security", "--offline=yes", f"--root={installed}",
                            f"portolan-{stage}.service"], text=True, capture_output=True)
@@ -44,7 +44,11 @@ def test_no_stage_takes_another_with_it(installed):
         text = (installed / "usr/local/lib/systemd/system" / unit).read_text()
         settings = re.findall(r"^(\w+)=(.*)$", text, re.M)
         assert not [k for k, _ in settings if k in ("Requires", "BindsTo", "Requisite", "Upholds")]
-        assert ("Restart", "always") in settings and ("PartOf", "portolan.target") in settings
+        assert ("Restart", "always") in settings and ("LimitCORE", "0") in settings
+        # Envoy goes on serving when the target is stopped or restarted.
+        assert (("PartOf", "portolan.target") in settings) == ("envoy" not in unit)
+        for name in ("MemoryHigh", "MemoryMax", "RestartPreventExitStatus"):
+            assert (name in dict(settings)) == ("envoy" not in unit), name
         assert "@" not in re.sub(r"SystemCallFilter=.*", "", text)
 
 
@@ -55,6 +59,7 @@ def host():
     try:
         host.boot()
         host.run("systemd-sysusers")
+        host.run("systemd-tmpfiles", "--create", "portolan.conf")
         yield host
     finally:
         host.cut_power()
@@ -95,6 +100,16 @@ def test_each_stage_runs_as_nobody_special(serving):
         assert int(found["CapEff"], 16) == int(found["CapBnd"], 16) == 0
         assert found["Uid"].split()[0] != "0"
     assert serving.run("stat", "-c", "%U %a", "/run/portolan").split() == ["portolan", "700"]
+
+
+def test_only_envoy_beside_the_stages_reaches_the_private_keys(serving):
+    assert serving.run("stat", "-c", "%U %G %a", "/run/portolan-xds").split() == [
+        "portolan", "portolan-envoy", "2750"]
+    assert serving.run("stat", "-c", "%U %G %a", "/run/portolan-xds/xds.sock").split() == [
+        "portolan", "portolan-envoy", "660"]
+    [row] = json.loads(serving.stage("xds-server").get("/debug/envoys"))
+    envoy = serving.run("id", "-u", "portolan-envoy").strip()
+    assert row["peer"].startswith(f"unix:uid {envoy}, pid ")
 
 
 def test_the_journal_has_fields(serving):
@@ -138,6 +153,55 @@ def test_a_reload_keeps_every_stage(serving):
     assert serving.pids() == before
 
 
+@pytest.mark.parametrize("word", ["stop", "restart"])
+def test_stopping_or_restarting_the_target_leaves_envoy_alone(serving, word):
+    envoy, pushed = serving.pid("envoy"), serving.pushed()
+    with Load(serving.client, "web.example.com") as load:
+        serving.systemctl(word, "portolan.target")
+        load.more(20)
+        serving.systemctl("start", "portolan.target")
+        serving.settle()
+        load.more(20)
+    assert load.failed == [] and serving.pid("envoy") == envoy and serving.pushed() == pushed
+
+
+def test_a_reload_with_a_bad_file_fails_and_changes_nothing(serving):
+    etc = serving.root / "etc/portolan"
+    (etc / "config.yaml").write_text("timeouts: {request-timeout: 5s}\n")
+    (etc / "zz.env").write_text(
+        "WATCHER_OPTIONS=--manifests=/etc/portolan/manifests --config=/etc/portolan/config.yaml\n")
+    serving.systemctl("restart", "portolan-watcher")
+    before = serving.pids()
+    serving.systemctl("reload", "portolan-watcher")
+    (etc / "config.yaml").write_text("timeouts: {request-timeout: soon}\n")
+    with pytest.raises(AssertionError, match="request-timeout"):
+        serving.systemctl("reload", "portolan-watcher")
+    serving.settle()
+    assert serving.pids() == before and serving.client.get("web.example.com").backend == "web"
+    (etc / "zz.env").unlink()
+    serving.systemctl("restart", "portolan-watcher")
+    serving.settle()
+
+
+@pytest.mark.parametrize("options, said", [
+    ("--no-such-option", "no-such-option"), ("--kubeconfig=/nowhere/config", "/nowhere/config"),
+    ("--config=/nowhere.yaml --manifests=/etc/portolan/manifests", "/nowhere.yaml")])
+def test_what_cannot_work_is_said_once_and_not_tried_again(serving, options, said):
+    typo = serving.root / "etc/portolan/zz.env"
+    typo.write_text(f"WATCHER_OPTIONS={options}\n")
+    before = len(serving.journal("portolan-watcher"))
+    serving.systemctl("restart", "portolan-watcher", check=False)
+    assert serving.systemctl("is-active", "portolan-watcher", check=False).strip() == "failed"
+    assert serving.show("portolan-watcher", "NRestarts") == "0"
+    lines = [row.get("MESSAGE", "") for row in serving.journal("portolan-watcher")[before:]]
+    assert any(said in str(line) for line in lines) and len(lines) < 12
+    assert serving.client.get("web.example.com").backend == "web"
+    typo.unlink()
+    serving.systemctl("reset-failed", "portolan-watcher")
+    serving.systemctl("start", "portolan-watcher")
+    serving.settle()
+
+
 @pytest.fixture(scope="module")
 def older(serving):
     return boot.previous()
@@ -149,9 +213,17 @@ def test_going_back_to_an_older_build_and_an_upgrade_fail_no_request(serving, ol
         program = f"/proc/{serving.leader}/root/proc/{serving.pid(stage)}/exe"
         return hashlib.sha256(pathlib.Path(program).read_bytes()).hexdigest()
 
+    # The older build may know no Unix socket for Envoys, nor that plain TCP is asked for by name.
+    [program] = pathlib.Path(older).rglob("portolan-xds-server")
+    known = subprocess.run([program, "--help"], text=True, capture_output=True).stdout
+    plaintext = ["--insecure-plaintext"] if "--insecure-plaintext" in known else []
+    serving.by_tcp("--insecure-plaintext")
+    serving.systemctl("restart", "portolan-xds-server", "portolan-envoy")
+    serving.settle()
     now, envoy = {s: built(s) for s in boot.STAGES}, serving.pid("envoy")
     with Load(serving.client, "web.example.com") as load:
         boot.put(serving.root, older)
+        serving.by_tcp(*plaintext)
         changed(serving, load, boot.STAGES)
         was = {s: built(s) for s in boot.STAGES}
         serving.write("old.yaml", *web("old", backend))
@@ -159,6 +231,7 @@ def test_going_back_to_an_older_build_and_an_upgrade_fail_no_request(serving, ol
         pushed = serving.pushed()
 
         boot.install(serving.root)
+        serving.by_tcp("--insecure-plaintext")
         changed(serving, load, reversed(boot.STAGES))
         serving.write("upgraded.yaml", *web("upgraded", backend))
         assert serving.client.get("upgraded.example.com").backend == "web"
@@ -167,6 +240,9 @@ def test_going_back_to_an_older_build_and_an_upgrade_fail_no_request(serving, ol
     assert [s for s in boot.STAGES if was[s] == now[s]] == []
     assert serving.pid("envoy") == envoy
     assert serving.pushed() != pushed
+    serving.by_tcp(None)
+    serving.systemctl("restart", "portolan-xds-server", "portolan-envoy")
+    serving.settle()
 
 
 def changed(serving, load, stages):

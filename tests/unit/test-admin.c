@@ -1,9 +1,9 @@
-/* admin/: merging of metrics, and which Host may be asked for */
+/* admin/: merging of metrics, and the permitted Hosts */
 #include "admin/http-server.h"
 #include "admin/metrics-merge.h"
 #include "tests/lib/test.h"
 
-/* Pages of the stages "a" and "b"; NULL for none. */
+/* Pages of the stages "a" and "b"; NULL: absent. */
 static char *merged(const char *a, const char *b)
 {
 	struct strbuf out = STRBUF_INIT;
@@ -18,10 +18,10 @@ static char *merged(const char *a, const char *b)
 	return strbuf_take(&out);
 }
 
-#define CHECK_MERGED(a, b, expected)                                                               \
-	do {                                                                                       \
-		_cleanup_free_ char *_m = merged((a), (b));                                        \
-		CHECK_STR(_m, expected);                                                           \
+#define CHECK_MERGED(a, b, expected)                        \
+	do {                                                \
+		_cleanup_free_ char *_m = merged((a), (b)); \
+		CHECK_STR(_m, expected);                    \
 	} while (0)
 
 TEST(a_family_of_two_stages_is_described_once_and_stands_together)
@@ -47,17 +47,19 @@ TEST(a_value_or_name_that_looks_like_the_label_is_not_it)
 
 TEST(a_histogram_stays_in_its_family)
 {
-	CHECK_MERGED("# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_sum 1\nh_count 1\n",
-		     "# TYPE h histogram\nh_bucket{le=\"1\"} 2\nh_sum 2\nh_count 2\n",
-		     "# TYPE h histogram\n"
-		     "h_bucket{stage=\"a\",le=\"1\"} 1\nh_sum{stage=\"a\"} 1\nh_count{stage=\"a\"} 1\n"
-		     "h_bucket{stage=\"b\",le=\"1\"} 2\nh_sum{stage=\"b\"} 2\nh_count{stage=\"b\"} 2\n");
+	CHECK_MERGED(
+		"# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_sum 1\nh_count 1\n",
+		"# TYPE h histogram\nh_bucket{le=\"1\"} 2\nh_sum 2\nh_count 2\n",
+		"# TYPE h histogram\n"
+		"h_bucket{stage=\"a\",le=\"1\"} 1\nh_sum{stage=\"a\"} 1\nh_count{stage=\"a\"} 1\n"
+		"h_bucket{stage=\"b\",le=\"1\"} 2\nh_sum{stage=\"b\"} 2\nh_count{stage=\"b\"} 2\n");
 }
 
 TEST(what_is_not_of_the_format_is_left_out)
 {
-	CHECK_MERGED("<html>\n# a comment\n#\n\n1x 2\nx\nname-with-dash 1\n# HELP\n# TYPE 1 x\nok 1", NULL,
-		     "ok{stage=\"a\"} 1\n");
+	CHECK_MERGED(
+		"<html>\n# a comment\n#\n\n1x 2\nx\nname-with-dash 1\n# HELP\n# TYPE 1 x\nok 1",
+		NULL, "ok{stage=\"a\"} 1\n");
 }
 
 TEST(a_family_without_samples_is_not_written)
@@ -67,8 +69,8 @@ TEST(a_family_without_samples_is_not_written)
 
 TEST(only_names_that_no_stranger_can_own_are_local)
 {
-	static const char *const local[] = { "localhost",	"LOCALHOST:8000", "127.0.0.1",
-					     "127.0.0.1:8000",	"[::1]:8000",	  "[::1]",
+	static const char *const local[] = { "localhost",      "LOCALHOST:8000", "127.0.0.1",
+					     "127.0.0.1:8000", "[::1]:8000",     "[::1]",
 					     "192.0.2.1:8000" };
 	static const char *const foreign[] = { "",
 					       "evil.example",

@@ -1,8 +1,14 @@
 /* common/: hashmap, arena, strbuf */
-#include "common/alloc.h"
-#include "common/arena.h"
-#include "common/hashmap.h"
-#include "common/strbuf.h"
+#include <malloc.h>
+#include <unistd.h>
+
+#include "common/base/alloc.h"
+#include "common/base/arena.h"
+#include "common/base/hashmap.h"
+#include "common/base/sanitized.h"
+#include "common/base/strbuf.h"
+#include "common/link/frame-input.h"
+#include "common/link/state.h"
 #include "tests/lib/test.h"
 
 static const void *key_of(const void *entry, size_t *ret_len)
@@ -30,7 +36,8 @@ TEST(hashmap_agrees_with_a_plain_array_through_random_puts_and_removes)
 			n += !present[k];
 			present[k] = 1;
 		} else {
-			CHECK((hashmap_remove(&m, names[k], strlen(names[k])) != NULL) == present[k]);
+			CHECK((hashmap_remove(&m, names[k], strlen(names[k])) != NULL) ==
+			      present[k]);
 			n -= present[k];
 			present[k] = 0;
 		}
@@ -86,3 +93,76 @@ TEST(json_strings_escape_controls_and_replace_bytes_that_are_not_utf8)
 		CHECK_STR(strbuf_str(&b), rows[i].out);
 	}
 }
+
+#ifndef SANITIZED
+/* Inspects memory when it is freed: with glibc a program may replace malloc(3)'s free(). */
+#define KEY "-----BEGIN PRIVATE KEY-----"
+
+extern void __libc_free(void *p);
+static unsigned keys_given_back;
+
+void free(void *p)
+{
+	size_t n = p ? malloc_usable_size(p) : 0;
+
+	if (n && memmem(p, n, KEY, sizeof(KEY) - 1))
+		keys_given_back++;
+	__libc_free(p);
+}
+
+static void use_arena(const char *key)
+{
+	struct arena *a = arena_new(256);
+
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 20; i++)
+			(void)arena_strdup(a, key);
+		(void)arena_memdup(a, key, 400);
+		arena_reset(a);
+	}
+	(void)arena_strdup(a, key);
+	arena_free(a);
+}
+
+static void use_strbuf(const char *key)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+
+	for (int i = 0; i < 200; i++)
+		strbuf_puts(&b, key);
+}
+
+static void use_item(const char *key)
+{
+	item_unref(item_new(1, "a/b", 3, "file", 4, key, strlen(key)));
+}
+
+static void use_frame_input(const char *key)
+{
+	struct frame_input in = { 0 };
+	int fds[2];
+
+	CHECK_EQ(pipe(fds), 0);
+	CHECK_EQ(write(fds[1], key, 1024), 1024);
+	CHECK(frame_input_fill(&in, fds[0]) > 0);
+	frame_input_done(&in);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+}
+
+TEST(memory_that_held_a_key_is_wiped_before_it_is_given_back)
+{
+	static char key[4096] = KEY;
+	static void (*const users[])(const char *) = { use_arena, use_strbuf, use_item,
+						       use_frame_input };
+	char *plain = xstrdup(key);
+
+	free(plain);
+	CHECK_EQ(keys_given_back, 1); /* the test sees it */
+	keys_given_back = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(users); i++) {
+		users[i](key);
+		CHECK_EQ(keys_given_back, 0);
+	}
+}
+#endif

@@ -1,11 +1,11 @@
-/* watcher/body-reader.c: lists and watch streams, cut wherever the network cuts them */
+/* watcher/kube/body-reader.c: lists and watch streams, cut wherever the network cuts them */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/strbuf.h"
+#include "common/base/strbuf.h"
 #include "tests/lib/test.h"
-#include "watcher/body-reader.h"
+#include "watcher/kube/body-reader.h"
 
 static const struct body_limits limits = { .message = 64, .items = 4, .total = 400 };
 
@@ -20,8 +20,9 @@ static int collect(void *ctx, enum body_part part, const uint8_t *data, size_t l
 	return 0;
 }
 
-/* Feeds body in pieces of n bytes; what came of it is in seen. */
-static int read_in(enum body_format format, const char *body, size_t len, size_t n, struct strbuf *seen)
+/* Feeds body in pieces of n bytes; the result is in seen. */
+static int read_in(enum body_format format, const char *body, size_t len, size_t n,
+		   struct strbuf *seen)
 {
 	_cleanup_(body_reader_freep) struct body_reader *r =
 		body_reader_new(format, &limits, collect, seen);
@@ -33,7 +34,8 @@ static int read_in(enum body_format format, const char *body, size_t len, size_t
 	return ret < 0 ? ret : body_reader_finish(r);
 }
 
-static void check_all_cuts(enum body_format format, const char *body, size_t len, const char *wanted)
+static void check_all_cuts(enum body_format format, const char *body, size_t len,
+			   const char *wanted)
 {
 	_cleanup_strbuf_ struct strbuf seen = STRBUF_INIT;
 
@@ -44,7 +46,7 @@ static void check_all_cuts(enum body_format format, const char *body, size_t len
 	}
 }
 
-/* What a whole body gives, a body without its end must not. */
+/* A body without its end must not give the result of a whole body. */
 static void check_truncation(enum body_format format, const char *body, size_t len, size_t first)
 {
 	_cleanup_strbuf_ struct strbuf seen = STRBUF_INIT;
@@ -65,7 +67,8 @@ static int read_text(enum body_format format, const char *text)
 
 TEST(a_json_watch_is_cut_into_its_events_however_it_arrives)
 {
-	static const char body[] = "{\"type\":\"A\\\"}{\",\"o\":{\"x\":[{}]}}\n\n {\"type\":\"B\"}\r\n";
+	static const char body[] =
+		"{\"type\":\"A\\\"}{\",\"o\":{\"x\":[{}]}}\n\n {\"type\":\"B\"}\r\n";
 
 	check_all_cuts(BODY_JSON_WATCH, body, strlen(body),
 		       "e<{\"type\":\"A\\\"}{\",\"o\":{\"x\":[{}]}}>e<{\"type\":\"B\"}>");
@@ -76,11 +79,13 @@ TEST(a_json_list_gives_items_and_metadata_in_any_order)
 {
 	static const char first[] = "{\"kind\":\"L\",\"metadata\":{\"resourceVersion\":\"7\"},"
 				    "\"items\":[{\"a\":{\"items\":[{}]}},{\"metadata\":{}}]}";
-	static const char last[] = "{\"items\": [ {\"a\":1} ], \"other\":{\"items\":[{}],\"metadata\":"
-				   "{}}, \"metadata\" : {\"continue\":\"]}\"}} ";
+	static const char last[] =
+		"{\"items\": [ {\"a\":1} ], \"other\":{\"items\":[{}],\"metadata\":"
+		"{}}, \"metadata\" : {\"continue\":\"]}\"}} ";
 
-	check_all_cuts(BODY_JSON_LIST, first, strlen(first),
-		       "m<{\"resourceVersion\":\"7\"}>i<{\"a\":{\"items\":[{}]}}>i<{\"metadata\":{}}>");
+	check_all_cuts(
+		BODY_JSON_LIST, first, strlen(first),
+		"m<{\"resourceVersion\":\"7\"}>i<{\"a\":{\"items\":[{}]}}>i<{\"metadata\":{}}>");
 	check_all_cuts(BODY_JSON_LIST, last, strlen(last), "i<{\"a\":1}>m<{\"continue\":\"]}\"}>");
 	check_all_cuts(BODY_JSON_LIST, "{\"items\":null}", 14, "");
 	check_truncation(BODY_JSON_LIST, first, strlen(first), 1);
@@ -108,7 +113,7 @@ TEST(what_is_larger_than_the_limits_is_refused_before_it_is_held)
 	/* An endless list. */
 	CHECK_EQ(read_text(BODY_JSON_LIST, "{\"items\":[{},{},{},{}]}"), 0);
 	CHECK_EQ(read_text(BODY_JSON_LIST, "{\"items\":[{},{},{},{},{}]}"), -EMSGSIZE);
-	/* One of nothing but space. */
+	/* A body of white space. */
 	strbuf_clear(&b);
 	strbuf_puts(&b, "{\"items\":[");
 	for (int i = 0; i < 400; i++)
@@ -154,7 +159,7 @@ static const char list[] = "k8s\0"
 TEST(a_protobuf_list_is_cut_inside_its_envelope)
 {
 	check_all_cuts(BODY_PROTOBUF_LIST, list, sizeof(list) - 1, "m<mm>i<i>i<>i<j>");
-	/* Without what comes after the list it is whole, too. */
+	/* It is also whole without the bytes after the list. */
 	for (size_t n = 1; n < sizeof(list) - 1; n++) {
 		_cleanup_strbuf_ struct strbuf seen = STRBUF_INIT;
 		bool whole = n == 4 || n == 7 || n == sizeof(list) - 4;
@@ -168,14 +173,15 @@ TEST(protobuf_that_is_none_is_refused)
 	_cleanup_strbuf_ struct strbuf seen = STRBUF_INIT;
 
 	CHECK_EQ(read_in(BODY_PROTOBUF_LIST, "{\"kind\"", 7, 7, &seen), -EBADMSG);
-	/* A field that is longer than the list it stands in. */
+	/* A field that is longer than the list around it. */
 	CHECK_EQ(read_in(BODY_PROTOBUF_LIST, "k8s\0\22\3\22\5abcde", 13, 13, &seen), -EBADMSG);
 	/* Wire types that Kubernetes does not use, field 0, a number without end. */
 	CHECK_EQ(read_in(BODY_PROTOBUF_LIST, "k8s\0\13", 5, 5, &seen), -EBADMSG);
 	CHECK_EQ(read_in(BODY_PROTOBUF_LIST, "k8s\0\2", 5, 5, &seen), -EBADMSG);
-	CHECK_EQ(read_in(BODY_PROTOBUF_LIST, "k8s\0\377\377\377\377\377\377\377\377\377\377\377", 15,
-			 15, &seen),
+	CHECK_EQ(read_in(BODY_PROTOBUF_LIST, "k8s\0\377\377\377\377\377\377\377\377\377\377\377",
+			 15, 15, &seen),
 		 -EBADMSG);
 	/* An item that claims to be huge. */
-	CHECK_EQ(read_in(BODY_PROTOBUF_LIST, "k8s\0\22\377\377\1\22\377\177", 11, 11, &seen), -EMSGSIZE);
+	CHECK_EQ(read_in(BODY_PROTOBUF_LIST, "k8s\0\22\377\377\1\22\377\177", 11, 11, &seen),
+		 -EMSGSIZE);
 }

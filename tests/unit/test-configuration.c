@@ -1,6 +1,6 @@
 /* The configuration file: common/configuration*.c */
-#include "common/configuration-check.h"
-#include "common/configuration-file.h"
+#include "common/configuration/configuration-check.h"
+#include "common/configuration/configuration-file.h"
 #include "tests/lib/dump.h"
 #include "tests/lib/test.h"
 
@@ -41,38 +41,44 @@ static const struct {
 	{ "", "{}" },
 	{ "# nothing\n---\n", "{}" },
 	{ "disablePermitInsecure: true\n", "{httpproxy: {disable_permit_insecure: true}}" },
-	/* What is false or zero and was said is not what was not said. */
+	/* A false or zero that was given differs from an absent value. */
 	{ "disableMergeSlashes: false\n", "{envoy: {listener: {disable_merge_slashes: false}}}" },
 	{ "timeouts:\n  request-timeout: 5s\n  connect-timeout: 1s\n",
 	  "{envoy: {timeouts: {request_timeout: \"5s\", connect_timeout: \"1s\"}}}" },
 	{ "tls:\n  minimum-protocol-version: 1.3\n  fingerprint: {ja3: true}\n",
-	  "{envoy: {listener: {tls: {minimum_protocol_version: \"1.3\", fingerprint: {ja3: true}}}}}" },
+	  "{envoy: {listener: {tls: {minimum_protocol_version: \"1.3\", fingerprint: {ja3: "
+	  "true}}}}}" },
 	{ "default-http-versions: [http/2]\n", "{envoy: {default_http_versions: [\"HTTP/2\"]}}" },
 	{ "rateLimitService:\n  extensionService: ns/limits\n  domain: d\n",
-	  "{rate_limit_service: {extension_service: {name: \"limits\", namespace: \"ns\"}, domain: \"d\"}}" },
-	{ "runtime-settings: {a: 1, b: true}\n",
-	  "{envoy: {runtime_settings: [{key: \"a\", value: \"1\"}, {key: \"b\", value: \"true\"}]}}" },
+	  "{rate_limit_service: {extension_service: {name: \"limits\", namespace: \"ns\"}, domain: "
+	  "\"d\"}}" },
+	{ "runtime-settings: {a: 1, b: true}\n", "{envoy: {runtime_settings: [{key: \"a\", value: "
+						 "\"1\"}, {key: \"b\", value: \"true\"}]}}" },
 	{ "portolan:\n  ingress-class-names: [a]\n  http: {port: 80}\n  tls: {hosts: shared}\n",
-	  "{ingress: {class_names: [\"a\"]}, envoy: {http: {port: 80}}, portolan: {tls: {hosts: \"shared\"}}}" },
-	/* Keys that Contour has and that are something else's here. */
-	{ "incluster: true\n", "{}\nwarning: f, line 1: incluster: has no effect: use portolan-watcher "
-			       "--in-cluster" },
-	{ "metrics: {contour: {port: 1}}\n",
-	  "{metrics: {port: 1}}\n"
-	  "warning: f, line 1: metrics.contour: has no effect: say it to portolan-admin, by its options" },
-	{ "tls: {fallback-certificate: {name: \"\", namespace: \"\"}}\n", "{httpproxy: {fallback_certificate: {}}}" },
+	  "{ingress: {class_names: [\"a\"]}, envoy: {http: {port: 80}}, portolan: {tls: {hosts: "
+	  "\"shared\"}}}" },
+	/* Keys of Contour whose function is elsewhere here. */
+	{ "incluster: true\n",
+	  "{}\nwarning: f, line 1: incluster: has no effect: use portolan-watcher "
+	  "--in-cluster" },
+	{ "metrics: {contour: {port: 1}}\n", "{metrics: {port: 1}}\n"
+					     "warning: f, line 1: metrics.contour: has no effect: "
+					     "say it to portolan-admin, by its options" },
+	{ "tls: {fallback-certificate: {name: \"\", namespace: \"\"}}\n",
+	  "{httpproxy: {fallback_certificate: {}}}" },
 
-	/* Unknown keys, and what may have been meant. */
+	/* Unknown keys, with suggestions. */
 	{ "\ntls:\n  finger-print: {}\n",
 	  "f, line 3: tls.finger-print: unknown key, did you mean \"tls.fingerprint\"?" },
 	{ "connect-timeout: 1s\n",
 	  "f, line 1: connect-timeout: unknown key, did you mean \"timeouts.connect-timeout\"?" },
-	{ "timeouts: {idle-timeout: 1s}\n",
-	  "f, line 1: timeouts.idle-timeout: unknown key, did you mean \"timeouts.connection-idle-timeout\"?" },
+	{ "timeouts: {idle-timeout: 1s}\n", "f, line 1: timeouts.idle-timeout: unknown key, did "
+					    "you mean \"timeouts.connection-idle-timeout\"?" },
 	{ "zzz: 1\n", "f, line 1: zzz: unknown key" },
 	{ "tls.cipher-suites: []\n", "f, line 1: a key in here is none" },
 	{ "globalExtAuth:\n  extensionService: a/b\n  authPolicy: {contexts: {}}\n",
-	  "f, line 3: globalExtAuth.authPolicy.contexts: unknown field, did you mean \"context\"?" },
+	  "f, line 3: globalExtAuth.authPolicy.contexts: unknown field, did you mean "
+	  "\"context\"?" },
 
 	/* Wrong types and values. */
 	{ "network: 3\n", "f, line 1: network: must be a mapping, not a number" },
@@ -82,15 +88,18 @@ static const struct {
 	{ "a: 1\na: 2\n", "f, line 2: the key \"a\" is there twice" },
 	{ "disablePermitInsecure: maybe\n",
 	  "f, line 1: disablePermitInsecure: must be true or false, not a string" },
-	{ "timeouts:\n  request-timeout: 5\n",
-	  "f, line 2: timeouts.request-timeout: \"5\" is not a duration like 30s, 1m30s or infinity" },
+	{ "timeouts:\n  request-timeout: 5\n", "f, line 2: timeouts.request-timeout: \"5\" is not "
+					       "a duration like 30s, 1m30s or infinity" },
 	{ "timeouts: {connect-timeout: infinity}\n",
 	  "f, line 1: timeouts.connect-timeout: must be a duration, not infinity" },
 	{ "tls: {minimum-protocol-version: \"1.3\", maximum-protocol-version: \"1.2\"}\n",
-	  "f, line 1: tls.minimum-protocol-version: the minimum, TLS 1.3, is above the maximum, TLS 1.2" },
-	{ "tls:\n  cipher-suites:\n  - \"[AES128-SHA|AES256-SHA]\"\n  - \"[AES128-SHA|NO]\"\n  - NONE\n",
+	  "f, line 1: tls.minimum-protocol-version: the minimum, TLS 1.3, is above the maximum, "
+	  "TLS 1.2" },
+	{ "tls:\n  cipher-suites:\n  - \"[AES128-SHA|AES256-SHA]\"\n  - \"[AES128-SHA|NO]\"\n  - "
+	  "NONE\n",
 	  "f, line 4: tls.cipher-suites[1]: \"NO\" is no TLS 1.2 cipher that Envoy has by default\n"
-	  "f, line 5: tls.cipher-suites[2]: \"NONE\" is no TLS 1.2 cipher that Envoy has by default" },
+	  "f, line 5: tls.cipher-suites[2]: \"NONE\" is no TLS 1.2 cipher that Envoy has by "
+	  "default" },
 	{ "listener: {socket-options: {tos: 256}}\n",
 	  "f, line 1: listener.socket-options.tos: 256 is not between 0 and 255" },
 	{ "cluster: {max-requests-per-connection: 0}\n",
@@ -104,18 +113,22 @@ static const struct {
 	{ "tls: {fallback-certificate: {name: x}}\n",
 	  "f, line 1: tls.fallback-certificate: the namespace is missing" },
 	{ "policy: {request-headers: {set: {\"a b\": x}}}\n",
-	  "f, line 1: policy.request-headers.set[a b]: \"a b\" is no header's name" },
+	  "f, line 1: policy.request-headers.set[a b]: \"a b\" is not a header's name" },
 	{ "accesslog-format-string: \"%START_TIME%\"\n",
 	  "f, line 1: accesslog-format-string: must end in a newline" },
 	{ "accesslog-format-string: \"%REQ(:METHOD)% 5% x\\n\"\n", NULL },
 	{ "json-fields: [method, duration, \"x=%REQ(A?B):3%\"]\n",
-	  "{envoy: {logging: {access_log_json_fields: [\"method\", \"duration\", \"x=%REQ(A?B):3%\"]}}}" },
+	  "{envoy: {logging: {access_log_json_fields: [\"method\", \"duration\", "
+	  "\"x=%REQ(A?B):3%\"]}}}" },
 	{ "portolan: {https: {port: 8080}, http: {port: 8080}}\n",
 	  "f, line 1: portolan.https.port: 8080 is the port of envoy.http, too" },
-	{ "portolan: {https: {port: 8080}}\n", "f, line 1: portolan.https.port: 8080 is the port of envoy.http, too" },
+	{ "portolan: {https: {port: 8080}}\n",
+	  "f, line 1: portolan.https.port: 8080 is the port of envoy.http, too" },
 	{ "portolan: {https: {port: 8080, address: 192.0.2.1}, http: {address: 192.0.2.2}}\n",
-	  "{envoy: {http: {address: \"192.0.2.2\"}, https: {address: \"192.0.2.1\", port: 8080}}}" },
-	{ "network: {admin-port: 8443}\n", "f, line 1: network.admin-port: 8443 is the port of envoy.https, too" },
+	  "{envoy: {http: {address: \"192.0.2.2\"}, https: {address: \"192.0.2.1\", port: "
+	  "8080}}}" },
+	{ "network: {admin-port: 8443}\n",
+	  "f, line 1: network.admin-port: 8443 is the port of envoy.https, too" },
 };
 
 TEST(files_become_objects_or_problems)
@@ -150,14 +163,14 @@ TEST(sections_are_there_and_have_their_defaults)
 
 static size_t said;
 
-static void count(void *ctx _unused_, enum configuration_severity severity _unused_, const char *field,
-		  const char *message)
+static void count(void *ctx _unused_, enum configuration_severity severity _unused_,
+		  const char *field, const char *message)
 {
 	CHECK(*field && *message);
 	said++;
 }
 
-/* What the API server let through is used but for that. */
+/* An object that the API server let through is used, except for this. */
 TEST(what_is_wrong_is_unset)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new(1024);

@@ -2,8 +2,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "common/alloc.h"
-#include "common/control-wait.h"
+#include "common/base/alloc.h"
+#include "common/daemon/control-wait.h"
 #include "tests/lib/test.h"
 
 struct world {

@@ -1,8 +1,8 @@
-/* Documents to objects: common/decode.c with its rules. */
+/* Documents to objects: common/decode/decode.c with its rules. */
 #include <json-c/json.h>
 
-#include "common/decode.h"
-#include "common/object-kind.h"
+#include "common/decode/decode.h"
+#include "common/decode/object-kind.h"
 #include "k8s/core.pb-c.h"
 #include "tests/lib/dump.h"
 #include "tests/lib/test.h"
@@ -40,60 +40,76 @@ static void check_text(enum decode_format format, const char *text, const char *
 
 TEST(an_ingress_is_read_with_the_members_that_go_embeds)
 {
-	check_text(DECODE_YAML,
-		   "apiVersion: networking.k8s.io/v1\n"
-		   "kind: Ingress\n"
-		   "metadata:\n"
-		   "  name: web\n"
-		   "  namespace: shop\n"
-		   "  annotations: {b: x, a: z}\n"
-		   "  creationTimestamp: null\n"
-		   "  managedFields: [{manager: kubectl}]\n"
-		   "spec:\n"
-		   "  rules:\n"
-		   "  - host: a.example\n"
-		   "    http:\n"
-		   "      paths:\n"
-		   "      - path: /\n"
-		   "        pathType: Prefix\n"
-		   "        backend: {service: {name: web, port: {number: 80}}}\n"
-		   "  - {}\n"
-		   "status: {loadBalancer: {}}\n",
-		   "Ingress shop/web@1 {metadata: {name: \"web\", namespace: \"shop\", annotations: "
-		   "[{key: \"a\", value: \"z\"}, {key: \"b\", value: \"x\"}]}, "
-		   "spec: {rules: [{host: \"a.example\", ingress_rule_value: {http: {paths: [{path: \"/\", "
-		   "backend: {service: {name: \"web\", port: {number: 80}}}, path_type: \"Prefix\"}]}}}, {}]}, "
-		   "status: {load_balancer: {}}}\n");
+	check_text(
+		DECODE_YAML,
+		"apiVersion: networking.k8s.io/v1\n"
+		"kind: Ingress\n"
+		"metadata:\n"
+		"  name: web\n"
+		"  namespace: shop\n"
+		"  annotations: {b: x, a: z}\n"
+		"  creationTimestamp: null\n"
+		"  managedFields: [{manager: kubectl}]\n"
+		"spec:\n"
+		"  rules:\n"
+		"  - host: a.example\n"
+		"    http:\n"
+		"      paths:\n"
+		"      - path: /\n"
+		"        pathType: Prefix\n"
+		"        backend: {service: {name: web, port: {number: 80}}}\n"
+		"  - {}\n"
+		"status: {loadBalancer: {}}\n",
+		"Ingress shop/web@1 {metadata: {name: \"web\", namespace: \"shop\", annotations: "
+		"[{key: \"a\", value: \"z\"}, {key: \"b\", value: \"x\"}]}, "
+		"spec: {rules: [{host: \"a.example\", ingress_rule_value: {http: {paths: [{path: "
+		"\"/\", "
+		"backend: {service: {name: \"web\", port: {number: 80}}}, path_type: "
+		"\"Prefix\"}]}}}, {}]}, "
+		"status: {load_balancer: {}}}\n");
 }
 
 TEST(the_api_servers_defaults_are_filled_in)
 {
 	check_text(DECODE_YAML,
 		   "apiVersion: v1\nkind: Service\nmetadata: {name: s}\n"
-		   "spec: {ports: [{port: 80}, {port: 81, protocol: UDP, targetPort: web}, "
-		   "{port: 82, targetPort: 0}]}\n",
-		   "Service default/s@1 {" META("s") ", spec: {ports: ["
-		   "{protocol: \"TCP\", port: 80, target_port: {int_val: 80}}, "
-		   "{protocol: \"UDP\", port: 81, target_port: {type: 1, str_val: \"web\"}}, "
-		   "{protocol: \"TCP\", port: 82, target_port: {int_val: 82}}], "
-		   "type: \"ClusterIP\", session_affinity: \"None\"}}\n");
+		   "spec: {ports: [{name: a, port: 80}, {name: b, port: 81, protocol: UDP, "
+		   "targetPort: web}, {name: c, port: 82, targetPort: 0}]}\n",
+		   "Service default/s@1 {" META(
+			   "s") ", spec: {ports: ["
+				"{name: \"a\", protocol: \"TCP\", port: 80, target_port: {int_val: "
+				"80}}, "
+				"{name: \"b\", protocol: \"UDP\", port: 81, target_port: {type: 1, "
+				"str_val: "
+				"\"web\"}}, "
+				"{name: \"c\", protocol: \"TCP\", port: 82, target_port: {int_val: "
+				"82}}], "
+				"type: \"ClusterIP\", session_affinity: \"None\"}}\n");
 	check_text(DECODE_YAML,
 		   "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: e}\n"
 		   "addressType: IPv4\nports: [{port: 80}, {}]\n"
-		   "endpoints: [{addresses: [10.0.0.1], conditions: {ready: false}}, {addresses: [10.0.0.2], "
+		   "endpoints: [{addresses: [10.0.0.1], conditions: {ready: false}}, {addresses: "
+		   "[10.0.0.2], "
 		   "conditions: {}}]\n",
-		   "EndpointSlice default/e@1 {" META("e") ", endpoints: [{addresses: [\"10.0.0.1\"], "
-		   "conditions: {ready: false}}, {addresses: [\"10.0.0.2\"], conditions: {}}], "
-		   "ports: [{name: \"\", protocol: \"TCP\", port: 80}, {name: \"\", protocol: \"TCP\"}], "
-		   "address_type: \"IPv4\"}\n");
+		   "EndpointSlice default/e@1 {" META(
+			   "e") ", endpoints: [{addresses: [\"10.0.0.1\"], "
+				"conditions: {ready: false}}, {addresses: [\"10.0.0.2\"], "
+				"conditions: {}}], "
+				"ports: [{name: \"\", protocol: \"TCP\", port: 80}, {name: \"\", "
+				"protocol: \"TCP\"}], "
+				"address_type: \"IPv4\"}\n");
 	check_text(DECODE_YAML,
-		   "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {team: a, a: b}}\n",
-		   "Namespace /shop@1 {metadata: {name: \"shop\", labels: [{key: \"a\", value: \"b\"}, "
-		   "{key: \"kubernetes.io/metadata.name\", value: \"shop\"}, {key: \"team\", value: \"a\"}]}}\n");
+		   "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {team: a, a: "
+		   "b}}\n",
+		   "Namespace /shop@1 {metadata: {name: \"shop\", labels: [{key: \"a\", value: "
+		   "\"b\"}, "
+		   "{key: \"kubernetes.io/metadata.name\", value: \"shop\"}, {key: \"team\", "
+		   "value: \"a\"}]}}\n");
 	check_text(DECODE_YAML,
 		   "apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: c}\n"
 		   "spec: {controller: x/y, parameters: {apiGroup: g, kind: K, name: p}}\n",
-		   "IngressClass /c@1 {metadata: {name: \"c\"}, spec: {controller: \"x/y\", parameters: "
+		   "IngressClass /c@1 {metadata: {name: \"c\"}, spec: {controller: \"x/y\", "
+		   "parameters: "
 		   "{api_group: \"g\", kind: \"K\", name: \"p\", scope: \"Cluster\"}}}\n");
 }
 
@@ -102,8 +118,9 @@ TEST(string_data_of_a_secret_becomes_data_and_wins)
 	check_text(DECODE_YAML,
 		   "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n"
 		   "data: {b: b2xk, a: YQ==}\nstringData: {c: see, b: new}\n",
-		   "Secret default/s@1 {" META("s") ", data: [{key: \"a\", value: <a>}, {key: \"b\", value: "
-		   "<new>}, {key: \"c\", value: <see>}], type: \"Opaque\"}\n");
+		   "Secret default/s@1 {" META(
+			   "s") ", data: [{key: \"a\", value: <a>}, {key: \"b\", value: "
+				"<new>}, {key: \"c\", value: <see>}], type: \"Opaque\"}\n");
 }
 
 TEST(kubectls_copy_of_the_object_is_dropped)
@@ -111,7 +128,8 @@ TEST(kubectls_copy_of_the_object_is_dropped)
 	check_text(DECODE_YAML,
 		   "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: c\n  annotations:\n"
 		   "    a: b\n    kubectl.kubernetes.io/last-applied-configuration: '{}'\n",
-		   "ConfigMap default/c@1 {metadata: {name: \"c\", namespace: \"default\", annotations: "
+		   "ConfigMap default/c@1 {metadata: {name: \"c\", namespace: \"default\", "
+		   "annotations: "
 		   "[{key: \"a\", value: \"b\"}]}}\n");
 }
 
@@ -129,16 +147,20 @@ TEST(an_unreadable_document_loses_only_itself)
 		   "# nothing\n"
 		   "---\n"
 		   "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: d}\n",
-		   "ConfigMap default/a@1 {" META("a") "}\n"
-		   "? - -@4\n"
-		   "f, document 2, line 7: not valid YAML: did not find expected ',' or ']', while parsing a "
-		   "flow sequence\n"
-		   "? ConfigMap default/c@9\n"
-		   "f, document 3, line 12: data[x]: must be a string, not a number: quote it\n"
-		   "f, document 3, line 12: data[z]: must be a string, not a list\n"
-		   "? - -@14\n"
-		   "f, document 4, line 14: must be an object with apiVersion and kind, not a string\n"
-		   "ConfigMap default/d@18 {" META("d") "}\n");
+		   "ConfigMap default/a@1 {" META(
+			   "a") "}\n"
+				"? - -@4\n"
+				"f, document 2, line 7: not valid YAML: did not find expected ',' "
+				"or ']', while parsing a "
+				"flow sequence\n"
+				"? ConfigMap default/c@9\n"
+				"f, document 3, line 12: data[x]: must be a string, not a number: "
+				"quote it\n"
+				"f, document 3, line 12: data[z]: must be a string, not a list\n"
+				"? - -@14\n"
+				"f, document 4, line 14: must be an object with apiVersion and "
+				"kind, not a string\n"
+				"ConfigMap default/d@18 {" META("d") "}\n");
 }
 
 TEST(a_quote_that_is_never_closed_ends_with_its_document)
@@ -148,34 +170,42 @@ TEST(a_quote_that_is_never_closed_ends_with_its_document)
 		   "---\n"
 		   "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n",
 		   "? - -@1\n"
-		   "f, document 1, line 4: not valid YAML: found unexpected end of stream, while scanning a "
+		   "f, document 1, line 4: not valid YAML: found unexpected end of stream, while "
+		   "scanning a "
 		   "quoted scalar\n"
 		   "ConfigMap default/b@5 {" META("b") "}\n");
 }
 
 TEST(lists_are_unfolded_and_an_item_loses_only_itself)
 {
-	check_text(DECODE_YAML,
-		   "apiVersion: v1\nkind: List\nitems:\n"
-		   "- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n"
-		   "- {apiVersion: v1, kind: ConfigMap, metadata: {name: b}, data: []}\n"
-		   "- {apiVersion: apps/v1, kind: Deployment, metadata: {name: d}}\n"
-		   "- {kind: ConfigMap}\n"
-		   "- 5\n"
-		   "- {apiVersion: v1, kind: ConfigMap, metadata: {name: e}, typo: 1}\n",
-		   "ConfigMap default/a@4 {" META("a") "}\n"
-		   "? ConfigMap default/b@5\n"
-		   "f, document 1, line 5: items[1].data: must be a mapping, not a list\n"
-		   "? - -@7\n"
-		   "f, document 1, line 7: items[3].apiVersion: must be there\n"
-		   "? - -@8\n"
-		   "f, document 1, line 8: items[4]: must be an object with apiVersion and kind, not a number\n"
-		   "ConfigMap default/e@9 {" META("e") "}\n"
-		   "f, document 1, line 9: items[5].typo: unknown field, not read\n");
-	check_text(DECODE_JSON,
-		   "{\"apiVersion\": \"v1\", \"kind\": \"ConfigMapList\", \"metadata\": {}, \"items\": [\n"
-		   "{\"metadata\": {\"name\": \"a\"}},\n{\"metadata\": {\"name\": \"b\"}}]}\n",
-		   "ConfigMap default/a@2 {" META("a") "}\nConfigMap default/b@3 {" META("b") "}\n");
+	check_text(
+		DECODE_YAML,
+		"apiVersion: v1\nkind: List\nitems:\n"
+		"- {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n"
+		"- {apiVersion: v1, kind: ConfigMap, metadata: {name: b}, data: []}\n"
+		"- {apiVersion: apps/v1, kind: Deployment, metadata: {name: d}}\n"
+		"- {kind: ConfigMap}\n"
+		"- 5\n"
+		"- {apiVersion: v1, kind: ConfigMap, metadata: {name: e}, typo: 1}\n",
+		"ConfigMap default/a@4 {" META(
+			"a") "}\n"
+			     "? ConfigMap default/b@5\n"
+			     "f, document 1, line 5: items[1].data: must be a mapping, not a list\n"
+			     "? - -@7\n"
+			     "f, document 1, line 7: items[3].apiVersion: must be there\n"
+			     "? - -@8\n"
+			     "f, document 1, line 8: items[4]: must be an object with apiVersion "
+			     "and kind, not a number\n"
+			     "ConfigMap default/e@9 {" META(
+				     "e") "}\n"
+					  "f, document 1, line 9: items[5].typo: unknown field, "
+					  "not read\n");
+	check_text(
+		DECODE_JSON,
+		"{\"apiVersion\": \"v1\", \"kind\": \"ConfigMapList\", \"metadata\": {}, "
+		"\"items\": [\n"
+		"{\"metadata\": {\"name\": \"a\"}},\n{\"metadata\": {\"name\": \"b\"}}]}\n",
+		"ConfigMap default/a@2 {" META("a") "}\nConfigMap default/b@3 {" META("b") "}\n");
 }
 
 TEST(objects_of_other_kinds_are_passed_over)
@@ -183,10 +213,11 @@ TEST(objects_of_other_kinds_are_passed_over)
 	_cleanup_(decoder_freep) struct decoder *d = decoder_new(NULL);
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
 	struct decode_counts counts;
-	static const char text[] = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: [1]}\n"
-				   "---\napiVersion: serving.knative.dev/v1\nkind: Service\n"
-				   "---\napiVersion: apps/v1\nkind: DeploymentList\nitems: [{}, {}]\n"
-				   "---\napiVersion: v1\nkind: Secret\nmetadata: {name: s}\n";
+	static const char text[] =
+		"apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: [1]}\n"
+		"---\napiVersion: serving.knative.dev/v1\nkind: Service\n"
+		"---\napiVersion: apps/v1\nkind: DeploymentList\nitems: [{}, {}]\n"
+		"---\napiVersion: v1\nkind: Secret\nmetadata: {name: s}\n";
 
 	decode_text(d, DECODE_YAML, text, sizeof(text) - 1, record, &out, &counts);
 	CHECK_STR(strbuf_str(&out), "Secret default/s@12 {" META("s") ", type: \"Opaque\"}\n");
@@ -198,39 +229,51 @@ TEST(objects_of_other_kinds_are_passed_over)
 TEST(a_version_that_is_gone_is_said_not_passed_over)
 {
 	check_text(DECODE_YAML, "apiVersion: extensions/v1beta1\nkind: Ingress\n",
-		   "? - -@1\nf, document 1, line 1: apiVersion: Ingress of extensions/v1beta1 is not read: use "
+		   "? - -@1\nf, document 1, line 1: apiVersion: Ingress of extensions/v1beta1 is "
+		   "not read: use "
 		   "networking.k8s.io/v1\n");
 	check_text(DECODE_YAML, "apiVersion: discovery.k8s.io/v1beta1\nkind: EndpointSlice\n",
-		   "? - -@1\nf, document 1, line 1: apiVersion: EndpointSlice of discovery.k8s.io/v1beta1 is "
+		   "? - -@1\nf, document 1, line 1: apiVersion: EndpointSlice of "
+		   "discovery.k8s.io/v1beta1 is "
 		   "not read: use discovery.k8s.io/v1\n");
 }
 
 TEST(names_are_checked_as_the_api_server_does)
 {
 	check_text(DECODE_YAML, "apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: x}\n",
-		   "? ConfigMap -@1\nf, document 1, line 1: metadata.name: must be there\n");
+		   "? ConfigMap -@1\nf, document 1, line 3: metadata.name: must be there\n");
 	check_text(DECODE_YAML, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a/b}\n",
-		   "? ConfigMap -@1\nf, document 1, line 1: metadata.name: must be lower-case letters, digits, "
+		   "? ConfigMap -@1\nf, document 1, line 3: metadata.name: must be lower-case "
+		   "letters, digits, "
 		   "\"-\" and \".\", each part beginning and ending with a letter or digit\n");
 	check_text(DECODE_YAML, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a.b-c}\n",
 		   "ConfigMap default/a.b-c@1 {" META("a.b-c") "}\n");
 	check_text(DECODE_YAML, "apiVersion: v1\nkind: Service\nmetadata: {name: a.b}\n",
-		   "? Service default/a.b@1\nf, document 1, line 1: metadata.name: must be 1 to 63 lower-case "
+		   "? Service default/a.b@1\nf, document 1, line 3: metadata.name: must be 1 to 63 "
+		   "lower-case "
 		   "letters, digits and \"-\", beginning and ending with a letter or digit\n");
-	check_text(DECODE_YAML, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: Shop}\n",
-		   "? ConfigMap Shop/a@1\nf, document 1, line 1: metadata.namespace: must be 1 to 63 "
-		   "lower-case letters, digits and \"-\", beginning and ending with a letter or digit\n");
-	check_text(DECODE_YAML, "apiVersion: v1\nkind: Namespace\nmetadata: {name: a, namespace: b}\n",
-		   "Namespace /a@1 {metadata: {name: \"a\", labels: [{key: \"kubernetes.io/metadata.name\", "
+	check_text(
+		DECODE_YAML,
+		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: Shop}\n",
+		"? ConfigMap Shop/a@1\nf, document 1, line 3: metadata.namespace: must be 1 to 63 "
+		"lower-case letters, digits and \"-\", beginning and ending with a letter or "
+		"digit\n");
+	check_text(DECODE_YAML,
+		   "apiVersion: v1\nkind: Namespace\nmetadata: {name: a, namespace: b}\n",
+		   "Namespace /a@1 {metadata: {name: \"a\", labels: [{key: "
+		   "\"kubernetes.io/metadata.name\", "
 		   "value: \"a\"}]}}\n"
-		   "f, document 1, line 1: metadata.namespace: objects of kind Namespace are in no namespace: "
+		   "f, document 1, line 3: metadata.namespace: objects of kind Namespace are in no "
+		   "namespace: "
 		   "not read\n");
 }
 
 TEST(a_wrong_value_of_a_secret_is_never_shown)
 {
-	check_text(DECODE_YAML, "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {tls.key: hush hush}\n",
-		   "? Secret default/s@1\nf, document 1, line 4: data[tls.key]: must be base64\n");
+	check_text(
+		DECODE_YAML,
+		"apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {tls.key: hush hush}\n",
+		"? Secret default/s@1\nf, document 1, line 4: data[tls.key]: must be base64\n");
 }
 
 /* ---- the canonical form ---- */
@@ -265,10 +308,13 @@ static void check_same(const struct bytes *a, const struct bytes *b)
 }
 
 static const char service_json[] =
-	"{\"apiVersion\": \"v1\", \"kind\": \"Service\", \"metadata\": {\"name\": \"s\", \"namespace\": "
-	"\"n\", \"labels\": {\"x\": \"1\", \"y\": \"2\", \"a\": \"3\"}, \"generation\": 0}, \"spec\": "
+	"{\"apiVersion\": \"v1\", \"kind\": \"Service\", \"metadata\": {\"name\": \"s\", "
+	"\"namespace\": "
+	"\"n\", \"labels\": {\"x\": \"1\", \"y\": \"2\", \"a\": \"3\"}, \"generation\": 0}, "
+	"\"spec\": "
 	"{\"type\": \"ClusterIP\", \"sessionAffinity\": \"None\", \"clusterIP\": \"10.0.0.1\", "
-	"\"clusterIPs\": [\"10.0.0.1\"], \"ports\": [{\"name\": \"\", \"port\": 80, \"protocol\": \"TCP\", "
+	"\"clusterIPs\": [\"10.0.0.1\"], \"ports\": [{\"name\": \"\", \"port\": 80, \"protocol\": "
+	"\"TCP\", "
 	"\"targetPort\": 80}]}}";
 
 TEST(the_order_of_fields_and_keys_does_not_matter)
@@ -276,12 +322,13 @@ TEST(the_order_of_fields_and_keys_does_not_matter)
 	struct bytes a, b;
 
 	text_bytes(DECODE_JSON, service_json, &a);
-	text_bytes(DECODE_YAML,
-		   "spec:\n  ports:\n  - targetPort: 80\n    port: 80\n    nodePort: 0\n"
-		   "  clusterIPs: [10.0.0.1]\n  clusterIP: 10.0.0.1\n  healthCheckNodePort: 0\n"
-		   "metadata:\n  labels: {a: '3', \"y\": '2', x: '1'}\n  namespace: 'n'\n  name: s\n"
-		   "kind: Service\napiVersion: v1\n",
-		   &b);
+	text_bytes(
+		DECODE_YAML,
+		"spec:\n  ports:\n  - targetPort: 80\n    port: 80\n    nodePort: 0\n"
+		"  clusterIPs: [10.0.0.1]\n  clusterIP: 10.0.0.1\n  healthCheckNodePort: 0\n"
+		"metadata:\n  labels: {a: '3', \"y\": '2', x: '1'}\n  namespace: 'n'\n  name: s\n"
+		"kind: Service\napiVersion: v1\n",
+		&b);
 	check_same(&a, &b);
 }
 
@@ -313,7 +360,7 @@ TEST(an_object_of_the_api_is_the_same_as_json_and_as_protobuf)
 	check_same(&file, &json);
 	(void)json_object_put(o);
 
-	/* As Go writes it: zeros of what is no pointer are there, maps in any order. */
+	/* As Go writes it: zeros of fields without a pointer are present, maps are in any order. */
 	for (size_t i = 0; i < 3; i++) {
 		k8s__object_meta__labels_entry__init(&l[i]);
 		l[i].key = str(keys[i]);
@@ -369,13 +416,15 @@ TEST(an_object_of_the_api_gets_no_defaults)
 {
 	_cleanup_(decoder_freep) struct decoder *d = decoder_new(NULL);
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
-	struct json_object *o = json_tokener_parse(
-		"{\"metadata\": {\"name\": \"s\", \"namespace\": \"n\"}, \"spec\": {\"ports\": [{\"port\": "
-		"80}]}}");
+	struct json_object *o =
+		json_tokener_parse("{\"metadata\": {\"name\": \"s\", \"namespace\": \"n\"}, "
+				   "\"spec\": {\"ports\": [{\"port\": "
+				   "80}]}}");
 
 	decode_json_object(d, OBJECT_SERVICE, o, record, &out);
-	CHECK_STR(strbuf_str(&out), "Service n/s@0 {metadata: {name: \"s\", namespace: \"n\"}, spec: {ports: "
-				    "[{port: 80}]}}\n");
+	CHECK_STR(strbuf_str(&out),
+		  "Service n/s@0 {metadata: {name: \"s\", namespace: \"n\"}, spec: {ports: "
+		  "[{port: 80}]}}\n");
 	(void)json_object_put(o);
 }
 
@@ -395,8 +444,9 @@ TEST(the_number_of_objects_in_a_file_is_bounded)
 	d = decoder_new(&limits);
 	decode_text(d, DECODE_YAML, text, sizeof(text) - 1, record, &out, NULL);
 	CHECK(strstr(strbuf_str(&out), "ConfigMap default/a@3"));
-	CHECK(strstr(strbuf_str(&out), "f, document 3, line 5: the file has more than 3 objects: the rest is "
-				       "not read\n"));
+	CHECK(strstr(strbuf_str(&out),
+		     "f, document 3, line 5: the file has more than 3 objects: the rest is "
+		     "not read\n"));
 	CHECK(!strstr(strbuf_str(&out), "document 4"));
 }
 
@@ -430,4 +480,62 @@ TEST(every_kind_has_its_metadata_first_and_no_message_holds_itself)
 	CHECK_EQ(object_kind_find("v1", "Ingress"), 0);
 	CHECK_EQ(object_kind_find("v1", "Service"), OBJECT_SERVICE);
 	CHECK_EQ(object_kind_named("SVC"), OBJECT_SERVICE);
+}
+
+TEST(older_versions_of_gateway_api_are_read_as_the_newest)
+{
+	static const struct {
+		const char *api, *kind;
+		unsigned is;
+	} known[] = {
+		{ "gateway.networking.k8s.io/v1", "HTTPRoute", OBJECT_HTTP_ROUTE },
+		{ "gateway.networking.k8s.io/v1beta1", "HTTPRoute", OBJECT_HTTP_ROUTE },
+		{ "gateway.networking.k8s.io/v1alpha2", "HTTPRoute", 0 },
+		{ "gateway.networking.k8s.io/v1alpha3", "TLSRoute", OBJECT_TLS_ROUTE },
+		{ "gateway.networking.k8s.io/v1alpha2", "TLSRoute", OBJECT_TLS_ROUTE },
+		{ "gateway.networking.k8s.io/v1alpha", "TLSRoute", 0 },
+		{ "gateway.networking.k8s.io/v1beta1", "ReferenceGrant", OBJECT_REFERENCE_GRANT },
+		{ "gateway.networking.k8s.io/v1alpha3", "BackendTLSPolicy",
+		  OBJECT_BACKEND_TLS_POLICY },
+		{ "gateway.networking.x-k8s.io/v1alpha1", "XBackend", OBJECT_X_BACKEND },
+		{ "gateway.networking.k8s.io/v1alpha1", "XBackend", 0 },
+		{ "certificates.k8s.io/v1beta1", "ClusterTrustBundle",
+		  OBJECT_CLUSTER_TRUST_BUNDLE },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		CHECK_EQ(object_kind_find(known[i].api, known[i].kind), known[i].is);
+}
+
+/* ---- Gateway API from files (proto/k8s/gateway.proto, common/decode/gateway-rules.c) ---- */
+
+#define ROUTE(spec)                                      \
+	"apiVersion: gateway.networking.k8s.io/v1\n"     \
+	"kind: HTTPRoute\n"                              \
+	"metadata: {name: r, creationTimestamp: null}\n" \
+	"spec: " spec "\n"
+
+TEST(an_http_route_is_completed_as_by_the_api_server)
+{
+	/* V-DEF-1, V-DEF-2, V-DEF-4 */
+	check_text(
+		DECODE_YAML,
+		ROUTE("{parentRefs: [{name: g}], rules: [{backendRefs: [{name: s, port: 80}]}]}"),
+		"HTTPRoute default/r@1 {metadata: {name: \"r\", namespace: \"default\", "
+		"generation: 1}, spec: {parent_refs: [{group: \"gateway.networking.k8s.io\", "
+		"kind: \"Gateway\", name: \"g\"}], rules: [{matches: [{path: {type: "
+		"\"PathPrefix\", value: \"/\"}}], backend_refs: [{kind: \"Service\", name: "
+		"\"s\", port: 80, weight: 1}]}]}}\n");
+}
+
+TEST(what_the_api_server_would_refuse_is_named_with_its_place)
+{
+	check_text(DECODE_YAML,
+		   ROUTE("{hostnames: [a_b], rules: [{filters: [{type: URLRewrite}]}]}"),
+		   "? HTTPRoute default/r@1\n"
+		   "f, document 1, line 4: spec.hostnames[0]: must match "
+		   "^(\\*\\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$, "
+		   "unlike \"a_b\"\n"
+		   "f, document 1, line 4: spec.rules[0].filters[0].urlRewrite: must be there with "
+		   "type: URLRewrite\n");
 }

@@ -1,13 +1,13 @@
-/* common/frame.c, frame-item.c, frame-input.c, wire.c and frame-stream.c. */
+/* common/link/frame.c, frame-item.c, frame-input.c, wire.c and frame-stream.c. */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
-#include "common/frame-input.h"
-#include "common/frame-item.h"
-#include "common/frame-stream.h"
-#include "common/wire.h"
+#include "common/base/alloc.h"
+#include "common/base/wire.h"
+#include "common/link/frame-input.h"
+#include "common/link/frame-item.h"
+#include "common/link/frame-stream.h"
 #include "ipc.pb-c.h"
 #include "tests/lib/test.h"
 
@@ -16,12 +16,12 @@
 TEST(a_header_stands_on_the_wire_as_documented)
 {
 	static const uint8_t expected[FRAME_HEADER_SIZE] = {
-		'P', 'T', 'L', 'N',             /* magic */
-		0x04, 0x03, 0x02, 0x01,         /* length */
-		0x05, 0x00,                     /* type: DELTA */
-		FRAME_MAJOR, FRAME_MINOR,       /* version */
-		0, 0, 0, 0,                     /* reserved */
-		0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11, /* generation */
+		'P',         'T',         'L',  'N',                          /* magic */
+		0x04,        0x03,        0x02, 0x01,                         /* length */
+		0x05,        0x00,                                            /* type: DELTA */
+		FRAME_MAJOR, FRAME_MINOR,                                     /* version */
+		0,           0,           0,    0,                            /* reserved */
+		0x18,        0x17,        0x16, 0x15, 0x14, 0x13, 0x12, 0x11, /* generation */
 	};
 	struct frame_header h = {
 		.length = 0x01020304,
@@ -101,7 +101,7 @@ TEST(a_length_is_checked_against_the_table)
 	}
 }
 
-/* protobuf-c follows a peer's nesting as deep as it goes. */
+/* protobuf-c follows a peer's nesting to any depth. */
 static void check_depth(const ProtobufCMessageDescriptor *d, int depth)
 {
 	CHECK(depth < 8);
@@ -179,8 +179,11 @@ TEST(items_that_cannot_be_taken_are_refused)
 		{ "kind and key", BYTES("\x08\x03\x12\x01k"), 0 },
 		{ "the other order", BYTES("\x12\x01k\x08\x03"), 0 },
 		{ "an empty key", BYTES("\x08\x03\x12\x00"), 0 },
-		{ "fields of a newer version", BYTES("\x08\x03\x12\x01k\x50\x01\x5a\x02xx\x65"
-						     "1234\x69" "12345678"), 0 },
+		{ "fields of a newer version",
+		  BYTES("\x08\x03\x12\x01k\x50\x01\x5a\x02xx\x65"
+			"1234\x69"
+			"12345678"),
+		  0 },
 		{ "nothing", BYTES(""), -EBADMSG },
 		{ "no key", BYTES("\x08\x03"), -EBADMSG },
 		{ "no kind", BYTES("\x12\x01k"), -EBADMSG },
@@ -191,14 +194,24 @@ TEST(items_that_cannot_be_taken_are_refused)
 		{ "key of 2^63", BYTES("\x08\x03\x12\xff\xff\xff\xff\xff\xff\xff\xff\x7fk"),
 		  -EBADMSG },
 		{ "varint without end", BYTES("\x08\x83"), -EBADMSG },
-		{ "varint of 11 bytes", BYTES("\x12\x01k\x08\x80\x80\x80\x80\x80\x80\x80\x80"
-					      "\x80\x80\x01"), -EBADMSG },
-		{ "varint above 2^64", BYTES("\x12\x01k\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80"
-					     "\x02"), -EBADMSG },
+		{ "varint of 11 bytes",
+		  BYTES("\x12\x01k\x08\x80\x80\x80\x80\x80\x80\x80\x80"
+			"\x80\x80\x01"),
+		  -EBADMSG },
+		{ "varint above 2^64",
+		  BYTES("\x12\x01k\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80"
+			"\x02"),
+		  -EBADMSG },
 		{ "field 0", BYTES("\x08\x03\x12\x01k\x00\x01"), -EBADMSG },
 		{ "a group", BYTES("\x08\x03\x12\x01k\x23\x24"), -EBADMSG },
-		{ "short fixed32", BYTES("\x08\x03\x12\x01k\x65" "123"), -EBADMSG },
-		{ "short fixed64", BYTES("\x08\x03\x12\x01k\x69" "1234567"), -EBADMSG },
+		{ "short fixed32",
+		  BYTES("\x08\x03\x12\x01k\x65"
+			"123"),
+		  -EBADMSG },
+		{ "short fixed64",
+		  BYTES("\x08\x03\x12\x01k\x69"
+			"1234567"),
+		  -EBADMSG },
 	};
 	_cleanup_free_ uint8_t *bytes = xcalloc(1, FRAME_ITEM_MAX + 1);
 	struct frame_item i;
@@ -396,7 +409,7 @@ static char *small_stream(size_t *ret_len, size_t *ret_snapshot_end)
 	return contents(fd, ret_len);
 }
 
-/* Reads these bytes; the number of transfers taken, or what was wrong. */
+/* Reads these bytes; returns the number of transfers taken, or the error. */
 static int read_back(const char *bytes, size_t len, struct state *mirror)
 {
 	_cleanup_close_ int fd = temp_file();
@@ -488,7 +501,8 @@ TEST(a_text_file_is_no_stream)
 TEST(the_protocols_page_lists_the_frames_as_they_are)
 {
 	const char *top = getenv("top_srcdir");
-	_cleanup_free_ char *path = xasprintf("%s/docs/ipc-protocol.md", top ? top : ".");
+	_cleanup_free_ char *path =
+		xasprintf("%s/docs/understand/ipc-protocol.md", top ? top : ".");
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	_cleanup_free_ char *text = NULL;
 	char row[128];
@@ -502,7 +516,7 @@ TEST(the_protocols_page_lists_the_frames_as_they_are)
 			       frame_type(type)->max_length);
 		if (!memmem(text, len, row, strlen(row))) {
 			fprintf(stderr, "  missing:%s\n", row);
-			CHECK(!"in docs/ipc-protocol.md");
+			CHECK(!"in docs/understand/ipc-protocol.md");
 		}
 	}
 }

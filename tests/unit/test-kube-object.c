@@ -1,17 +1,19 @@
-/* watcher/kube-object.c: what of an object goes to the translator; watcher/status-render.c: what comes
- * back to it */
+/* watcher/kube/kube-object.c: the parts of an object that go to the translator;
+ * watcher/status/status-render.c: the status that comes back */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/object-kind.h"
+#include "common/decode/object-kind.h"
 #include "k8s/core.pb-c.h"
 #include "k8s/networking.pb-c.h"
 #include "tests/lib/test.h"
-#include "watcher/kube-object.h"
-#include "watcher/status-render.h"
+#include "watcher/kube/kube-object.h"
+#include "watcher/status/status-render.h"
 
 static struct arena *arena;
+
+static bool whole;
 
 static struct kube_trimmed trim(unsigned kind, const ProtobufCMessage *m)
 {
@@ -23,7 +25,7 @@ static struct kube_trimmed trim(unsigned kind, const ProtobufCMessage *m)
 		arena = arena_new(4096);
 	bytes = arena_alloc(arena, n + 1);
 	(void)protobuf_c_message_pack(m, bytes);
-	CHECK_EQ(kube_object_trim(arena, kind, bytes, n, &t), 0);
+	CHECK_EQ(kube_object_trim(arena, kind, bytes, n, whole, &t), 0);
 	return t;
 }
 
@@ -75,6 +77,32 @@ TEST(data_of_a_secret_stays_only_where_it_can_be_referenced)
 	}
 }
 
+TEST(data_of_a_config_map_stays_where_ingress_nginx_is_served)
+{
+	K8s__ConfigMap__DataEntry bundle = K8S__CONFIG_MAP__DATA_ENTRY__INIT,
+				  setting = K8S__CONFIG_MAP__DATA_ENTRY__INIT,
+				  *data[] = { &bundle, &setting };
+	K8s__ObjectMeta meta = K8S__OBJECT_META__INIT;
+	K8s__ConfigMap m = K8S__CONFIG_MAP__INIT;
+	struct kube_trimmed t;
+
+	meta.name = (char *)(uintptr_t)"controller";
+	m.metadata = &meta;
+	bundle.key = (char *)(uintptr_t)"ca.crt";
+	bundle.value = (char *)(uintptr_t)"certificate";
+	setting.key = (char *)(uintptr_t)"global-auth-url";
+	setting.value = (char *)(uintptr_t)"http://auth.example/";
+	m.data = data;
+	for (int i = 0; i < 2; i++) {
+		whole = i == 1;
+		m.n_data = ARRAY_SIZE(data);
+		t = trim(OBJECT_CONFIG_MAP, &m.base);
+		CHECK(holds(&t, "certificate"));
+		CHECK_EQ(holds(&t, "auth.example"), whole);
+	}
+	whole = false;
+}
+
 static struct kube_trimmed trim_ingress(const char *uid, const char *version, const char *address,
 					const char *annotation)
 {
@@ -84,7 +112,8 @@ static struct kube_trimmed trim_ingress(const char *uid, const char *version, co
 					  *entries = &e;
 	K8s__IngressStatus s = K8S__INGRESS_STATUS__INIT;
 	K8s__IngressLoadBalancerStatus lb = K8S__INGRESS_LOAD_BALANCER_STATUS__INIT;
-	K8s__IngressLoadBalancerIngress a = K8S__INGRESS_LOAD_BALANCER_INGRESS__INIT, *addresses = &a;
+	K8s__IngressLoadBalancerIngress a = K8S__INGRESS_LOAD_BALANCER_INGRESS__INIT,
+					*addresses = &a;
 
 	m.uid = (char *)(uintptr_t)uid;
 	m.resource_version = (char *)(uintptr_t)version;
@@ -148,9 +177,11 @@ TEST(an_ingress_status_is_written_only_where_it_differs_and_is_ours)
 	CHECK_STR(render("192.0.2.9", accepted, one, 1, &json),
 		  "{\"loadBalancer\":{\"ingress\":[{\"ip\":\"192.0.2.1\"}]}}");
 	CHECK_STR(render("192.0.2.1", accepted, two, 2, &json),
-		  "{\"loadBalancer\":{\"ingress\":[{\"ip\":\"2001:db8::1\"},{\"hostname\":\"lb.example\"}]}}");
-	/* None any more, and not known: two things. */
-	CHECK_STR(render("192.0.2.1", accepted, one, 0, &json), "{\"loadBalancer\":{\"ingress\":null}}");
+		  "{\"loadBalancer\":{\"ingress\":[{\"ip\":\"2001:db8::1\"},{\"hostname\":\"lb."
+		  "example\"}]}}");
+	/* No longer there, and not known: two things. */
+	CHECK_STR(render("192.0.2.1", accepted, one, 0, &json),
+		  "{\"loadBalancer\":{\"ingress\":null}}");
 	CHECK_STR(render("192.0.2.1", accepted, NULL, 0, &json), "");
 	CHECK_STR(render("192.0.2.9", PORTOLAN__IPC__VERDICT__VERDICT_IGNORED, one, 1, &json), "");
 	CHECK(!status_render_row(OBJECT_SERVICE));

@@ -1,13 +1,13 @@
-/* watcher/kubeconfig.c: what kubectl's configuration files mean */
+/* watcher/kube/kubeconfig.c: the meaning of kubectl's configuration files */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
+#include "common/base/alloc.h"
 #include "tests/lib/test.h"
-#include "watcher/kubeconfig.h"
+#include "watcher/kube/kubeconfig.h"
 
 static char dir[] = "/tmp/portolan-kubeconfig-XXXXXX";
 
@@ -62,10 +62,10 @@ static void check_refused(const char *text, const char *words)
 	CHECK(strstr(strbuf_str(&why), words));
 }
 
-#define ONE(user)                                                                                  \
-	"apiVersion: v1\nkind: Config\ncurrent-context: c\n"                                       \
-	"contexts: [{name: c, context: {cluster: k, user: u, namespace: team}}]\n"                 \
-	"clusters: [{name: k, cluster: {server: 'https://api:6443/'}}]\n"                          \
+#define ONE(user)                                                                  \
+	"apiVersion: v1\nkind: Config\ncurrent-context: c\n"                       \
+	"contexts: [{name: c, context: {cluster: k, user: u, namespace: team}}]\n" \
+	"clusters: [{name: k, cluster: {server: 'https://api:6443/'}}]\n"          \
 	"users: [{name: u, user: " user "}]\n"
 
 TEST(a_context_names_cluster_user_and_namespace)
@@ -104,12 +104,13 @@ TEST(cluster_settings_and_embedded_certificates_are_read)
 TEST(paths_are_relative_to_their_file_and_files_are_read_again)
 {
 	_cleanup_free_ char *token = put("token", "first\n"), *ca = put("ca.pem", "PEM"),
-			    *path = put("files", "current-context: c\n"
-						 "contexts: [{name: c, context: {cluster: k, user: u}}]\n"
-						 "clusters: [{name: k, cluster: {server: https://a, "
-						 "certificate-authority: ca.pem}}]\n"
-						 "users: [{name: u, user: {token: ignored, "
-						 "tokenFile: token}}]\n");
+			    *path = put("files",
+					"current-context: c\n"
+					"contexts: [{name: c, context: {cluster: k, user: u}}]\n"
+					"clusters: [{name: k, cluster: {server: https://a, "
+					"certificate-authority: ca.pem}}]\n"
+					"users: [{name: u, user: {token: ignored, "
+					"tokenFile: token}}]\n");
 	_cleanup_(kube_access_freep) struct kube_access *a = load(path, NULL);
 
 	CHECK_STR(a->ca.data, "PEM");
@@ -128,13 +129,13 @@ TEST(of_several_files_the_first_to_name_something_wins_and_missing_ones_are_skip
 {
 	_cleanup_free_ char *first = put("first", "current-context: b\n"
 						  "users: [{name: u, user: {token: first}}]\n");
-	_cleanup_free_ char *second =
-		put("second", "current-context: a\n"
-			      "contexts: [{name: a, context: {cluster: k, user: u}},\n"
-			      "  {name: b, context: {cluster: other, user: u}}]\n"
-			      "clusters: [{name: k, cluster: {server: https://k}},\n"
-			      "  {name: other, cluster: {server: https://other}}]\n"
-			      "users: [{name: u, user: {token: second}}]\n");
+	_cleanup_free_ char *second = put("second",
+					  "current-context: a\n"
+					  "contexts: [{name: a, context: {cluster: k, user: u}},\n"
+					  "  {name: b, context: {cluster: other, user: u}}]\n"
+					  "clusters: [{name: k, cluster: {server: https://k}},\n"
+					  "  {name: other, cluster: {server: https://other}}]\n"
+					  "users: [{name: u, user: {token: second}}]\n");
 	_cleanup_free_ char *list = xasprintf("%s/missing:%s::%s", dir, first, second);
 	_cleanup_(kube_access_freep) struct kube_access *a = NULL, *b = NULL;
 	_cleanup_strbuf_ struct strbuf why = STRBUF_INIT;
@@ -155,9 +156,10 @@ TEST(of_several_files_the_first_to_name_something_wins_and_missing_ones_are_skip
 TEST(an_exec_plugin_is_taken_with_its_words_and_environment)
 {
 	_cleanup_free_ char *path =
-		put("exec", ONE("{exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin, "
-				"args: [get, 'a b'], env: [{name: A, value: '1'}], installHint: get it, "
-				"interactiveMode: IfAvailable, provideClusterInfo: true}}"));
+		put("exec",
+		    ONE("{exec: {apiVersion: client.authentication.k8s.io/v1, command: ./plugin, "
+			"args: [get, 'a b'], env: [{name: A, value: '1'}], installHint: get it, "
+			"interactiveMode: IfAvailable, provideClusterInfo: true}}"));
 	_cleanup_free_ char *command = xasprintf("%s/./plugin", dir);
 	_cleanup_(kube_access_freep) struct kube_access *a = load(path, NULL);
 
@@ -180,21 +182,26 @@ TEST(what_cannot_work_is_refused_with_a_reason)
 	check_refused("current-context: c\ncontexts: [{name: c, context: {cluster: k}}]\n",
 		      "no cluster \"k\"");
 	check_refused("current-context: c\ncontexts: [{name: c, context: {cluster: k}}]\n"
-		      "clusters: [{name: k, cluster: {}}]\n", "no server");
+		      "clusters: [{name: k, cluster: {}}]\n",
+		      "no server");
 	check_refused("current-context: c\ncontexts: [{name: c, context: {cluster: k}}]\n"
-		      "clusters: [{name: k, cluster: {server: 'ftp://x'}}]\n", "ftp://x");
+		      "clusters: [{name: k, cluster: {server: 'ftp://x'}}]\n",
+		      "ftp://x");
 	check_refused("current-context: c\ncontexts: [{name: c, context: {cluster: k, user: v}}]\n"
-		      "clusters: [{name: k, cluster: {server: 'https://x'}}]\n", "no user \"v\"");
+		      "clusters: [{name: k, cluster: {server: 'https://x'}}]\n",
+		      "no user \"v\"");
 	check_refused(ONE("{client-certificate-data: Q0VSVA==}"), "go together");
 	check_refused(ONE("{client-key-data: '%%%'}"), "not base64");
 	check_refused(ONE("{client-certificate: missing.pem}"), "missing.pem: No such file");
 	check_refused(ONE("{tokenFile: missing}"), "missing: No such file");
 	check_refused(ONE("{auth-provider: {name: oidc}}"), "exec plugin");
-	check_refused(ONE("{exec: {command: x, apiVersion: client.authentication.k8s.io/v1alpha1}}"),
-		      "v1alpha1 is not known");
+	check_refused(
+		ONE("{exec: {command: x, apiVersion: client.authentication.k8s.io/v1alpha1}}"),
+		"v1alpha1 is not known");
 	check_refused(ONE("{exec: {command: x, apiVersion: client.authentication.k8s.io/v1, "
-			  "interactiveMode: Always}}"), "terminal");
-	/* An alias may point to where it stands. */
+			  "interactiveMode: Always}}"),
+		      "terminal");
+	/* An alias may point to its own place. */
 	check_refused("current-context: c\ncontexts: &a [{name: c, context: *a}]\n", "no cluster");
 }
 

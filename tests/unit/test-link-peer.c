@@ -1,7 +1,7 @@
-/* common/link.c against peers that do not play by the rules. The link under test listens; it sends
- * objects and mirrors statuses. */
-#include "common/alloc.h"
-#include "common/feed.h"
+/* common/link/link.c against peers that do not play by the rules. The link under test listens; it
+ * sends objects and mirrors statuses. */
+#include "common/base/alloc.h"
+#include "common/link/feed.h"
 #include "tests/lib/link-ends.h"
 
 static void listen_alone(struct ends *e)
@@ -76,7 +76,7 @@ static void last_byte(uint8_t *frame, size_t len)
 	frame[len - 1] ^= 1;
 }
 
-/* Of SNAPSHOT_END: tag, count, tag, digest. */
+/* SNAPSHOT_END's bytes: tag, count, tag, digest. */
 static void count_byte(uint8_t *frame, size_t len)
 {
 	(void)len;
@@ -331,7 +331,7 @@ TEST(a_peer_that_asks_for_snapshots_again_and_again_is_thrown_out)
 	ends_done(&e);
 }
 
-/* ---- what ends a connection ---- */
+/* ---- faults that end a connection ---- */
 
 static void say_garbage(struct raw *r)
 {
@@ -436,13 +436,13 @@ static void say_bye(struct raw *r)
 
 static const struct {
 	void (*say)(struct raw *r);
-	const char *bye, *error; /* what the peer is told, and what ours are */
+	const char *bye, *error; /* the message to the peer, and our own */
 } refused[] = {
-	{ say_garbage, "bytes that are no frame: is this Portolan?", NULL },
-	{ say_http_first, "bytes that are no frame: is this Portolan?", NULL },
+	{ say_garbage, "bytes that are not a frame: is this Portolan?", NULL },
+	{ say_http_first, "bytes that are not a frame: is this Portolan?", NULL },
 	{ say_long_hello, "a frame longer than its type may be", NULL },
 	{ say_long_ack, "a frame longer than its type may be", NULL },
-	{ say_unknown_type, "bytes that are no frame: is this Portolan?", NULL },
+	{ say_unknown_type, "bytes that are not a frame: is this Portolan?", NULL },
 	{ say_other_major, "protocol version 2 came, this side speaks 1: are both of one release?",
 	  NULL },
 	{ say_other_major_inside,
@@ -641,7 +641,7 @@ TEST(a_reader_that_does_not_read_is_dropped_and_holds_nobody_up)
 	ends_connect(&e);
 	UNTIL(&e, link_connected(e.l) && link_connected(e.c) && IN_SYNC(&e));
 	CHECK(same(e.objects, e.objects_mirror));
-	/* Its connection ends; what had been sent to it by then is there to be read. */
+	/* Its connection ends; frames sent before can still be read. */
 	(void)raw_bye(&e, &r);
 	CHECK(link_connected(e.l));
 	raw_close(&r);

@@ -1,6 +1,7 @@
-/* common/link.c with common/feed.c and common/mirror.c: two ends that both play by the rules. */
-#include "common/alloc.h"
-#include "common/frame-item.h"
+/* common/link/link.c with common/link/feed.c and common/link/mirror.c: two ends that both play by
+ * the rules. */
+#include "common/base/alloc.h"
+#include "common/link/frame-item.h"
 #include "tests/lib/link-ends.h"
 
 TEST(a_state_arrives_as_a_snapshot_and_follows_by_deltas)
@@ -118,7 +119,7 @@ TEST(reconnecting_over_an_unchanged_world_changes_nothing)
 	link_free(e.l);
 	UNTIL(&e, !link_connected(e.c));
 	CHECK(same(e.objects, e.objects_mirror));
-	CHECK_EQ(e.downs, 0); /* of our own doing: nobody is told */
+	CHECK_EQ(e.downs, 0); /* our own doing: not reported */
 	ends_listen(&e);
 	UNTIL(&e, link_connected(e.l) && link_connected(e.c) && IN_SYNC(&e));
 	CHECK_EQ(link_counters(e.c)->snapshots_in, 2);

@@ -1,5 +1,5 @@
-/* The manifests source on real files with real inotify, driven by the event loop: watcher/manifests.c and
- * what it is made of. */
+/* The manifests source on real files with real inotify, driven by the event loop:
+ * watcher/manifests/manifests.c and its parts. */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -7,11 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
-#include "common/clock.h"
-#include "common/object-kind.h"
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "common/decode/object-kind.h"
 #include "tests/lib/test.h"
-#include "watcher/manifests.h"
+#include "watcher/manifests/manifests.h"
 
 /* ---- a place, a store and a source ---- */
 
@@ -58,7 +58,8 @@ static const char *config_map(const char *name, const char *value)
 	char *at = text[turn++ % 4];
 
 	(void)snprintf(at, sizeof(text[0]),
-		       "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\ndata: {v: '%s'}\n", name, value);
+		       "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\ndata: {v: '%s'}\n",
+		       name, value);
 	return at;
 }
 
@@ -86,7 +87,10 @@ static void place_new(struct place *p)
 
 static void place_start(struct place *p)
 {
-	const struct manifests_config config = { p->paths, p->n_paths, p->file_max, 20 * USEC_PER_MSEC };
+	const struct manifests_config config = { .paths = p->paths,
+						 .n_paths = p->n_paths,
+						 .file_max = p->file_max,
+						 .poll_usec = 20 * USEC_PER_MSEC };
 
 	CHECK_EQ(manifests_new(p->loop, p->store, &config, &p->source), 0);
 }
@@ -103,7 +107,7 @@ static void place_free(struct place *p)
 }
 #define _cleanup_place_ _cleanup_(place_free)
 
-/* ---- what it holds ---- */
+/* ---- its content ---- */
 
 static const struct item *object(const struct place *p, const char *name)
 {
@@ -177,15 +181,15 @@ static void too_late(evutil_socket_t fd, short what, void *ctx)
 }
 
 /* Runs the loop until the condition holds. */
-#define WAIT(p, condition)                                                                         \
-	do {                                                                                       \
-		bool _late = false;                                                                \
-		struct event *_timer = event_loop_timer((p)->loop, too_late, &_late);              \
-		event_loop_arm(_timer, 20 * USEC_PER_SEC);                                         \
-		while (!(condition) && !_late)                                                     \
-			(void)event_base_loop(event_loop_base((p)->loop), EVLOOP_ONCE);            \
-		event_free(_timer);                                                                \
-		CHECK(condition);                                                                  \
+#define WAIT(p, condition)                                                              \
+	do {                                                                            \
+		bool _late = false;                                                     \
+		struct event *_timer = event_loop_timer((p)->loop, too_late, &_late);   \
+		event_loop_arm(_timer, 20 * USEC_PER_SEC);                              \
+		while (!(condition) && !_late)                                          \
+			(void)event_base_loop(event_loop_base((p)->loop), EVLOOP_ONCE); \
+		event_free(_timer);                                                     \
+		CHECK(condition);                                                       \
 	} while (0)
 
 static void sync_now(struct place *p)
@@ -208,8 +212,9 @@ TEST(nothing_is_committed_before_the_first_scan_is_complete)
 	CHECK_EQ(mkdir(in(&p, "m/sub"), 0700), 0);
 	write_text(&p, "m/a.yaml", config_map("a", "1"));
 	write_text(&p, "m/sub/b.yml", config_map("b", "2"));
-	write_text(&p, "m/c.json", "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\"},"
-				   "\"data\":{\"v\":\"3\"}}");
+	write_text(&p, "m/c.json",
+		   "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\"},"
+		   "\"data\":{\"v\":\"3\"}}");
 	write_text(&p, "m/.hidden.yaml", config_map("hidden", "x"));
 	write_text(&p, "m/notes.txt", config_map("notes", "x"));
 	place_start(&p);
@@ -278,7 +283,7 @@ TEST(a_file_is_read_when_its_writer_closes_it_and_not_before)
 	write_text(&p, "m/b.yaml", config_map("b", "2"));
 	WAIT(&p, value(&p, "b"));
 	CHECK(!value(&p, "a"));
-	/* Not even for who cannot wait. */
+	/* Not even for a request that asks for it at once. */
 	sync_now(&p);
 	CHECK(!value(&p, "a"));
 	(void)fputs("---\n", f);
@@ -338,7 +343,7 @@ TEST(a_deleted_file_takes_its_objects_along)
 	CHECK_EQ(unlink(in(&p, "m/a.yaml")), 0);
 	WAIT(&p, !value(&p, "a"));
 	CHECK(value(&p, "b"));
-	/* Whoever asks for what is there now is not kept waiting. */
+	/* A request for the present state is not kept waiting. */
 	CHECK_EQ(unlink(in(&p, "m/b.yaml")), 0);
 	sync_now(&p);
 	CHECK(!value(&p, "b"));
@@ -375,9 +380,10 @@ TEST(a_document_that_cannot_be_read_keeps_its_objects_last_good_version)
 	WAIT(&p, is(value(&p, "a"), "2"));
 	CHECK_STR(value(&p, "b"), "1");
 	CHECK(has_note(&p, "b", "WrongType: must be a string, not a number: quote it ("));
-	CHECK(has_note(&p, "b", "m/a.yaml, document 2, line 9)\nKept: the last good version stays in use"));
+	CHECK(has_note(&p, "b",
+		       "m/a.yaml, document 2, line 9)\nKept: the last good version stays in use"));
 	CHECK(!note(&p, OBJECT_CONFIG_MAP, "default/a"));
-	/* It cannot: what the file had may be in there. */
+	/* Unreadable: the file's former objects may be in there. */
 	(void)snprintf(text, sizeof(text), "%s---\nkind: [ConfigMap\n", config_map("a", "3"));
 	put_text(&p, "m/a.yaml", text);
 	WAIT(&p, is(value(&p, "a"), "3"));
@@ -398,8 +404,9 @@ TEST(a_document_that_was_never_good_serves_nothing_and_is_noted)
 	_cleanup_place_ struct place p;
 
 	place_new(&p);
-	write_text(&p, "m/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: 5\n---\n"
-				   "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\ntypo: 1\n");
+	write_text(&p, "m/a.yaml",
+		   "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: 5\n---\n"
+		   "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\ntypo: 1\n");
 	place_start(&p);
 	CHECK(!value(&p, "a"));
 	CHECK(object(&p, "b"));
@@ -423,7 +430,7 @@ TEST(of_two_files_with_one_object_the_first_is_used_and_both_are_named)
 	CHECK(has_note(&p, "x", "Conflict: defined twice, in "));
 	CHECK(has_note(&p, "x", "m/a.yaml:1 and in "));
 	CHECK(has_note(&p, "x", "m/b.yaml:1: the first is used"));
-	/* One that comes later does not displace it, whatever its name. */
+	/* A claim that comes later does not displace it, whatever its name. */
 	put_text(&p, "m/0.yaml", config_map("x", "0"));
 	put_text(&p, "m/end.yaml", config_map("end", "1"));
 	WAIT(&p, value(&p, "end"));
@@ -453,7 +460,8 @@ TEST(an_object_twice_in_one_file_is_a_conflict_too)
 	CHECK_STR(value(&p, "x"), "1");
 	CHECK(has_note(&p, "x", "m/a.yaml:1 and in "));
 	CHECK(has_note(&p, "x", "m/a.yaml:6: the first is used"));
-	(void)snprintf(text, sizeof(text), "%s---\n%s", config_map("x", "1"), config_map("y1", "2"));
+	(void)snprintf(text, sizeof(text), "%s---\n%s", config_map("x", "1"),
+		       config_map("y1", "2"));
 	put_text(&p, "m/a.yaml", text);
 	WAIT(&p, value(&p, "y1"));
 	CHECK_EQ(state_count(store_notes(p.store)), 0);
@@ -463,7 +471,7 @@ TEST(a_mounted_config_map_is_swapped_in_one_step)
 {
 	_cleanup_place_ struct place p;
 
-	/* As the kubelet does it: ..data is a link to the present version. */
+	/* Like the kubelet: ..data is a link to the present version. */
 	place_new(&p);
 	CHECK_EQ(mkdir(in(&p, "m/..1"), 0700), 0);
 	write_text(&p, "m/..1/a.yaml", config_map("a", "1"));
@@ -515,7 +523,7 @@ TEST(a_new_directory_is_read_with_all_that_is_below_it)
 
 	place_new(&p);
 	place_start(&p);
-	/* Some of it before, some of it after the watch is there. */
+	/* Some files come before the watch exists, some after. */
 	CHECK_EQ(mkdir(in(&p, "m/s"), 0700), 0);
 	CHECK_EQ(mkdir(in(&p, "m/s/t"), 0700), 0);
 	write_text(&p, "m/s/t/a.yaml", config_map("a", "1"));
@@ -548,7 +556,7 @@ TEST(a_path_of_the_command_line_that_disappears_keeps_its_objects_until_it_retur
 	p.source->ops->why(p.source, &why);
 	CHECK(strstr(strbuf_str(&why), "is not there: what was read there stays in use\n"));
 	CHECK_STR(value(&p, "a"), "1");
-	/* What happens elsewhere meanwhile is of no concern. */
+	/* Changes elsewhere do not matter meanwhile. */
 	write_text(&p, "away/a.yaml", config_map("a", "elsewhere"));
 	sync_now(&p);
 	CHECK_STR(value(&p, "a"), "1");
@@ -598,7 +606,7 @@ TEST(a_file_beyond_the_limit_is_refused_unread_and_keeps_what_it_had)
 	write_text(&p, "m/a.yaml", config_map("a", "1"));
 	write_text(&p, "m/b.yaml", config_map("b", "1"));
 	place_start(&p);
-	/* Sparse: 100 MB of nothing. */
+	/* Sparse: 100 MB of zeros. */
 	write_text(&p, "big", "");
 	CHECK_EQ(truncate(in(&p, "big"), 100000000), 0);
 	CHECK_EQ(rename(in(&p, "big"), in(&p, "m/a.yaml")), 0);
@@ -675,10 +683,11 @@ TEST(without_inotify_everything_is_read_again_from_time_to_time)
 	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
 	place_start(&p);
 	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
-	/* Nor could the directory be read: that nothing is in it is not to be believed. */
+	/* The directory could not be read either: it is not known to be empty. */
 	CHECK_EQ(store_commits(p.store), 0);
 	p.source->ops->why(p.source, &why);
-	CHECK(strstr(strbuf_str(&why), "1 files or directories could not be read: to be tried again"));
+	CHECK(strstr(strbuf_str(&why),
+		     "1 files or directories could not be read: to be tried again"));
 	CHECK(strstr(strbuf_str(&why), "cannot be watched: read again from time to time\n"));
 	WAIT(&p, value(&p, "a"));
 	CHECK_EQ(store_commits(p.store), 1);
@@ -706,7 +715,7 @@ TEST(without_a_loop_everything_is_read_once)
 	CHECK_EQ(manifests_new(NULL, missing, &config, &source), -ENOENT);
 }
 
-/* The same files in any history end in the same state: what a restart would read. */
+/* The same files after any history give the same state: that of a restart. */
 TEST(what_is_held_depends_on_the_files_and_not_on_their_history)
 {
 	_cleanup_(store_freep) struct store *fresh = store_new();

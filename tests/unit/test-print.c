@@ -1,26 +1,26 @@
 #include <errno.h>
 
-#include "common/document.h"
-#include "common/resource-kind.h"
+#include "common/base/document.h"
+#include "common/link/resource-kind.h"
 #include "envoy/config/cluster/v3/cluster.pb-c.h"
 #include "envoy/config/route/v3/route.pb-c.h"
 #include "envoy/extensions/transport_sockets/tls/v3/secret.pb-c.h"
 #include "google/protobuf/struct.pb-c.h"
 #include "tests/lib/test.h"
-#include "translator/print.h"
+#include "translator/print/print.h"
 
 #define CLUSTER envoy__config__cluster__v3__cluster__descriptor
 #define SECRET  envoy__extensions__transport_sockets__tls__v3__secret__descriptor
 #define ROUTES  envoy__config__route__v3__route_configuration__descriptor
 #define VALUE   google__protobuf__value__descriptor
 
-#define PRINTED(format, descriptor, flags, bytes, expected)                                        \
-	do {                                                                                       \
-		_cleanup_strbuf_ struct strbuf _out = STRBUF_INIT;                                 \
-		CHECK_EQ(print_message(&_out, format, &descriptor, (const uint8_t *)bytes,         \
-				       sizeof(bytes) - 1, flags),                                  \
-			 0);                                                                       \
-		CHECK_STR(strbuf_str(&_out), expected);                                            \
+#define PRINTED(format, descriptor, flags, bytes, expected)                                \
+	do {                                                                               \
+		_cleanup_strbuf_ struct strbuf _out = STRBUF_INIT;                         \
+		CHECK_EQ(print_message(&_out, format, &descriptor, (const uint8_t *)bytes, \
+				       sizeof(bytes) - 1, flags),                          \
+			 0);                                                               \
+		CHECK_STR(strbuf_str(&_out), expected);                                    \
 	} while (0)
 
 TEST(yaml_quotes_what_a_reader_would_take_for_something_else)
@@ -28,25 +28,43 @@ TEST(yaml_quotes_what_a_reader_would_take_for_something_else)
 	static const struct {
 		const char *in, *out;
 	} rows[] = {
-		{ "on", "\"on\"" },           { "NO", "\"NO\"" },
-		{ "y", "\"y\"" },             { "null", "\"null\"" },
-		{ "8080", "\"8080\"" },       { "1e3", "\"1e3\"" },
-		{ "0x1f", "\"0x1f\"" },       { "10.0.0.1", "\"10.0.0.1\"" },
-		{ "12:30:45", "\"12:30:45\"" }, { "2001-12-14", "\"2001-12-14\"" },
-		{ "", "\"\"" },               { " x", "\" x\"" },
-		{ "x ", "\"x \"" },           { "a: b", "\"a: b\"" },
-		{ "a:", "\"a:\"" },           { "a #b", "\"a #b\"" },
-		{ "~", "\"~\"" },             { "-", "\"-\"" },
-		{ "---", "\"---\"" },         { "*.example.com", "\"*.example.com\"" },
-		{ "@type", "\"@type\"" },     { "[redacted]", "\"[redacted]\"" },
-		{ ".nan", "\".nan\"" },       { "+1", "\"+1\"" },
-		{ "a\nb", "\"a\\nb\"" },      { "\xc2\x85", "\"\\u0085\"" },
-		{ "\xe2\x80\xa8", "\"\\u2028\"" }, { "\xef\xbb\xbf", "\"\\ufeff\"" },
-		{ "\xc3\xa9", "\"\xc3\xa9\"" }, { "\xff", "\"\xef\xbf\xbd\"" },
-		{ "example.com", "example.com" }, { "default/web/http", "default/web/http" },
+		{ "on", "\"on\"" },
+		{ "NO", "\"NO\"" },
+		{ "y", "\"y\"" },
+		{ "null", "\"null\"" },
+		{ "8080", "\"8080\"" },
+		{ "1e3", "\"1e3\"" },
+		{ "0x1f", "\"0x1f\"" },
+		{ "10.0.0.1", "\"10.0.0.1\"" },
+		{ "12:30:45", "\"12:30:45\"" },
+		{ "2001-12-14", "\"2001-12-14\"" },
+		{ "", "\"\"" },
+		{ " x", "\" x\"" },
+		{ "x ", "\"x \"" },
+		{ "a: b", "\"a: b\"" },
+		{ "a:", "\"a:\"" },
+		{ "a #b", "\"a #b\"" },
+		{ "~", "\"~\"" },
+		{ "-", "\"-\"" },
+		{ "---", "\"---\"" },
+		{ "*.example.com", "\"*.example.com\"" },
+		{ "@type", "\"@type\"" },
+		{ "[redacted]", "\"[redacted]\"" },
+		{ ".nan", "\".nan\"" },
+		{ "+1", "\"+1\"" },
+		{ "a\nb", "\"a\\nb\"" },
+		{ "\xc2\x85", "\"\\u0085\"" },
+		{ "\xe2\x80\xa8", "\"\\u2028\"" },
+		{ "\xef\xbb\xbf", "\"\\ufeff\"" },
+		{ "\xc3\xa9", "\"\xc3\xa9\"" },
+		{ "\xff", "\"\xef\xbf\xbd\"" },
+		{ "example.com", "example.com" },
+		{ "default/web/http", "default/web/http" },
 		{ "type.googleapis.com/x.Y", "type.googleapis.com/x.Y" },
-		{ "1.5s", "1.5s" },           { "only if x, y", "only if x, y" },
-		{ "urn:a:b", "urn:a:b" },     { "/prefix", "/prefix" },
+		{ "1.5s", "1.5s" },
+		{ "only if x, y", "only if x, y" },
+		{ "urn:a:b", "urn:a:b" },
+		{ "/prefix", "/prefix" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -161,7 +179,10 @@ TEST(elements_of_one_field_are_gathered_in_wire_order)
 }
 
 /* name "s", a certificate with chain "A" and private key "KEY" */
-#define SECRET_BYTES "\x0a\x01s\x12\x0c\x0a\x03\x12\x01" "A\x12\x05\x12\x03" "KEY"
+#define SECRET_BYTES                        \
+	"\x0a\x01s\x12\x0c\x0a\x03\x12\x01" \
+	"A\x12\x05\x12\x03"                 \
+	"KEY"
 
 TEST(keys_are_redacted_when_asked)
 {
@@ -187,13 +208,15 @@ TEST(bytes_that_are_no_message_are_refused_and_print_nothing)
 		const char *bytes;
 		size_t n;
 	} rows[] = {
-		{ "\x0a\x05" "abc", 5 },                               /* shorter than it says */
+		{ "\x0a\x05"
+		  "abc",
+		  5 },                                                  /* shorter than it says */
 		{ "\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11 }, /* as long as can be */
-		{ "\x08\x01", 2 },                                     /* name as a number */
-		{ "\x0b", 1 },                                         /* a group */
-		{ "\x02\x00", 2 },                                     /* field 0 */
-		{ "\x10\xff", 2 },                                     /* half a number */
-		{ "\x22\x06\x10\xff\xff\xff\xff\x07", 8 },             /* 2 s of nanoseconds */
+		{ "\x08\x01", 2 },                                      /* name as a number */
+		{ "\x0b", 1 },                                          /* a group */
+		{ "\x02\x00", 2 },                                      /* field 0 */
+		{ "\x10\xff", 2 },                                      /* half a number */
+		{ "\x22\x06\x10\xff\xff\xff\xff\x07", 8 },              /* 2 s of nanoseconds */
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -255,8 +278,10 @@ TEST(a_resource_that_cannot_be_read_says_so_inside_the_document)
 	document_list(&d);
 	CHECK_EQ(print_resource(&d, RESOURCE_CLUSTER, "a", "v1", (const uint8_t *)"\x0b", 1, 0),
 		 -EBADMSG);
-	CHECK_EQ(print_resource(&d, RESOURCE_CLUSTER, "b", "v2", (const uint8_t *)"\x0a\x01" "b", 3,
-				0),
+	CHECK_EQ(print_resource(&d, RESOURCE_CLUSTER, "b", "v2",
+				(const uint8_t *)"\x0a\x01"
+						 "b",
+				3, 0),
 		 0);
 	document_end(&d);
 	CHECK_STR(strbuf_str(&b), "- kind: cluster\n"

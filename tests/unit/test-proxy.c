@@ -1,10 +1,11 @@
-/* translator/: random trees of HTTPProxies, with a host that others want, too, under configurations that change */
+/* translator/: random trees of HTTPProxies, with a host that others want, too, under configurations
+ * that change */
 #include <stdint.h>
 
-#include "common/alloc.h"
-#include "common/arena.h"
-#include "common/configuration.h"
-#include "common/object-kind.h"
+#include "common/base/alloc.h"
+#include "common/base/arena.h"
+#include "common/configuration/configuration.h"
+#include "common/decode/object-kind.h"
 #include "k8s/core.pb-c.h"
 #include "k8s/networking.pb-c.h"
 #include "k8s/projectcontour.pb-c.h"
@@ -13,9 +14,10 @@
 #include "translator/translator.h"
 
 #define NEW(type, init) ((type *)arena_memdup(arena, &(type)init, sizeof(type)))
-#define PICK(words) ((char *)(words)[(size_t)rand_r(seed) % ARRAY_SIZE(words)])
-#define CHANCE(n) (rand_r(seed) % (n) == 0)
+#define PICK(words)     ((char *)(words)[(size_t)rand_r(seed) % ARRAY_SIZE(words)])
+#define CHANCE(n)       (rand_r(seed) % (n) == 0)
 
+static const struct settings_options options;
 static struct arena *arena;
 static uint64_t world;
 
@@ -32,7 +34,8 @@ static K8s__ObjectMeta *meta(const char *namespace, const char *name)
 	return m;
 }
 
-static void put(struct translator *t, enum object_kind kind, const K8s__ObjectMeta *m, const ProtobufCMessage *o)
+static void put(struct translator *t, enum object_kind kind, const K8s__ObjectMeta *m,
+		const ProtobufCMessage *o)
 {
 	const char *key = arena_printf(arena, "%s/%s", m->namespace_, m->name);
 	size_t len = protobuf_c_message_get_packed_size(o);
@@ -51,7 +54,8 @@ static K8s__ProxyCondition **random_conditions(unsigned *seed, size_t *ret_n)
 
 	*ret_n = (size_t)rand_r(seed) % 3;
 	for (size_t i = 0; i < *ret_n; i++) {
-		K8s__ProxyCondition *c = all[i] = NEW(K8s__ProxyCondition, K8S__PROXY_CONDITION__INIT);
+		K8s__ProxyCondition *c = all[i] =
+			NEW(K8s__ProxyCondition, K8S__PROXY_CONDITION__INIT);
 
 		if (i == 0 && CHANCE(8)) {
 			c->regex = PICK(regexes);
@@ -89,7 +93,8 @@ static K8s__ProxyRoute *random_route(unsigned *seed)
 
 		r->path_rewrite_policy = NEW(K8s__ProxyPathRewrite, K8S__PROXY_PATH_REWRITE__INIT);
 		r->path_rewrite_policy->n_replace_prefix = 1;
-		r->path_rewrite_policy->replace_prefix = arena_new_of(arena, K8s__ProxyReplacePrefix *, 1);
+		r->path_rewrite_policy->replace_prefix =
+			arena_new_of(arena, K8s__ProxyReplacePrefix *, 1);
 		r->path_rewrite_policy->replace_prefix[0] =
 			NEW(K8s__ProxyReplacePrefix, K8S__PROXY_REPLACE_PREFIX__INIT);
 		r->path_rewrite_policy->replace_prefix[0]->prefix = PICK(prefixes);
@@ -183,7 +188,8 @@ static void put_configuration(struct translator *t, unsigned *seed)
 {
 	static const char *const versions[] = { "", "1.2", "1.3" };
 	static const char *const durations[] = { "", "3s", "infinity", "soon" };
-	K8s__ContourConfiguration *c = NEW(K8s__ContourConfiguration, K8S__CONTOUR_CONFIGURATION__INIT);
+	K8s__ContourConfiguration *c =
+		NEW(K8s__ContourConfiguration, K8S__CONTOUR_CONFIGURATION__INIT);
 	K8s__ContourConfigurationSpec *s =
 		NEW(K8s__ContourConfigurationSpec, K8S__CONTOUR_CONFIGURATION_SPEC__INIT);
 	K8s__ConfigHeaders__SetEntry *header =
@@ -207,7 +213,8 @@ static void put_configuration(struct translator *t, unsigned *seed)
 	put(t, OBJECT_CONTOUR_CONFIGURATION, c->metadata, &c->base);
 }
 
-static void drop(struct translator *t, enum object_kind kind, const char *namespace, const char *name)
+static void drop(struct translator *t, enum object_kind kind, const char *namespace,
+		 const char *name)
 {
 	const char *key = arena_printf(arena, "%s/%s", namespace, name);
 
@@ -231,7 +238,8 @@ static void random_step(struct translator *t, unsigned *seed)
 		break;
 	case 8:
 		if (CHANCE(3))
-			drop(t, OBJECT_CONTOUR_CONFIGURATION, CONFIGURATION_NAMESPACE, CONFIGURATION_NAME);
+			drop(t, OBJECT_CONTOUR_CONFIGURATION, CONFIGURATION_NAMESPACE,
+			     CONFIGURATION_NAME);
 		else
 			put_configuration(t, seed);
 	}
@@ -258,7 +266,7 @@ static void compare_with_fresh(struct translator *t)
 	struct item *i;
 	size_t pos = 0;
 
-	CHECK(translator_new(&fresh) == 0);
+	CHECK(translator_new(&options, &fresh) == 0);
 	while ((i = state_next(t->objects, &pos)))
 		state_put(fresh->objects, item_ref(i));
 	state_commit(fresh->objects, state_source(t->objects));
@@ -275,7 +283,7 @@ TEST(after_any_history_of_trees_incremental_output_is_from_scratch_output_byte_f
 		_cleanup_(translator_freep) struct translator *t = NULL;
 		unsigned seed = start_seed;
 
-		CHECK(translator_new(&t) == 0);
+		CHECK(translator_new(&options, &t) == 0);
 		fprintf(stderr, "  seed %u\n", start_seed);
 		for (int step = 0; step < 150; step++) {
 			for (int n = rand_r(&seed) % 3; n >= 0; n--)

@@ -1,15 +1,17 @@
 /* translator/quarantine*.c, with a graph of units that the test makes and an Envoy that it plays */
 #include <stdint.h>
 
-#include "common/alloc.h"
-#include "common/object-kind.h"
-#include "common/resource-kind.h"
+#include "common/base/alloc.h"
+#include "common/decode/object-kind.h"
+#include "common/link/resource-kind.h"
 #include "proto/ipc.pb-c.h"
 #include "tests/lib/test.h"
-#include "translator/graph.h"
-#include "translator/quarantine.h"
+#include "translator/graph/graph.h"
+#include "translator/guard/quarantine.h"
+#include "translator/kinds.h"
 
-/* Every Service "ns/NAME" becomes a part of the route table "t", and a cluster of the same bytes. */
+/* Every Service "ns/NAME" becomes a part of the route table "t", and a cluster of the same bytes.
+ */
 static void unit_service(struct reader *r, const char *key, size_t key_len)
 {
 	const struct item *i = read_object(r, OBJECT_SERVICE, key);
@@ -46,7 +48,7 @@ static const struct unit_row rows[UNIT_KIND_MAX_] = {
 	[UNIT_INGRESS] = { .name = "i", .run = unit_service, .object = OBJECT_SERVICE },
 	[UNIT_HOST] = { .name = "h", .run = unit_none },
 	[UNIT_VIRTUAL_HOST] = { .name = "v", .run = unit_none },
-	[UNIT_TABLE] = { .name = "t", .run = unit_table, .always = always },
+	[UNIT_TABLE] = { .name = "t", .run = unit_table, .always = always, .late = true },
 };
 
 struct world {
@@ -57,7 +59,8 @@ struct world {
 	uint64_t source;
 };
 
-static void on_output(void *ctx, uint32_t kind, const char *key, size_t key_len, struct item *wanted)
+static void on_output(void *ctx, uint32_t kind, const char *key, size_t key_len,
+		      struct item *wanted)
 {
 	quarantine_output(((struct world *)ctx)->quarantine, kind, key, key_len, wanted);
 }
@@ -69,7 +72,9 @@ static void on_object(void *ctx, struct item *before, struct item *after)
 
 static void world_start(struct world *w, struct state *reports)
 {
-	struct graph_config config = { .units = rows, .output = on_output, .ctx = w };
+	struct graph_config config = {
+		.units = rows, .n_units = UNIT_KIND_MAX_, .output = on_output, .ctx = w
+	};
 
 	*w = (struct world){ 0 };
 	config.objects = w->objects = state_new();
@@ -98,7 +103,8 @@ static void world_done(struct world *w, bool keep_reports)
 
 static void set(struct world *w, const char *key, const char *value)
 {
-	state_put(w->objects, item_new(OBJECT_SERVICE, key, strlen(key), NULL, 0, value, strlen(value)));
+	state_put(w->objects,
+		  item_new(OBJECT_SERVICE, key, strlen(key), NULL, 0, value, strlen(value)));
 }
 
 static void settle(struct world *w)
@@ -120,7 +126,7 @@ static struct item *head(struct world *w)
 	return state_get(w->resources, RESOURCE_ROUTE, "t", 1);
 }
 
-/* What is served at the part, or NULL. */
+/* The item served at the part, or NULL. */
 static const char *part(struct world *w, const char *key)
 {
 	char id[64];
@@ -151,8 +157,8 @@ static void report(struct world *w, enum report_kind kind, const char *resource,
 	reject.has_version = accept.has_version = 1;
 	reject.version = accept.version = version;
 	reject.message = (char *)"bad thing";
-	len = kind == REPORT_REJECT ? portolan__ipc__reject_report__pack(&reject, packed) :
-				      portolan__ipc__accept_report__pack(&accept, packed);
+	len = kind == REPORT_REJECT ? portolan__ipc__reject_report__pack(&reject, packed)
+				    : portolan__ipc__accept_report__pack(&accept, packed);
 	state_put(w->reports, item_new(kind, key, (size_t)n, NULL, 0, packed, len));
 }
 
@@ -176,7 +182,7 @@ static void envoy_accepts_all(struct world *w)
 	settle(w);
 }
 
-/* An Envoy that refuses the table while any part of it says "bad", until all that is wanted is either
+/* An Envoy that refuses the table while any part of it is "bad", until all wanted items are either
  * accepted or held back. */
 static int play_envoy(struct world *w)
 {
@@ -192,7 +198,7 @@ static int play_envoy(struct world *w)
 			if (i->kind == RESOURCE_PART + RESOURCE_ROUTE &&
 			    strncmp((const char *)item_value(i), "bad", 3) == 0)
 				bad = true;
-		envoy_accepts(w); /* the clusters, whatever they say */
+		envoy_accepts(w); /* the clusters, whatever their content */
 		report(w, bad ? REPORT_REJECT : REPORT_ACCEPT, "route", "t", head(w));
 		quarantine_reports(w->quarantine);
 		settle(w);
@@ -321,7 +327,7 @@ TEST(when_nothing_is_held_back_any_more_the_version_is_the_graphs_own_again)
 	world_done(&fresh, false);
 }
 
-/* As xds-server does it: what is kept with the resources comes back as a report. */
+/* Like xds-server: state kept with the resources comes back as a report. */
 static struct state *echo(struct world *w)
 {
 	struct state *reports = state_new();

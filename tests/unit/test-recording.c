@@ -1,14 +1,15 @@
-/* common/recording-*.c: what was written reads back, whatever became of the file's end or middle. */
+/* common/recording-*.c: written transfers read back, whatever happened to the file's end or
+ * middle. */
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
-#include "common/frame.h"
-#include "common/recording-block.h"
-#include "common/recording-moment.h"
+#include "common/base/alloc.h"
+#include "common/link/frame.h"
+#include "common/recording/recording-block.h"
+#include "common/recording/recording-moment.h"
 #include "tests/lib/test.h"
 
 static char folder[] = "/tmp/portolan-test-XXXXXX";
@@ -192,7 +193,7 @@ TEST(what_comes_after_damage_is_found_again_at_the_next_snapshot)
 	write_worlds(digests, (struct recording_options){ 0 });
 	data = load(&size);
 	CHECK(size > first);
-	/* Behind the first run's snapshot: in the packed bytes of its second block. */
+	/* After the first run's snapshot: in the packed bytes of its second block. */
 	for (size_t at = RECORDING_HEADER_SIZE + 1, blocks = 0; at < first; at++)
 		if (memcmp(data + at, "PTLB", 4) == 0 && ++blocks == 1) {
 			data[at + BLOCK_HEADER_SIZE + 3] ^= 1;
@@ -236,7 +237,9 @@ static unsigned count_files(void)
 TEST(each_file_of_a_rotation_can_be_read_alone)
 {
 	_cleanup_(state_freep) struct state *s = state_new();
-	struct recording_options o = { .sync = RECORDING_SYNC_TRANSFER, .max_age_usec = 5000, .keep = 3 };
+	struct recording_options o = { .sync = RECORDING_SYNC_TRANSFER,
+				       .max_age_usec = 5000,
+				       .keep = 3 };
 	struct recording_writer *w;
 	struct recording_damage damage;
 	uint64_t digests[WORLDS + 1];
@@ -249,8 +252,10 @@ TEST(each_file_of_a_rotation_can_be_read_alone)
 	CHECK(n >= 1 && n < WORLDS);
 	CHECK_EQ(damage.torn_bytes + damage.lost_transfers, 0);
 
-	/* By size: never less than twice what the snapshot takes. */
-	o = (struct recording_options){ .max_bytes = 1, .keep = 1, .sync = RECORDING_SYNC_TRANSFER };
+	/* By size: never less than twice the snapshot's. */
+	o = (struct recording_options){ .max_bytes = 1,
+					.keep = 1,
+					.sync = RECORDING_SYNC_TRANSFER };
 	w = open_writer(o, s);
 	for (unsigned i = 0; i < 50; i++) {
 		char key[16];
@@ -346,4 +351,3 @@ TEST(moments_are_read_as_people_write_them)
 	CHECK_EQ(recording_moment_parse("2026-01-31T12:00:00", &m), -EINVAL);
 	CHECK_EQ(recording_moment_parse("12345678901234567890", &m), -EINVAL);
 }
-

@@ -1,13 +1,13 @@
-/* watcher/reflector.c: what it asks, and what it makes of the answers, against a script */
+/* watcher/kube/reflector.c: its requests, and the effects of the answers, against a script */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/alloc.h"
+#include "common/base/alloc.h"
 #include "tests/lib/test.h"
-#include "watcher/reflector.h"
+#include "watcher/kube/reflector.h"
 
-/* One request at a time, the answers to which a test writes. */
+/* One request at a time; the test writes the answers. */
 struct rig {
 	struct event_loop *loop;
 	struct reflector *reflector;
@@ -15,7 +15,7 @@ struct rig {
 	char *path;
 	bool asked;
 	unsigned requests;
-	struct strbuf seen; /* what the owner was told */
+	struct strbuf seen; /* the calls to the owner */
 };
 
 static void put(struct rig *g, char what, const struct kube_payload *o)
@@ -79,7 +79,7 @@ static void on_cancel(void *ctx, struct http_call *call _unused_)
 	((struct rig *)ctx)->asked = false;
 }
 
-static struct rig *rig_new(void)
+static struct rig *rig_of(bool first_in_chunks)
 {
 	struct rig *g = xnew(struct rig, 1);
 	struct reflector_config config = REFLECTOR_CONFIG_DEFAULT;
@@ -94,10 +94,16 @@ static struct rig *rig_new(void)
 	config.backoff_min_usec = 1000;
 	config.backoff_max_usec = 4000;
 	config.absent_usec = 1000;
+	config.first_in_chunks = first_in_chunks;
 	config.ops = &ops;
 	config.ctx = g;
 	g->reflector = reflector_new(&config);
 	return g;
+}
+
+static struct rig *rig_new(void)
+{
+	return rig_of(false);
 }
 
 static void rig_free(struct rig *g)
@@ -110,7 +116,7 @@ static void rig_free(struct rig *g)
 }
 DEFINE_CLEANUP(struct rig *, rig_free)
 
-/* The next request must be one whose path and query has all of the words, in their order. */
+/* The next request's path and query must contain all of the words, in their order. */
 static void expect(struct rig *g, const char *const *words)
 {
 	const char *at;
@@ -127,7 +133,8 @@ static void expect(struct rig *g, const char *const *words)
 	CHECK(strstr(g->path, "fieldSelector=x"));
 }
 #define EXPECT(g, ...) expect((g), (const char *const[]){ __VA_ARGS__, NULL })
-#define EXPECT_STREAM(g) EXPECT(g, "/apis/example.org/v1/things?watch=true", "sendInitialEvents=true")
+#define EXPECT_STREAM(g) \
+	EXPECT(g, "/apis/example.org/v1/things?watch=true", "sendInitialEvents=true")
 
 static void check_not(struct rig *g, const char *word)
 {
@@ -144,7 +151,7 @@ static int data(struct rig *g, const char *text)
 	return g->request.data(g->request.ctx, (const uint8_t *)text, strlen(text));
 }
 
-/* The answer begins, and this is what comes first. */
+/* The answer begins with this text. */
 static void answer(struct rig *g, const char *text)
 {
 	head(g);
@@ -164,19 +171,21 @@ static void end(struct rig *g, int error, unsigned status, const char *body)
 	g->request.done(g->request.ctx, &r);
 }
 
-static void told(struct rig *g, const char *wanted)
+static void reported(struct rig *g, const char *wanted)
 {
 	CHECK_STR(strbuf_str(&g->seen), wanted);
 	strbuf_clear(&g->seen);
 }
 
-#define OBJECT(name, version)                                                                      \
+#define OBJECT(name, version) \
 	"{\"name\":\"" name "\",\"metadata\":{\"resourceVersion\":\"" version "\"}}"
 #define EVENT(type, name, version) "{\"type\":\"" type "\",\"object\":" OBJECT(name, version) "}\n"
-#define LISTED(version)                                                                            \
-	"{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"" version          \
+#define LISTED(version)                                                                   \
+	"{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"" version \
 	"\",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}}}}\n"
-#define GONE "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410,\"reason\":\"Expired\"}}\n"
+#define GONE                                                                                       \
+	"{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410,\"reason\":\"Expired\"}" \
+	"}\n"
 
 static struct rig *watching(void)
 {
@@ -188,7 +197,7 @@ static struct rig *watching(void)
 	CHECK_EQ(data(g, LISTED("7")), 0);
 	CHECK(reflector_synced(g->reflector));
 	CHECK_EQ(reflector_state(g->reflector), REFLECTOR_WATCHING);
-	told(g, "[ +a +b ] ");
+	reported(g, "[ +a +b ] ");
 	return g;
 }
 
@@ -197,7 +206,7 @@ TEST(a_streamed_list_is_complete_at_its_bookmark_and_goes_on_as_a_watch)
 	_cleanup_(rig_freep) struct rig *g = watching();
 
 	CHECK_EQ(data(g, EVENT("MODIFIED", "a", "8") EVENT("DELETED", "b", "9")), 0);
-	told(g, "+a -b ");
+	reported(g, "+a -b ");
 	CHECK_EQ(g->requests, 1);
 }
 
@@ -206,7 +215,7 @@ TEST(a_watch_goes_on_where_it_was_and_tells_nothing_twice)
 	_cleanup_(rig_freep) struct rig *g = watching();
 
 	CHECK_EQ(data(g, EVENT("ADDED", "c", "12")), 0);
-	told(g, "+c ");
+	reported(g, "+c ");
 	end(g, -ECONNRESET, 200, "");
 	/* Is it the same history? */
 	EXPECT(g, "things?limit=1");
@@ -215,7 +224,7 @@ TEST(a_watch_goes_on_where_it_was_and_tells_nothing_twice)
 	EXPECT(g, "watch=true", "resourceVersion=12");
 	check_not(g, "sendInitialEvents");
 	answer(g, EVENT("ADDED", "d", "13"));
-	told(g, "+d ");
+	reported(g, "+d ");
 	CHECK_EQ(reflector_counters(g->reflector)->relists, 0);
 }
 
@@ -223,14 +232,15 @@ TEST(a_bookmark_moves_the_version_to_watch_from)
 {
 	_cleanup_(rig_freep) struct rig *g = watching();
 
-	CHECK_EQ(data(g, "{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"99\"}}}"),
+	CHECK_EQ(data(g, "{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":"
+			 "\"99\"}}}"),
 		 0);
 	end(g, -ECONNRESET, 200, "");
 	EXPECT(g, "limit=1");
 	answer(g, "{\"metadata\":{\"resourceVersion\":\"99\"},\"items\":[]}");
 	end(g, 0, 200, "");
 	EXPECT(g, "watch=true", "resourceVersion=99");
-	told(g, "");
+	reported(g, "");
 }
 
 TEST(a_server_whose_history_is_behind_ours_is_listed_again)
@@ -243,7 +253,7 @@ TEST(a_server_whose_history_is_behind_ours_is_listed_again)
 	end(g, 0, 200, "");
 	EXPECT_STREAM(g);
 	answer(g, EVENT("ADDED", "a", "2") LISTED("6"));
-	told(g, "[ +a ] ");
+	reported(g, "[ +a ] ");
 	CHECK_EQ(reflector_counters(g->reflector)->relists, 1);
 }
 
@@ -255,7 +265,7 @@ TEST(an_expired_version_is_listed_again_in_answer_and_in_stream)
 	end(g, -ECANCELED, 200, "");
 	EXPECT_STREAM(g);
 	answer(g, LISTED("20"));
-	told(g, "[ ] ");
+	reported(g, "[ ] ");
 	end(g, -ECONNRESET, 200, "");
 	EXPECT(g, "limit=1");
 	answer(g, "{\"metadata\":{\"resourceVersion\":\"21\"}}");
@@ -273,19 +283,59 @@ TEST(a_server_that_cannot_stream_is_asked_for_chunks)
 	EXPECT_STREAM(g);
 	end(g, 0, 422, "{\"kind\":\"Status\",\"reason\":\"Invalid\"}");
 	EXPECT(g, "things?limit=500");
-	answer(g, "{\"metadata\":{\"resourceVersion\":\"7\",\"continue\":\"a+b\"},\"items\":["
-		  OBJECT("a", "1") "]}");
+	answer(g,
+	       "{\"metadata\":{\"resourceVersion\":\"7\",\"continue\":\"a+b\"},\"items\":[" OBJECT(
+		       "a", "1") "]}");
 	end(g, 0, 200, "");
 	CHECK(!reflector_synced(g->reflector));
 	EXPECT(g, "limit=500&continue=a%2Bb");
 	answer(g, "{\"items\":[" OBJECT("b", "2") "],\"metadata\":{\"resourceVersion\":\"7\"}}");
 	end(g, 0, 200, "");
-	told(g, "[ [ +a +b ] ");
+	reported(g, "[ [ +a +b ] ");
 	EXPECT(g, "watch=true", "resourceVersion=7");
 	check_not(g, "sendInitialEvents");
 	/* And from then on. */
 	end(g, 0, 410, "");
 	EXPECT(g, "things?limit=500");
+}
+
+TEST(a_first_list_may_be_asked_for_in_chunks_and_the_next_is_streamed)
+{
+	_cleanup_(rig_freep) struct rig *g = rig_of(true);
+
+	EXPECT(g, "things?limit=500");
+	answer(g, "{\"metadata\":{\"resourceVersion\":\"7\",\"continue\":\"t\"},\"items\":[" OBJECT(
+			  "a", "1") "]}");
+	end(g, 0, 200, "");
+	EXPECT(g, "limit=500&continue=t");
+	/* A broken request is repeated unchanged. */
+	end(g, -ECONNRESET, 200, "");
+	EXPECT(g, "things?limit=500");
+	check_not(g, "continue");
+	answer(g, "{\"metadata\":{\"resourceVersion\":\"8\"},\"items\":[" OBJECT("b", "2") "]}");
+	end(g, 0, 200, "");
+	reported(g, "[ +a [ +b ] ");
+	EXPECT(g, "watch=true", "resourceVersion=8");
+	check_not(g, "sendInitialEvents");
+	end(g, 0, 410, "");
+	EXPECT_STREAM(g);
+}
+
+TEST(a_first_list_in_chunks_is_streamed_where_its_tokens_expire)
+{
+	_cleanup_(rig_freep) struct rig *g = rig_of(true);
+
+	for (int i = 0; i < 2; i++) {
+		EXPECT(g, "things?limit=500");
+		answer(g, "{\"metadata\":{\"resourceVersion\":\"7\",\"continue\":\"t\"},\"items\":"
+			  "[" OBJECT("a", "1") "]}");
+		end(g, 0, 200, "");
+		EXPECT(g, "continue=t");
+		end(g, 0, 410, "");
+	}
+	EXPECT_STREAM(g);
+	answer(g, EVENT("ADDED", "a", "5") LISTED("7"));
+	reported(g, "[ +a [ +a [ +a ] ");
 }
 
 TEST(a_continue_token_that_expires_begins_the_list_again)
@@ -297,15 +347,15 @@ TEST(a_continue_token_that_expires_begins_the_list_again)
 	for (int i = 0; i < 2; i++) {
 		EXPECT(g, "things?limit=500");
 		check_not(g, "continue");
-		answer(g, "{\"metadata\":{\"resourceVersion\":\"7\",\"continue\":\"t\"},\"items\":["
-			  OBJECT("a", "1") "]}");
+		answer(g, "{\"metadata\":{\"resourceVersion\":\"7\",\"continue\":\"t\"},\"items\":"
+			  "[" OBJECT("a", "1") "]}");
 		end(g, 0, 200, "");
 		EXPECT(g, "continue=t");
 		end(g, 0, 410, "");
 	}
 	EXPECT(g, "things?");
 	check_not(g, "limit");
-	told(g, "[ [ +a [ +a [ ");
+	reported(g, "[ [ +a [ +a [ ");
 }
 
 TEST(a_kind_that_is_not_there_is_waited_for_and_found)
@@ -318,11 +368,11 @@ TEST(a_kind_that_is_not_there_is_waited_for_and_found)
 		end(g, 0, 404, "404 page not found");
 		CHECK_EQ(reflector_state(g->reflector), REFLECTOR_ABSENT);
 		CHECK(!reflector_problem(g->reflector));
-		told(g, "[ absent ");
+		reported(g, "[ absent ");
 	}
 	EXPECT_STREAM(g);
 	answer(g, EVENT("ADDED", "a", "5") LISTED("7"));
-	told(g, "[ +a ] ");
+	reported(g, "[ +a ] ");
 	CHECK_EQ(reflector_state(g->reflector), REFLECTOR_WATCHING);
 }
 
@@ -336,9 +386,9 @@ TEST(a_kind_that_was_there_is_not_given_up_at_once)
 		end(g, 0, 404, "");
 		EXPECT_STREAM(g);
 	}
-	told(g, "[ [ ");
+	reported(g, "[ [ ");
 	end(g, 0, 404, "");
-	told(g, "absent ");
+	reported(g, "absent ");
 }
 
 TEST(refusals_are_problems_that_go_away)
@@ -364,7 +414,10 @@ TEST(garbage_changes_nothing_and_is_asked_for_again)
 {
 	_cleanup_(rig_freep) struct rig *g = watching();
 	static const char *const garbage[] = {
-		"<html>", "{\"type\":\"ADDED\"}", "{\"type\":\"NEWS\",\"object\":{}}", "{\"type\":\"ADDED\",,}",
+		"<html>",
+		"{\"type\":\"ADDED\"}",
+		"{\"type\":\"NEWS\",\"object\":{}}",
+		"{\"type\":\"ADDED\",,}",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(garbage); i++) {
@@ -379,7 +432,7 @@ TEST(garbage_changes_nothing_and_is_asked_for_again)
 		EXPECT(g, "watch=true", "resourceVersion=7");
 		head(g);
 	}
-	told(g, "");
+	reported(g, "");
 	CHECK(reflector_synced(g->reflector));
 }
 
@@ -408,7 +461,7 @@ TEST(an_endless_line_ends_the_watch_and_keeps_what_there_is)
 		r = data(g, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
 	CHECK_EQ(r, -EMSGSIZE);
 	end(g, r, 200, "");
-	told(g, "");
+	reported(g, "");
 	EXPECT(g, "limit=1");
 }
 
@@ -416,7 +469,7 @@ TEST(a_list_that_ends_early_is_not_complete)
 {
 	_cleanup_(rig_freep) struct rig *g = rig_new();
 
-	/* Twice, and the server is taken for one that cannot stream lists. */
+	/* After two refusals the server counts as unable to stream lists. */
 	for (int i = 0; i < 2; i++) {
 		EXPECT_STREAM(g);
 		answer(g, EVENT("ADDED", "a", "5"));
@@ -427,6 +480,6 @@ TEST(a_list_that_ends_early_is_not_complete)
 	answer(g, "{\"metadata\":{\"resourceVersion\":\"7\"},\"items\":[" OBJECT("a", "1"));
 	end(g, 0, 200, "");
 	CHECK(!reflector_synced(g->reflector));
-	told(g, "[ +a [ +a [ +a ");
+	reported(g, "[ +a [ +a [ +a ");
 	EXPECT(g, "things?limit=500");
 }

@@ -1,4 +1,4 @@
-/* common/sandbox.c: from inside, what a stage has given up cannot be had. */
+/* common/sandbox/sandbox.c: tried from inside, dropped rights are gone. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -17,11 +17,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
-#include "common/cleanup.h"
-#include "common/incident.h"
-#include "common/refused-calls.h"
-#include "common/sandbox.h"
+#include "common/base/alloc.h"
+#include "common/base/cleanup.h"
+#include "common/base/incident.h"
+#include "common/sandbox/refused-calls.h"
+#include "common/sandbox/sandbox.h"
 #include "tests/lib/test.h"
 
 extern char **environ;
@@ -29,8 +29,8 @@ extern char **environ;
 static char folder[] = "/tmp/portolan-test-XXXXXX";
 static char own[64];
 
-/* Runs fn in a child that has entered the sandbox, in a runtime directory of its own, with a folder in it
- * to keep files, and FOLDER/socket to connect to. */
+/* Runs fn in a child that has entered the sandbox, in a runtime directory of its own, with a folder
+ * in it to keep files, and FOLDER/socket to connect to. */
 static void inside(unsigned allow, void (*fn)(void))
 {
 	_cleanup_free_ char *socket_path = NULL, *file = NULL, *other = NULL;
@@ -72,29 +72,29 @@ static void inside(unsigned allow, void (*fn)(void))
 		CHECK_EQ(WEXITSTATUS(status), 0);
 }
 
-#define REFUSED(call)                                                                              \
-	do {                                                                                       \
-		errno = 0;                                                                         \
-		CHECK((call) < 0);                                                                 \
-		if (errno != EPERM && errno != EACCES && errno != ENOSYS) {                        \
-			perror(#call);                                                             \
-			CHECK(0);                                                                  \
-		}                                                                                  \
+#define REFUSED(call)                                                       \
+	do {                                                                \
+		errno = 0;                                                  \
+		CHECK((call) < 0);                                          \
+		if (errno != EPERM && errno != EACCES && errno != ENOSYS) { \
+			perror(#call);                                      \
+			CHECK(0);                                           \
+		}                                                           \
 	} while (0)
 
-/* Ends who tries it, so it is another process that does. */
-#define ENDS(call)                                                                                 \
-	do {                                                                                       \
-		int _status;                                                                       \
-		pid_t _pid = fork();                                                               \
-		CHECK(_pid >= 0);                                                                  \
-		if (_pid == 0) {                                                                   \
-			(void)(call);                                                              \
-			_exit(0);                                                                  \
-		}                                                                                  \
-		CHECK_EQ(waitpid(_pid, &_status, 0), _pid);                                        \
-		CHECK(WIFSIGNALED(_status));                                                       \
-		CHECK_EQ(WTERMSIG(_status), SIGSYS);                                               \
+/* The call ends its process, so another process makes it. */
+#define ENDS(call)                                          \
+	do {                                                \
+		int _status;                                \
+		pid_t _pid = fork();                        \
+		CHECK(_pid >= 0);                           \
+		if (_pid == 0) {                            \
+			(void)(call);                       \
+			_exit(0);                           \
+		}                                           \
+		CHECK_EQ(waitpid(_pid, &_status, 0), _pid); \
+		CHECK(WIFSIGNALED(_status));                \
+		CHECK_EQ(WTERMSIG(_status), SIGSYS);        \
 	} while (0)
 
 static void *in_thread(void *ctx)
@@ -106,7 +106,8 @@ static void *in_thread(void *ctx)
 static void use_what_is_own(void)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	_cleanup_free_ char *file = xasprintf("%s/file", own), *aside = xasprintf("%s/file.new", own);
+	_cleanup_free_ char *file = xasprintf("%s/file", own),
+			    *aside = xasprintf("%s/file.new", own);
 	int fd, listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/socket", folder);
@@ -114,7 +115,8 @@ static void use_what_is_own(void)
 	CHECK_EQ(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
 	CHECK_EQ(listen(listener, 1), 0);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	CHECK_EQ(connect(fd, (const struct sockaddr *)sandbox_address(&address), sizeof(address)), 0);
+	CHECK_EQ(connect(fd, (const struct sockaddr *)sandbox_address(&address), sizeof(address)),
+		 0);
 	fd = open(aside, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	CHECK(fd >= 0);
 	CHECK_EQ(write(fd, "x", 1), 1);
@@ -151,7 +153,7 @@ static void try_what_nobody_needs(void)
 	CHECK_EQ(data[1].effective | data[1].permitted, 0);
 }
 
-/* In one that may start processes. */
+/* In a sandbox that may start processes. */
 static void try_what_ends_a_process(void)
 {
 	ENDS(ptrace(PTRACE_ATTACH, getppid(), NULL, NULL));
@@ -164,7 +166,7 @@ static void try_what_ends_a_process(void)
 	ENDS(syscall(SYS_userfaultfd, 0));
 }
 
-/* What nobody has foreseen is refused and counted, and nothing ends. */
+/* An unforeseen call is refused and counted, and the process goes on. */
 static void be_of_another_c_library(void)
 {
 	_cleanup_strbuf_ struct strbuf out = STRBUF_INIT;
@@ -178,7 +180,7 @@ static void be_of_another_c_library(void)
 	}
 	CHECK_EQ(unshare(CLONE_NEWUSER), -1);
 	CHECK_EQ(errno, EPERM);
-	/* Who answers writes what there is to tell after the answer. */
+	/* The answer comes first, then the incidents. */
 	while (!strstr(strbuf_str(&out), "set_mempolicy") || !strstr(strbuf_str(&out), "unshare")) {
 		(void)event_base_loop(event_loop_base(loop), EVLOOP_ONCE);
 		strbuf_done(&out);
@@ -194,7 +196,8 @@ static void be_of_another_c_library(void)
 static void try_writing(void)
 {
 	_cleanup_free_ char *file = xasprintf("%s/../portolan-escaped", folder);
-	_cleanup_free_ char *other = xasprintf("%s/other", folder), *new = xasprintf("%s/new", folder);
+	_cleanup_free_ char *other = xasprintf("%s/other", folder),
+			    *new = xasprintf("%s/new", folder);
 
 	REFUSED(open(other, O_WRONLY));
 	REFUSED(open(new, O_WRONLY | O_CREAT, 0600));
@@ -247,7 +250,8 @@ static void try_programs(void)
 	REFUSED(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
 	CHECK(posix_spawn(&pid, "/bin/true", NULL, NULL, argv, environ) != 0);
 	REFUSED(kill(getppid(), 0));
-	CHECK(mmap(NULL, 4096, PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED);
+	CHECK(mmap(NULL, 4096, PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+	      MAP_FAILED);
 }
 
 static void be_a_translator(void)

@@ -1,11 +1,12 @@
-/* xds-server/saved-state.c: what was committed is there after a kill, and nothing else is taken for it. */
+/* xds-server/saved-state.c: the committed state is there after a kill, and no other file is taken
+ * for it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/alloc.h"
-#include "common/frame-stream.h"
+#include "common/base/alloc.h"
+#include "common/link/frame-stream.h"
 #include "tests/lib/test.h"
 #include "xds-server/saved-state.h"
 
@@ -124,7 +125,7 @@ TEST(every_commit_is_in_the_file_soon_and_survives_a_kill)
 	CHECK(!saved_state_current(s));
 	run(s);
 	check_holds(state);
-	/* By adding to it, not by writing all of it again. */
+	/* By appending, not by writing everything again. */
 	CHECK(file_size() > before && file_size() < before + 200);
 	state_commit(state, 102);
 	run(s);
@@ -243,7 +244,7 @@ TEST(any_damaged_byte_is_noticed_or_harmless)
 			CHECK(error[0] && !s);
 			refused++;
 		} else {
-			/* Our own version string and the like: nothing of the state. */
+			/* Our own version string and similar fields: not part of the state. */
 			CHECK_EQ(state_count(s), state_count(state));
 			CHECK(state_digest(s) == state_digest(state));
 			shorter++;
@@ -300,7 +301,7 @@ TEST(a_file_that_cannot_be_written_is_named_and_the_state_goes_on)
 	char blocked[80];
 	struct saved_state *s;
 
-	/* Something that unlink() does not remove stands where the new file is made. */
+	/* A directory, which unlink() does not remove, is at the new file's place. */
 	(void)snprintf(blocked, sizeof(blocked), "%s.new", path);
 	CHECK_EQ(mkdir(blocked, 0700), 0);
 	s = saved_state_new(loop, path, state);

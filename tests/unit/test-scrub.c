@@ -1,4 +1,4 @@
-/* xds-server/scrub.c: no key gets through, and what people need does. */
+/* xds-server/scrub.c: no key gets through, and useful text does. */
 #include "tests/lib/test.h"
 #include "xds-server/scrub.h"
 
@@ -14,7 +14,8 @@ static const char *scrubbed(const char *message)
 
 TEST(pem_blocks_are_removed_whole_closed_or_not)
 {
-	CHECK_STR(scrubbed("bad key: -----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY----- in s"),
+	CHECK_STR(scrubbed("bad key: -----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY----- "
+			   "in s"),
 		  "bad key: [removed] in s");
 	CHECK_STR(scrubbed("bad -----BEGIN RSA PRIVATE KEY-----\nshort\nlines"), "bad [removed]");
 	CHECK_STR(scrubbed("-----BEGIN A-----x-----END A----------BEGIN B-----y-----END B-----z"),
@@ -37,13 +38,16 @@ TEST(values_of_fields_that_hold_secrets_are_removed)
 TEST(long_base64_is_removed_and_names_are_not)
 {
 	CHECK_STR(scrubbed("what is " BASE64 "?"), "what is [removed]?");
-	CHECK_STR(scrubbed("MHcCAQEEIIrYSSNQFaA2Hwf1duRSxKtLYX5CB04fSeQ6tF1aY_PuoAoGCCqGSM49"), "[removed]");
+	CHECK_STR(scrubbed("MHcCAQEEIIrYSSNQFaA2Hwf1duRSxKtLYX5CB04fSeQ6tF1aY_PuoAoGCCqGSM49"),
+		  "[removed]");
 	CHECK_STR(scrubbed("Error adding/updating cluster "
-			   "production/a-service-with-a-really-long-name/http/0a1b2c3d4e5f60718293a4b5"),
+			   "production/a-service-with-a-really-long-name/http/"
+			   "0a1b2c3d4e5f60718293a4b5"),
 		  "Error adding/updating cluster "
 		  "production/a-service-with-a-really-long-name/http/0a1b2c3d4e5f60718293a4b5");
 	CHECK_STR(scrubbed("Proto constraint validation failed "
-			   "(RouteConfigurationValidationError.VirtualHosts[0]: embedded message failed "
+			   "(RouteConfigurationValidationError.VirtualHosts[0]: embedded message "
+			   "failed "
 			   "validation | caused by VirtualHostValidationError.Domains)"),
 		  "Proto constraint validation failed "
 		  "(RouteConfigurationValidationError.VirtualHosts[0]: embedded message failed "

@@ -1,7 +1,7 @@
-/* common/state.c */
+/* common/link/state.c */
 #include <stdint.h>
 
-#include "common/state.h"
+#include "common/link/state.h"
 #include "tests/lib/test.h"
 
 struct seen {

@@ -1,21 +1,21 @@
-/* xds-server's streams against worlds that change at random and clients that read, answer, refuse and
- * come back at random. Whatever the order: a client never holds a route whose cluster it has not got,
- * keeps a cluster as long as a route of its uses it, gets endpoints after each cluster, and ends up
- * with just the world. The seed is in the name of what fails. */
-#include "common/alloc.h"
-#include "common/strbuf.h"
-#include "common/wire.h"
+/* xds-server's streams against worlds that change at random and clients that read, answer, refuse
+ * and come back at random. In any order a client never holds a route without its cluster, keeps a
+ * cluster while one of its routes uses it, gets endpoints after each cluster, and ends up with
+ * exactly the world. The seed is in the name of the failing test. */
+#include "common/base/alloc.h"
+#include "common/base/strbuf.h"
+#include "common/base/wire.h"
 #include "proto/xds.pb-c.h"
 #include "tests/lib/test.h"
 #include "xds-server/stream.h"
 
 #define CLUSTERS 8
-#define ROUTES 4
-#define TYPES 4 /* clusters, endpoints, routes; listeners, of which there are none */
-#define QUEUE 512
+#define ROUTES   4
+#define TYPES    4 /* clusters, endpoints, routes; listeners, which are absent here */
+#define QUEUE    512
 
 static const unsigned kind_of[TYPES] = { RESOURCE_CLUSTER, RESOURCE_ENDPOINT, RESOURCE_ROUTE,
-					RESOURCE_LISTENER };
+					 RESOURCE_LISTENER };
 static const unsigned count_of[TYPES] = { CLUSTERS, CLUSTERS, ROUTES, 0 };
 
 struct held {
@@ -58,10 +58,10 @@ static unsigned pick(unsigned n)
 	return (unsigned)(t.random >> 33) % n;
 }
 
-#define MUST(condition)                                                                            \
-	((condition) ? (void)0                                                                     \
-		     : (fprintf(stderr, "%s:%d: seed %u: not true: %s\n", __FILE__, __LINE__,      \
-				t.seed, #condition),                                               \
+#define MUST(condition)                                                                       \
+	((condition) ? (void)0                                                                \
+		     : (fprintf(stderr, "%s:%d: seed %u: not true: %s\n", __FILE__, __LINE__, \
+				t.seed, #condition),                                          \
 			exit(1)))
 
 static void name_of(unsigned type, unsigned i, char name[24])
@@ -81,7 +81,7 @@ static uint8_t *field(uint8_t *p, unsigned number, const char *s)
 	return p + strlen(s);
 }
 
-/* Puts what t.world says; a route's value ends with the bits of the clusters that it uses. */
+/* Puts the resource of t.world; a route's value ends with the bits of the clusters that it uses. */
 static void put(unsigned type, unsigned i)
 {
 	struct held *h = &t.world[type][i];
@@ -104,11 +104,11 @@ static void put(unsigned type, unsigned i)
 	*p++ = (uint8_t)(h->uses & 0x7f);
 	*p++ = 14 << 3;
 	*p++ = (uint8_t)(h->uses >> 7);
-	state_put(t.state, item_new(kind_of[type], name, strlen(name), h->version, strlen(h->version),
-				    value, (size_t)(p - value)));
+	state_put(t.state, item_new(kind_of[type], name, strlen(name), h->version,
+				    strlen(h->version), value, (size_t)(p - value)));
 }
 
-/* Versions say what they are of; sometimes one returns. */
+/* Versions contain their content; sometimes one returns. */
 static void touch(unsigned type, unsigned i)
 {
 	(void)snprintf(t.world[type][i].version, 24, "v%u.%x", pick(6), t.world[type][i].uses);
@@ -211,7 +211,8 @@ static void on_updated(void *ctx)
 
 static const struct stream_ops ops = { on_send, on_timer, on_rejected, on_updated };
 
-/* Time stands still: what waits for an answer waits for ever, and would be missed at the end. */
+/* Time stands still: a change that waits for an answer waits for ever, and would be missing at the
+ * end. */
 static int64_t no_clock(void)
 {
 	return 1;
@@ -223,7 +224,8 @@ static void request_delta(unsigned type, const char *nonce, bool refuse, char **
 	Envoy__Service__Discovery__V3__DeltaDiscoveryRequest m =
 		ENVOY__SERVICE__DISCOVERY__V3__DELTA_DISCOVERY_REQUEST__INIT;
 	Envoy__Service__Discovery__V3__DeltaDiscoveryRequest__InitialResourceVersionsEntry
-		have[CLUSTERS], *p[CLUSTERS];
+		have[CLUSTERS],
+		*p[CLUSTERS];
 	Envoy__Service__Discovery__V3__Status error = ENVOY__SERVICE__DISCOVERY__V3__STATUS__INIT;
 	char names[CLUSTERS][24];
 	uint8_t packed[4096];
@@ -246,7 +248,7 @@ static void request_delta(unsigned type, const char *nonce, bool refuse, char **
 			have[k].value = t.client[type][i].version;
 			p[k] = &have[k];
 		}
-	error.message = (char *)(uintptr_t) "no";
+	error.message = (char *)(uintptr_t)"no";
 	if (refuse)
 		m.error_detail = &error;
 	MUST(stream_request(t.stream, packed,
@@ -282,15 +284,14 @@ static void follow_clusters(bool first)
 
 static void connect_client(void)
 {
-	struct stream_config config = { .store = t.store,
-					.stats = &t.stats,
-					.ops = &ops,
-					.delta = true,
-					.clock = no_clock };
+	struct stream_config config = {
+		.store = t.store, .stats = &t.stats, .ops = &ops, .delta = true, .clock = no_clock
+	};
 	char names[ROUTES][24], *all[ROUTES];
 
 	stream_free(t.stream);
 	t.stream = stream_new(&config);
+	t.stream->info.named = true;
 	for (unsigned i = 0; i < t.n_inbox; i++)
 		strbuf_done(&t.inbox[i]);
 	t.n_inbox = t.n_replies = 0;
@@ -301,7 +302,7 @@ static void connect_client(void)
 	for (unsigned i = 0; i < CLUSTERS; i++)
 		if (t.lacks_endpoints & 1u << i)
 			t.client[1][i].version[0] = '\0';
-	/* What it claims to have it has accepted. */
+	/* The client has accepted all that it claims to have. */
 	for (unsigned i = 0; i < CLUSTERS; i++)
 		if (t.client[0][i].version[0])
 			t.usable |= 1u << i;
@@ -363,7 +364,7 @@ static void apply(unsigned type, const Envoy__Service__Discovery__V3__DeltaDisco
 		follow_clusters(false);
 }
 
-/* Reads the oldest message; the answer to it is said later. */
+/* Reads the oldest message; answers it later. */
 static void hear(void)
 {
 	Envoy__Service__Discovery__V3__DeltaDiscoveryResponse *m;
@@ -371,7 +372,8 @@ static void hear(void)
 	struct reply *r = &t.replies[t.n_replies];
 	unsigned kind;
 
-	m = envoy__service__discovery__v3__delta_discovery_response__unpack(NULL, b.len, (uint8_t *)b.s);
+	m = envoy__service__discovery__v3__delta_discovery_response__unpack(NULL, b.len,
+									    (uint8_t *)b.s);
 	MUST(m && t.n_replies < QUEUE);
 	r->type = 0;
 	memmove(t.inbox, t.inbox + 1, --t.n_inbox * sizeof(*t.inbox));
@@ -430,18 +432,18 @@ static void settle(void)
 		(void)step(pick(3));
 }
 
-/* The client has refused just what the world is now. */
+/* The client has refused exactly the present version. */
 static bool is_refused(unsigned type, unsigned i)
 {
 	const struct subscription *sub = t.stream->subs[kind_of[type]];
 	struct resource *r;
-	struct entry *e;
+	struct entry e;
 	char name[24];
 
 	name_of(type, i, name);
 	r = resource_store_find(t.store, kind_of[type], name, strlen(name));
-	e = r ? subscription_find(sub, r->id) : NULL;
-	return e && (e->flags & ENTRY_REJECTED) && e->have == r->version;
+	return r && subscription_look(sub, r, &e) && (e.flags & ENTRY_REJECTED) &&
+	       e.have == r->version;
 }
 
 static void check_same(bool refusing)
@@ -451,7 +453,7 @@ static void check_same(bool refusing)
 	MUST(stream_outstanding(t.stream) == 0);
 	for (unsigned type = 0; type < TYPES; type++)
 		for (unsigned i = 0; i < count_of[type]; i++) {
-			/* Endpoints are asked for with their cluster. */
+			/* Endpoints are requested with their cluster. */
 			if (type == 1 && !t.client[0][i].version[0])
 				continue;
 			if (strcmp(t.world[type][i].version, t.client[type][i].version) == 0)

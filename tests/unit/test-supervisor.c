@@ -1,7 +1,7 @@
 /* supervisor/: backoff and the parser of notify datagrams */
 #include <errno.h>
 
-#include "common/clock.h"
+#include "common/base/clock.h"
 #include "supervisor/backoff.h"
 #include "supervisor/notify.h"
 #include "tests/lib/test.h"
@@ -67,7 +67,7 @@ TEST(notify_lines_are_read_in_any_order_and_unknown_ones_skipped)
 
 TEST(notify_keys_must_match_wholly)
 {
-	static const char *const not_ready[] = { "",	     "\n\n",	  "READY=0", "READY=11",
+	static const char *const not_ready[] = { "",         "\n\n",      "READY=0", "READY=11",
 						 "READY=1 ", " READY=1",  "READY",   "READY=",
 						 "xREADY=1", "WATCHDOG=", "STATUS",  "=" };
 

@@ -1,21 +1,25 @@
 /* translator/: the graph and the units of translation, without processes */
 #include <stdint.h>
 
-#include "common/alloc.h"
-#include "common/arena.h"
-#include "common/object-kind.h"
-#include "common/resource-kind.h"
+#include "common/base/alloc.h"
+#include "common/base/arena.h"
+#include "common/configuration/configuration.h"
+#include "common/decode/object-kind.h"
+#include "common/link/resource-kind.h"
+#include "k8s/contour-configuration.pb-c.h"
 #include "k8s/core.pb-c.h"
 #include "k8s/discovery.pb-c.h"
 #include "k8s/networking.pb-c.h"
 #include "proto/ipc.pb-c.h"
 #include "tests/lib/test.h"
+#include "translator/kinds.h"
 #include "translator/translator.h"
 
 #define NEW(a, type, init) ((type *)arena_memdup((a), &(type)init, sizeof(type)))
 /* A list of one message, as protobuf-c wants it. */
 #define ONE(a, m) ((void *)arena_memdup((a), &(__typeof__(m)[1]){ (m) }, sizeof(void *)))
 
+static const struct settings_options options;
 static struct arena *arena;
 static uint64_t world;
 
@@ -28,7 +32,8 @@ static K8s__ObjectMeta *meta(const char *name)
 	return m;
 }
 
-static void put(struct translator *t, enum object_kind kind, const char *name, const ProtobufCMessage *m)
+static void put(struct translator *t, enum object_kind kind, const char *name,
+		const ProtobufCMessage *m)
 {
 	size_t len = protobuf_c_message_get_packed_size(m);
 	uint8_t *packed = arena_alloc(arena, len);
@@ -38,11 +43,14 @@ static void put(struct translator *t, enum object_kind kind, const char *name, c
 	state_put(t->objects, item_new(kind, key, strlen(key), "file:1", 6, packed, len));
 }
 
+static void drop_key(struct translator *t, enum object_kind kind, const char *key)
+{
+	state_remove(t->objects, kind, key, strlen(key));
+}
+
 static void drop(struct translator *t, enum object_kind kind, const char *name)
 {
-	const char *key = arena_printf(arena, "ns/%s", name);
-
-	state_remove(t->objects, kind, key, strlen(key));
+	drop_key(t, kind, arena_printf(arena, "ns/%s", name));
 }
 
 static void commit(struct translator *t)
@@ -73,7 +81,8 @@ static void put_ingress(struct translator *t, const char *name, const struct rul
 		K8s__IngressRule *rule = NEW(arena, K8s__IngressRule, K8S__INGRESS_RULE__INIT);
 		K8s__HTTPIngressRuleValue *http =
 			NEW(arena, K8s__HTTPIngressRuleValue, K8S__HTTPINGRESS_RULE_VALUE__INIT);
-		K8s__HTTPIngressPath *path = NEW(arena, K8s__HTTPIngressPath, K8S__HTTPINGRESS_PATH__INIT);
+		K8s__HTTPIngressPath *path =
+			NEW(arena, K8s__HTTPIngressPath, K8S__HTTPINGRESS_PATH__INIT);
 
 		path->path = (char *)rules[k].path;
 		path->path_type = (char *)rules[k].type;
@@ -116,8 +125,8 @@ static void put_service(struct translator *t, const char *name, int port, const 
 	put(t, OBJECT_SERVICE, name, &s->base);
 }
 
-static void put_slice(struct translator *t, const char *name, const char *service, const char *address,
-		      int port, const char *port_name)
+static void put_slice(struct translator *t, const char *name, const char *service,
+		      const char *address, int port, const char *port_name)
 {
 	K8s__EndpointSlice *s = NEW(arena, K8s__EndpointSlice, K8S__ENDPOINT_SLICE__INIT);
 	K8s__EndpointPort *p = NEW(arena, K8s__EndpointPort, K8S__ENDPOINT_PORT__INIT);
@@ -149,7 +158,7 @@ static struct translator *start(void)
 
 	if (!arena)
 		arena = arena_new(65536);
-	CHECK(translator_new(&t) == 0);
+	CHECK(translator_new(&options, &t) == 0);
 	return t;
 }
 
@@ -158,7 +167,8 @@ static bool has(struct translator *t, uint32_t kind, const char *name)
 	return state_get(t->resources, kind, name, strlen(name)) != NULL;
 }
 
-static int verdict(struct translator *t, enum object_kind kind, const char *key, const char **ret_reason)
+static int verdict(struct translator *t, enum object_kind kind, const char *key,
+		   const char **ret_reason)
 {
 	struct item *i = state_get(t->statuses, kind, key, strlen(key));
 	Portolan__Ipc__ObjectStatus *s;
@@ -179,7 +189,8 @@ TEST(only_the_units_that_read_what_changed_run_again)
 
 	for (int i = 0; i < 100; i++) {
 		const char *name = arena_printf(arena, "s%d", i);
-		struct rule own = { arena_printf(arena, "h%d.example.com", i), "/", "Prefix", name, 80 };
+		struct rule own = { arena_printf(arena, "h%d.example.com", i), "/", "Prefix", name,
+				    80 };
 
 		put_ingress(t, name, &own, 1, NULL, 0);
 		put_service(t, name, 80, "http");
@@ -216,7 +227,8 @@ TEST(a_service_of_which_the_named_port_moves_and_loses_its_name_is_followed_exac
 	put_slice(t, "s1", "s", "10.0.0.1", 8080, "foo");
 	commit(t);
 	CHECK(has(t, RESOURCE_ENDPOINT, "ns/s/foo"));
-	CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/i", &reason), PORTOLAN__IPC__VERDICT__VERDICT_PARTIAL);
+	CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/i", &reason),
+		 PORTOLAN__IPC__VERDICT__VERDICT_PARTIAL);
 	CHECK_STR(reason, "ServicePortMissing");
 
 	put_service(t, "s", 9090, "");
@@ -230,7 +242,8 @@ TEST(a_service_of_which_the_named_port_moves_and_loses_its_name_is_followed_exac
 	commit(t);
 	CHECK_EQ(state_count_kind(t->resources, RESOURCE_CLUSTER), 0);
 	CHECK_EQ(state_count_kind(t->resources, RESOURCE_ENDPOINT), 0);
-	CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/i", &reason), PORTOLAN__IPC__VERDICT__VERDICT_REJECTED);
+	CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/i", &reason),
+		 PORTOLAN__IPC__VERDICT__VERDICT_REJECTED);
 	CHECK_STR(reason, "ServiceMissing");
 }
 
@@ -244,12 +257,15 @@ TEST(of_two_ingresses_with_the_same_path_the_older_serves_and_the_other_is_told)
 	put_ingress(t, "a", &first, 1, NULL, 200);
 	put_ingress(t, "b", &first, 1, NULL, 100);
 	commit(t);
-	CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/b", NULL), PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
-	CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/a", &reason), PORTOLAN__IPC__VERDICT__VERDICT_PARTIAL);
+	CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/b", NULL),
+		 PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
+	CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/a", &reason),
+		 PORTOLAN__IPC__VERDICT__VERDICT_PARTIAL);
 	CHECK_STR(reason, "PathConflict");
 	drop(t, OBJECT_INGRESS, "b");
 	commit(t);
-	CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/a", NULL), PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
+	CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/a", NULL),
+		 PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
 }
 
 TEST(hosts_with_equal_routes_share_a_virtual_host)
@@ -280,11 +296,14 @@ TEST(an_object_that_nothing_refers_to_is_ignored_until_something_does)
 	put_slice(t, "s1", "s", "10.0.0.1", 8080, "http");
 	commit(t);
 	CHECK_EQ(verdict(t, OBJECT_SERVICE, "ns/s", NULL), PORTOLAN__IPC__VERDICT__VERDICT_IGNORED);
-	CHECK_EQ(verdict(t, OBJECT_ENDPOINT_SLICE, "ns/s1", NULL), PORTOLAN__IPC__VERDICT__VERDICT_IGNORED);
+	CHECK_EQ(verdict(t, OBJECT_ENDPOINT_SLICE, "ns/s1", NULL),
+		 PORTOLAN__IPC__VERDICT__VERDICT_IGNORED);
 	put_ingress(t, "i", &rule, 1, NULL, 0);
 	commit(t);
-	CHECK_EQ(verdict(t, OBJECT_SERVICE, "ns/s", NULL), PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
-	CHECK_EQ(verdict(t, OBJECT_ENDPOINT_SLICE, "ns/s1", NULL), PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
+	CHECK_EQ(verdict(t, OBJECT_SERVICE, "ns/s", NULL),
+		 PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
+	CHECK_EQ(verdict(t, OBJECT_ENDPOINT_SLICE, "ns/s1", NULL),
+		 PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
 	drop(t, OBJECT_INGRESS, "i");
 	commit(t);
 	CHECK_EQ(verdict(t, OBJECT_SERVICE, "ns/s", NULL), PORTOLAN__IPC__VERDICT__VERDICT_IGNORED);
@@ -328,9 +347,10 @@ static const char *pick(unsigned *seed, const char *const *words, size_t n)
 static void random_ingress(struct translator *t, unsigned *seed, const char *name)
 {
 	static const char *const hosts[] = { "a.example.com", "b.example.com", "*.example.com", "",
-					     "Bad_Host", "c.example.com" };
+					     "Bad_Host",      "c.example.com" };
 	static const char *const paths[] = { "/", "/a", "/a/", "/a/b", "/[a-z]+", "nope", "/(" };
-	static const char *const types[] = { "Prefix", "Exact", "ImplementationSpecific", "Strange" };
+	static const char *const types[] = { "Prefix", "Exact", "ImplementationSpecific",
+					     "Strange" };
 	static const char *const services[] = { "s0", "s1", "s2", "missing" };
 	struct rule rules[4];
 	size_t n = (size_t)rand_r(seed) % 5;
@@ -410,6 +430,60 @@ TEST(a_settings_change_runs_everything_and_changes_nothing_that_does_not_depend_
 	CHECK_EQ(graph_counters(t->graph)->units_unchanged > 10, 1);
 }
 
+static void put_configuration(struct translator *t, bool nginx, const char *ownership)
+{
+	K8s__ContourConfiguration *c =
+		NEW(arena, K8s__ContourConfiguration, K8S__CONTOUR_CONFIGURATION__INIT);
+	size_t len;
+	uint8_t *packed;
+
+	c->spec = NEW(arena, K8s__ContourConfigurationSpec, K8S__CONTOUR_CONFIGURATION_SPEC__INIT);
+	configuration_fill(arena, c->spec);
+	c->spec->portolan->ingress_nginx->has_enabled = 1;
+	c->spec->portolan->ingress_nginx->enabled = nginx;
+	c->spec->portolan->hosts->ownership = (char *)ownership;
+	len = protobuf_c_message_get_packed_size(&c->base);
+	packed = arena_alloc(arena, len);
+	(void)protobuf_c_message_pack(&c->base, packed);
+	state_put(t->objects, item_new(OBJECT_CONTOUR_CONFIGURATION, CONFIGURATION_KEY,
+				       strlen(CONFIGURATION_KEY), "", 0, packed, len));
+}
+
+TEST(units_that_the_settings_do_not_ask_for_are_not_there)
+{
+	static const struct {
+		bool nginx;
+		const char *ownership; /* NULL: the configuration goes */
+		uint64_t nginx_units, claims;
+	} rows[] = {
+		{ true, "contour", 2, 0 },  { true, "strict", 3, 3 }, { false, "strict", 0, 4 },
+		{ false, "contour", 0, 0 }, { true, "strict", 6, 6 }, { false, NULL, 0, 0 },
+	};
+	_cleanup_(translator_freep) struct translator *t = start();
+	const struct graph_counters *c = graph_counters(t->graph);
+	struct rule rule = { "a.example.com", "/", "Prefix", "s", 80 };
+
+	put_ingress(t, "first", &rule, 1, NULL, 0);
+	commit(t);
+	CHECK_EQ(c->units[UNIT_NGINX_INGRESS], 0);
+	CHECK_EQ(c->units[UNIT_INGRESS_CLAIM], 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		/* Half of the rows: the new Ingress comes before the settings. */
+		if (i % 2)
+			put_ingress(t, arena_printf(arena, "i%zu", i), &rule, 1, NULL, 0);
+		if (rows[i].ownership)
+			put_configuration(t, rows[i].nginx, rows[i].ownership);
+		else
+			drop_key(t, OBJECT_CONTOUR_CONFIGURATION, CONFIGURATION_KEY);
+		if (i % 2 == 0)
+			put_ingress(t, arena_printf(arena, "i%zu", i), &rule, 1, NULL, 0);
+		commit(t);
+		CHECK_EQ(c->units[UNIT_NGINX_INGRESS], rows[i].nginx_units);
+		CHECK_EQ(c->units[UNIT_INGRESS_CLAIM], rows[i].claims);
+		compare_with_fresh(t);
+	}
+}
+
 /* The file is not closed. */
 static void die_reading(struct translator *t, const char *ingress)
 {
@@ -438,14 +512,17 @@ TEST(an_object_that_was_being_read_at_two_deaths_is_set_aside_until_it_changes)
 			continue;
 		}
 		commit(t);
-		CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/good", NULL), PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
-		CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/bad", &reason), PORTOLAN__IPC__VERDICT__VERDICT_REJECTED);
+		CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/good", NULL),
+			 PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
+		CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/bad", &reason),
+			 PORTOLAN__IPC__VERDICT__VERDICT_REJECTED);
 		CHECK_STR(reason, "SetAside");
 		CHECK_EQ(graph_counters(t->graph)->units[UNIT_HOST], 1);
 		rule.path = "/changed";
 		put_ingress(t, "bad", &rule, 1, NULL, 0);
 		commit(t);
-		CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/bad", NULL), PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
+		CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/bad", NULL),
+			 PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
 		CHECK_EQ(graph_counters(t->graph)->units[UNIT_HOST], 2);
 		(void)unlink(file);
 	}
@@ -475,7 +552,7 @@ TEST(an_object_that_was_read_unharmed_between_two_deaths_is_not_set_aside)
 	(void)rmdir(path);
 }
 
-/* ---- an Envoy that refuses what has "/bad" in it ---- */
+/* ---- an Envoy that refuses tables with "/bad" ---- */
 
 static bool table_is_bad(struct translator *t)
 {
@@ -502,8 +579,8 @@ static void report(struct translator *t, enum report_kind kind)
 	reject.version.data = accept.version.data = (uint8_t *)item_meta(head);
 	reject.version.len = accept.version.len = head->meta_len;
 	reject.message = (char *)"bad thing";
-	len = kind == REPORT_REJECT ? portolan__ipc__reject_report__pack(&reject, packed) :
-				      portolan__ipc__accept_report__pack(&accept, packed);
+	len = kind == REPORT_REJECT ? portolan__ipc__reject_report__pack(&reject, packed)
+				    : portolan__ipc__accept_report__pack(&accept, packed);
 	state_put(t->reports, item_new(kind, key, sizeof(key) - 1, NULL, 0, packed, len));
 }
 
@@ -529,7 +606,7 @@ static int play_envoy(struct translator *t)
 	return -1;
 }
 
-/* Domains of the table, as it stands in the resources. */
+/* Domains of the table in the resources. */
 static bool serves(struct translator *t, const char *host, const char *path)
 {
 	struct item *i;
@@ -549,16 +626,18 @@ TEST(a_host_that_envoy_refuses_keeps_its_last_accepted_routes_and_others_with_eq
 	const char *reason;
 
 	put_service(t, "s", 80, "http");
+	put_slice(t, "s", "s", "10.0.0.1", 8080, "http");
 	for (int i = 0; i < 8; i++) {
-		struct rule rule = { arena_printf(arena, "h%d.example.com", i), "/one", "Prefix", "s", 80 };
+		struct rule rule = { arena_printf(arena, "h%d.example.com", i), "/one", "Prefix",
+				     "s", 80 };
 
 		put_ingress(t, arena_printf(arena, "i%d", i), &rule, 1, NULL, 0);
 	}
 	commit(t);
 	CHECK_EQ(play_envoy(t), 0);
 	for (int i = 0; i < 4; i++) {
-		struct rule rule = { arena_printf(arena, "h%d.example.com", i), i == 2 ? "/bad" : "/two",
-				     "Prefix", "s", 80 };
+		struct rule rule = { arena_printf(arena, "h%d.example.com", i),
+				     i == 2 ? "/bad" : "/two", "Prefix", "s", 80 };
 
 		put_ingress(t, arena_printf(arena, "i%d", i), &rule, 1, NULL, 0);
 	}
@@ -567,16 +646,19 @@ TEST(a_host_that_envoy_refuses_keeps_its_last_accepted_routes_and_others_with_eq
 	for (int i = 0; i < 8; i++) {
 		const char *key = arena_printf(arena, "ns/i%d", i);
 
-		CHECK(serves(t, arena_printf(arena, "h%d.example.com", i), i < 4 && i != 2 ? "/two" : "/one"));
+		CHECK(serves(t, arena_printf(arena, "h%d.example.com", i),
+			     i < 4 && i != 2 ? "/two" : "/one"));
 		CHECK_EQ(verdict(t, OBJECT_INGRESS, key, &reason),
-			 i == 2 ? PORTOLAN__IPC__VERDICT__VERDICT_PARTIAL :
-				  PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
+			 i == 2 ? PORTOLAN__IPC__VERDICT__VERDICT_PARTIAL
+				: PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
 		CHECK_STR(reason, i == 2 ? "RejectedByEnvoy" : "");
 	}
-	put_ingress(t, "i2", &(struct rule){ "h2.example.com", "/two", "Prefix", "s", 80 }, 1, NULL, 0);
+	put_ingress(t, "i2", &(struct rule){ "h2.example.com", "/two", "Prefix", "s", 80 }, 1, NULL,
+		    0);
 	commit(t);
 	CHECK_EQ(play_envoy(t), 0);
-	CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/i2", NULL), PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
+	CHECK_EQ(verdict(t, OBJECT_INGRESS, "ns/i2", NULL),
+		 PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
 	CHECK_EQ(quarantine_counters(t->quarantine)->pending, 0);
 	compare_with_fresh(t);
 }
@@ -588,13 +670,15 @@ TEST(at_a_first_start_one_bad_host_among_many_is_left_out_and_all_others_are_ser
 	put_service(t, "s", 80, "http");
 	for (int i = 0; i < 100; i++) {
 		struct rule rule = { arena_printf(arena, "h%02d.example.com", i),
-				     i == 63 ? "/bad" : arena_printf(arena, "/p%d", i % 7), "Prefix", "s", 80 };
+				     i == 63 ? "/bad" : arena_printf(arena, "/p%d", i % 7),
+				     "Prefix", "s", 80 };
 
 		put_ingress(t, arena_printf(arena, "i%d", i), &rule, 1, NULL, 0);
 	}
 	commit(t);
 	CHECK(play_envoy(t) <= 16);
 	for (int i = 0; i < 100; i++)
-		CHECK_EQ(serves(t, arena_printf(arena, "h%02d.example.com", i), "example"), i != 63);
+		CHECK_EQ(serves(t, arena_printf(arena, "h%02d.example.com", i), "example"),
+			 i != 63);
 	CHECK_EQ(quarantine_counters(t->quarantine)->held, 1);
 }

@@ -1,0 +1,197 @@
+"""`portolan migrate --to`: other objects for the same routes, and only where that is proven."""
+
+import subprocess
+
+import pytest
+import yaml
+
+import objects
+from certs import Authority
+from programs import program
+
+PORTOLAN = program("portolan")
+EQUAL, DIFFERENT, NOT_ALL, NO_ANSWER = range(4)
+CLASSES = ("--ingress-class=contour", "--ingress-class=portolan")
+
+
+def run(folder, *words):
+    return subprocess.run([PORTOLAN, *map(str, words)], cwd=folder, capture_output=True, text=True, timeout=60)
+
+
+def write(folder, name, content):
+    (folder / name).write_text(content if isinstance(content, str) else yaml.safe_dump_all(content))
+
+
+def backends():
+    return [o for name in ("web", "api") for o in (
+        objects.service(name, objects.port(80)), objects.slice_of(name, 8080, f"10.0.0.{len(name)}"))]
+
+
+def ingress(name, host, *paths, klass="contour", **more):
+    paths = paths or (objects.path("web"),)
+    return objects.ingress(name, objects.rule(host, *paths), klass=klass, **more)
+
+
+@pytest.fixture
+def convert(folder):
+    def make(content, to, *words):
+        write(folder, "all.yaml", [*backends(), *content])
+        done = run(folder, "migrate", f"--to={to}", *words, "all.yaml")
+        made = [o for o in yaml.safe_load_all(done.stdout) if o]
+        comments = [line for line in done.stdout.splitlines() if line.startswith("#")]
+        return done.returncode, made, comments
+
+    return make
+
+
+def hosts_with_everything():
+    certificate = Authority().issue("a.example")
+    return [
+        ingress("a", "a.example", objects.path("web"), objects.path("api", at="/api"),
+                objects.path("api", at="/one", type="Exact"), tls=[("cert", "a.example")]),
+        ingress("b", "b.example"),
+        objects.tls_secret("cert", certificate),
+    ]
+
+
+# ---- HTTPProxy ----
+
+def test_ingresses_become_httpproxies_that_do_the_same(convert, folder):
+    code, made, comments = convert(hosts_with_everything(), "httpproxy")
+    assert code == EQUAL and comments[0].startswith("# 2 of 2 hosts are the same"), comments
+    assert [(o["kind"], o["spec"]["virtualhost"]["fqdn"]) for o in made] == [
+        ("HTTPProxy", "a.example"), ("HTTPProxy", "b.example")]
+    assert made[0]["spec"]["virtualhost"]["tls"] == {"secretName": "cert"}
+    # Asked of the two worlds one by one: the same Service answers.
+    write(folder, "new.yaml", [*backends(), *made, hosts_with_everything()[2]])
+    for url in ("http://a.example/", "http://a.example/api", "http://a.example/api/x", "http://a.example/apix",
+                "http://a.example/one", "http://a.example/one/x", "https://a.example/api", "http://b.example/api"):
+        before, after = (run(folder, "explain", "--manifests", f, *CLASSES, url) for f in ("all.yaml", "new.yaml"))
+        assert (before.returncode, before.stdout.splitlines()[0]) == (after.returncode, after.stdout.splitlines()[0]), url
+
+
+def test_a_proxy_of_plain_prefixes_is_no_change_by_diff(convert, folder):
+    _, made, _ = convert([ingress("b", "b.example")], "httpproxy")
+    write(folder, "new.yaml", [*backends(), *made])
+    done = run(folder, "diff", "--against", "all.yaml", *CLASSES, "new.yaml", "-o", "json")
+    changes = [c for c in yaml.safe_load(done.stdout)["changes"] if c.get("host")]
+    assert changes == [], done.stdout
+
+
+def test_httpproxies_keep_what_they_say(convert):
+    proxy = objects.proxy(
+        "p", {"conditions": [{"prefix": "/a"}, {"header": {"name": "x", "exact": "yes"}}],
+              "services": [{"name": "web", "port": 80, "weight": 3}, {"name": "api", "port": 80, "weight": 1}],
+              "timeoutPolicy": {"response": "5s", "idle": "60s"}, "enableWebsockets": True,
+              "requestHeadersPolicy": {"set": [{"name": "A", "value": "b"}], "remove": ["Q"]}},
+        {"conditions": [{"exact": "/e"}], "requestRedirectPolicy": {"hostname": "other.example", "statusCode": 302}},
+        {"conditions": [{"prefix": "/d"}], "directResponsePolicy": {"statusCode": 404, "body": "not here"}},
+        {"conditions": [{"regex": "/x[0-9]+"}], "services": [{"name": "web", "port": 80},
+                                                             {"name": "api", "port": 80, "mirror": True}]},
+        {"services": [{"name": "web", "port": 80}]}, fqdn="p.example")
+    code, made, comments = convert([proxy], "httpproxy")
+    assert code == EQUAL, comments
+    assert made[0]["spec"]["routes"][-1]["services"][0]["name"] == "web"
+
+
+# ---- Gateway API ----
+
+def test_ingresses_become_routes_of_a_gateway(convert, folder):
+    code, made, comments = convert(hosts_with_everything(), "gateway-api")
+    assert code == EQUAL, comments
+    assert [o["kind"] for o in made] == ["GatewayClass", "Gateway", "HTTPRoute", "HTTPRoute", "HTTPRoute"]
+    assert any("WebSockets" in c for c in comments)
+    write(folder, "new.yaml", [*backends(), *made, hosts_with_everything()[2]])
+    translated = run(folder, "translate", "new.yaml", "--print", "json")
+    assert translated.returncode == 0, translated.stderr
+    for path, service in (("/", "web"), ("/api/x", "api"), ("/apix", "web"), ("/one", "api")):
+        for url in (f"http://a.example:80{path}", f"https://a.example:443{path}"):
+            done = run(folder, "explain", "--manifests", "new.yaml", url)
+            assert f"default/{service}/80" in done.stdout, (url, done.stdout)
+
+
+def test_a_secret_of_another_namespace_is_lent(convert):
+    certificate = Authority().issue("n.example")
+    there = [objects.service("web", objects.port(80), namespace="team"),
+             ingress("one", "n.example", namespace="team", tls=[("cert", "n.example")]),
+             objects.tls_secret("cert", certificate, namespace="team")]
+    code, made, comments = convert(there, "gateway-api")
+    assert code == EQUAL, comments
+    [grant] = [o for o in made if o["kind"] == "ReferenceGrant"]
+    assert grant["metadata"]["namespace"] == "team" and grant["spec"]["to"][0]["name"] == "cert"
+
+
+def test_what_gateway_api_cannot_say_is_named_and_not_written(convert):
+    proxy = objects.proxy("p", {"conditions": [{"prefix": "/a"}], "services": [{"name": "web", "port": 80}]},
+                          fqdn="p.example")
+    answer = objects.proxy("q", {"directResponsePolicy": {"statusCode": 503}}, fqdn="q.example")
+    code, made, comments = convert([proxy, answer, ingress("b", "b.example")], "gateway-api")
+    assert code == NOT_ALL
+    assert {h for o in made if o["kind"] == "HTTPRoute" for h in o["spec"]["hostnames"]} == {"b.example"}
+    text = "\n".join(comments)
+    assert "# not written: p.example" in text and "prefix /a matches /ax, too" in text
+    assert "# not written: q.example" in text and "is answered with 503 by Envoy itself" in text
+
+
+# ---- ingress-nginx ----
+
+def nginx(name, host, **annotations):
+    return ingress(name, host, klass="nginx", annotations={
+        f"nginx.ingress.kubernetes.io/{k.replace('_', '-')}": v for k, v in annotations.items()})
+
+
+def test_its_defaults_are_differences_and_each_is_named(convert):
+    code, made, comments = convert([nginx("one", "n.example")], "httpproxy")
+    assert (code, made) == (NOT_ALL, [])
+    code, made, comments = convert([nginx("one", "n.example")], "httpproxy", "--with-differences")
+    assert code == DIFFERENT and [o["kind"] for o in made] == ["HTTPProxy"]
+    text = "\n".join(comments)
+    assert "# with differences: n.example" in text and "answer 413" in text and "X-Real-IP" in text
+
+
+@pytest.mark.parametrize("to", ["httpproxy", "gateway-api"])
+@pytest.mark.parametrize("annotations", [
+    {"whitelist_source_range": "10.0.0.0/8"}, {"configuration_snippet": "deny all;\n"}, {"limit_rps": "5"},
+    {"auth_type": "digest", "auth_secret": "users"}, {"denylist_source_range": "10.0.0.0/8"},
+], ids=lambda a: next(iter(a)))
+def test_a_protection_is_never_left_out(convert, to, annotations):
+    code, made, comments = convert([nginx("one", "n.example", **annotations)], to, "--with-differences")
+    written = [o for o in made if o["kind"] in ("HTTPProxy", "HTTPRoute")]
+    if written:
+        # Closed in the same way.
+        assert [r["directResponsePolicy"] for r in written[0]["spec"]["routes"]] == [{"statusCode": 503}]
+    else:
+        assert code == NOT_ALL and any("not written: n.example" in c for c in comments)
+
+
+def test_a_service_that_is_asked_about_all_requests_is_not_forgotten(folder):
+    """globalExtAuth belongs to the listener: the output must ask as well, or there must be none."""
+    auth = [objects.service("auth", objects.port(9000), namespace="auth"),
+            {"apiVersion": "projectcontour.io/v1alpha1", "kind": "ExtensionService",
+             "metadata": {"name": "auth", "namespace": "auth"},
+             "spec": {"protocol": "h2c", "services": [{"name": "auth", "port": 9000}]}}]
+    write(folder, "all.yaml", [*backends(), *auth, objects.proxy(
+        "b", {"services": [{"name": "web", "port": 80}]}, fqdn="b.example", tls={"secretName": "cert"}),
+        objects.tls_secret("cert", Authority().issue("b.example"))])
+    write(folder, "config.yaml", "globalExtAuth:\n  extensionService: auth/auth\n")
+    asked = run(folder, "explain", "--manifests", "all.yaml", "--config=config.yaml", "https://b.example/")
+    assert "authorization service is asked" in asked.stdout, asked.stdout
+    done = run(folder, "migrate", "--to=gateway-api", "--config=config.yaml", "--with-differences", "all.yaml")
+    made = [o["kind"] for o in yaml.safe_load_all(done.stdout) if o]
+    assert done.returncode == NOT_ALL and "HTTPRoute" not in made, done.stdout
+    assert "guards-changed" in done.stdout
+
+
+# ---- where it goes ----
+
+def test_with_write_the_report_stays_and_the_objects_go_into_a_file(folder):
+    write(folder, "all.yaml", [*backends(), ingress("b", "b.example")])
+    done = run(folder, "migrate", "--to=httpproxy", "--write", "out", "all.yaml")
+    assert done.returncode == EQUAL and done.stdout.startswith("From Contour: 5 objects"), done
+    [made] = [o for o in yaml.safe_load_all((folder / "out/converted.yaml").read_text()) if o]
+    assert made["kind"] == "HTTPProxy" and (folder / "out/apply.yaml").exists()
+
+
+def test_bad_usage(folder):
+    for words in (["--to=istio", "x"], ["--with-differences", "x"]):
+        assert run(folder, "migrate", *words).returncode == 2

@@ -1,0 +1,212 @@
+"""`portolan diff`: the changes for clients between two worlds, and whether any is for the worse."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+import yaml
+
+import objects
+from certs import Authority
+from programs import TOP, program
+
+PORTOLAN = program("portolan")
+NOTHING, SOME, WORSE, NO_ANSWER = 0, 1, 2, 3
+
+
+def world(*more, routes=("/", "/api"), host="a.example", to=None, **ingress):
+    paths = [objects.path((to or {}).get(r, "web" if r == "/" else "api"), 80, r) for r in routes]
+    return [
+        objects.ingress("web", objects.rule(host, *paths), **ingress),
+        objects.service("web", objects.port(80)), objects.slice_of("web", 8080, "10.0.0.1"),
+        objects.service("api", objects.port(80)), objects.slice_of("api", 8080, "10.0.0.2"),
+        *more,
+    ]
+
+
+@pytest.fixture
+def diff(folder):
+    def run(before, after, *words):
+        for name, content in (("before", before), ("after", after)):
+            (folder / f"{name}.yaml").write_text(yaml.safe_dump_all(content))
+        return subprocess.run(
+            [PORTOLAN, "diff", "--against", "before.yaml", *words, "after.yaml"],
+            cwd=folder, capture_output=True, text=True, timeout=60)
+
+    return run
+
+
+def changes(diff, before, after, *words):
+    done = diff(before, after, "-o", "json", *words)
+    answer = json.loads(done.stdout)
+    assert answer["total"] == len(answer["changes"])
+    assert answer["worse"] == sum(c["worse"] for c in answer["changes"])
+    assert done.returncode == (WORSE if answer["worse"] else SOME if answer["total"] else NOTHING)
+    return {(c["change"], c.get("host", ""), c.get("match", "")): c for c in answer["changes"]}
+
+
+def test_equal_worlds_and_worlds_that_differ_only_in_what_nobody_meets_are_0(diff):
+    assert changes(diff, world(), world()) == {}
+    assert changes(diff, world(), world(objects.service("idle", objects.port(80)))) == {}
+    done = diff(world(), world())
+    assert (done.returncode, done.stdout) == (0, "nothing changes for clients\n")
+
+
+def test_a_host_and_a_route_that_come(diff):
+    found = changes(diff, world(routes=["/"]), world(
+        objects.ingress("two", objects.rule("two.example", objects.path("web")))))
+    assert set(found) == {("route-added", "http://a.example", "path /api and below"),
+                          ("host-added", "http://two.example", ""),
+                          ("route-added", "http://two.example", "prefix /")}
+    added = found["route-added", "http://a.example", "path /api and below"]
+    assert added["object"]["name"] == "web" and added["object"]["origin"].startswith("after.yaml:")
+
+
+def test_a_host_and_a_route_that_go_are_for_the_worse(diff):
+    found = changes(diff, world(), world(routes=["/"]))
+    assert set(found) == {("route-removed", "http://a.example", "path /api and below")}
+    assert found.popitem()[1]["worse"]
+    found = changes(diff, world(), world(host="b.example"))
+    assert found["host-removed", "http://a.example", ""]["worse"]
+    assert not found["host-added", "http://b.example", ""]["worse"]
+
+
+def test_a_route_that_goes_elsewhere(diff):
+    found = changes(diff, world(), world(to={"/api": "web"}))
+    assert set(found) == {("route-retargeted", "http://a.example", "path /api and below")}
+    assert found.popitem()[1]["text"] == "default/api:80 → default/web:80"
+
+
+def test_a_route_to_what_is_not_there_is_for_the_worse(diff):
+    found = changes(diff, world(), world(to={"/api": "gone"}))
+    assert found["route-retargeted", "http://a.example", "path /api and below"]["worse"]
+    turned = found["status-turned", "", ""]
+    assert turned["worse"] and "Ingress default/web: accepted → partial" in turned["text"]
+
+
+def test_the_last_endpoint_goes(diff):
+    after = [o for o in world() if o["metadata"]["name"] != "api-1" or o["kind"] != "EndpointSlice"]
+    assert len(after) == len(world()) - 1
+    found = changes(diff, world(), after)
+    assert found["endpoints-lost", "http://a.example", "path /api and below"]["worse"]
+    assert not changes(diff, after, world())["endpoints-added", "http://a.example", "path /api and below"]["worse"]
+
+
+def test_a_setting_of_a_route_is_named_with_both_values(diff):
+    slow = world(annotations={"projectcontour.io/response-timeout": "7s"})
+    found = changes(diff, world(), slow)
+    assert {k[0] for k in found} == {"route-changed"}
+    assert "route.timeout nothing → 7s" in found["route-changed", "http://a.example", "prefix /"]["text"]
+
+
+def test_certificates(diff):
+    ca = Authority()
+    old, new = ca.issue("a.example"), ca.issue("a.example")
+    tls = world(objects.tls_secret("cert", old), tls=[("cert", "a.example")])
+    renewed = world(objects.tls_secret("cert", new), tls=[("cert", "a.example")])
+    changed = changes(diff, tls, renewed)
+    assert set(changed) == {("certificate-changed", "https://a.example", "")}
+    lost = changes(diff, tls, world())
+    assert lost["host-removed", "https://a.example", ""]["worse"]
+    assert "default/cert" in lost["host-removed", "https://a.example", ""]["text"]
+
+
+def test_a_route_that_another_objects_shadows(diff):
+    second = objects.ingress("zz", objects.rule("a.example", objects.path("api")))
+    found = changes(diff, world(), world(second))
+    shadowed = found["route-shadowed", "http://a.example", "prefix /"]
+    assert shadowed["worse"] and shadowed["object"]["name"] == "zz" and "Ingress default/web" in shadowed["text"]
+
+
+def test_a_status_that_gets_better_is_not_for_the_worse(diff):
+    found = changes(diff, world(to={"/api": "gone"}), world())
+    assert not any(c["worse"] for c in found.values())
+    assert "→ accepted" in found["status-turned", "", ""]["text"]
+
+
+def test_a_document_that_cannot_be_read_is_for_the_worse(diff, folder):
+    (folder / "broken.yaml").write_text("kind: [\n")
+    done = diff(world(), world(), "broken.yaml")
+    assert done.returncode == WORSE and "broken.yaml" in done.stdout, done.stdout
+
+
+def test_gateway_api_is_compared_as_well(diff):
+    def gateway(to):
+        return [*world()[1:], {
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": "portolan"},
+            "spec": {"controllerName": "portolan.io/gateway-controller"},
+        }, {
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+            "metadata": {"name": "gw", "namespace": "default"},
+            "spec": {"gatewayClassName": "portolan",
+                     "listeners": [{"name": "http", "protocol": "HTTP", "port": 80}]},
+        }, {
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": {"name": "r", "namespace": "default"},
+            "spec": {"parentRefs": [{"name": "gw"}], "hostnames": ["g.example"],
+                     "rules": [{"backendRefs": [{"name": to, "port": 80}]}]},
+        }]
+    found = changes(diff, gateway("web"), gateway("api"))
+    assert set(found) == {("route-retargeted", "http://g.example:80", "prefix /")}
+    assert found.popitem()[1]["object"]["kind"] == "HTTPRoute"
+
+
+# ---- the worlds compared ----
+
+def test_overlay_and_whole(diff):
+    one = objects.ingress("two", objects.rule("two.example", objects.path("web")))
+    assert {k[0] for k in changes(diff, world(), [one], "--overlay")} == {"host-added", "route-added"}
+    assert ("host-removed", "http://a.example", "") in changes(diff, world(), [one])
+
+
+def test_github_annotations_name_file_and_line(diff):
+    done = diff(world(), world(routes=["/"]), "-o", "github")
+    assert done.returncode == WORSE
+    assert re.fullmatch(r"::error file=before\.yaml,line=\d+,title=route removed::http://a\.example "
+                        r"path /api and below: went to default/api:80 \(.*\)\n", done.stdout), done.stdout
+
+
+def test_bad_usage_and_no_answer(diff, folder):
+    assert subprocess.run([PORTOLAN, "diff", "x.yaml"], capture_output=True, timeout=20).returncode == 2
+    done = subprocess.run([PORTOLAN, "diff", "--against", "gone.yaml", "gone.yaml"], cwd=folder,
+                          capture_output=True, text=True, timeout=20)
+    assert done.returncode == NO_ANSWER and done.stdout == ""
+
+
+# ---- the page's pipeline ----
+
+def test_the_pages_job_fails_where_something_gets_worse(folder):
+    page = (TOP / "docs/do/dry-run.md").read_text()
+    job = yaml.safe_load(re.search(r"```yaml\n(.*?)```", page, re.S)[1])
+    script = "\n".join(s["run"] for s in job["jobs"]["diff"]["steps"] if "run" in s)
+    folder.joinpath("bin").mkdir()
+    folder.joinpath("bin/portolan").symlink_to(PORTOLAN)
+    repo = folder / "repo"
+    git = ["git", "-C", str(repo), "-c", "user.name=x", "-c", "user.email=x@example"]
+
+    def commit(content):
+        (repo / "manifests").mkdir(parents=True, exist_ok=True)
+        (repo / "manifests/all.yaml").write_text(yaml.safe_dump_all(content))
+        subprocess.run([*git, "add", "-A"], check=True, timeout=20)
+        subprocess.run([*git, "commit", "-qm", "x"], check=True, timeout=20)
+
+    def run():
+        shutil.rmtree(folder / "base", ignore_errors=True)
+        subprocess.run([*git, "worktree", "prune"], check=True, timeout=20)
+        return subprocess.run(["bash", "-e", "-c", script], cwd=repo, capture_output=True, text=True, timeout=60,
+                              env={**os.environ, "GITHUB_BASE_REF": "main",
+                                   "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"})
+
+    repo.mkdir()
+    subprocess.run(["git", "init", "-qb", "main", str(repo)], check=True, timeout=20)
+    commit(world())
+    subprocess.run([*git, "update-ref", "refs/remotes/origin/main", "HEAD"], check=True, timeout=20)
+    commit(world(objects.ingress("two", objects.rule("two.example", objects.path("web")))))
+    done = run()
+    assert done.returncode == 0 and "::notice" in done.stdout and "two.example" in done.stdout, done
+    commit(world(routes=["/"]))
+    done = run()
+    assert done.returncode != 0 and "::error" in done.stdout, done

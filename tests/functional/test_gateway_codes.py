@@ -1,0 +1,151 @@
+"""No wrong answer while a route appears, changes its backend and goes, whatever the order of its
+objects (G-BE-8, E-BK-5, R-28, R-29): first 404, then 200, then 404 again, and nothing else."""
+
+import threading
+
+import pytest
+
+import gateway_objects as api
+from backends import Client
+from gateway_objects import backend, gateway, listener, route, rule
+from objects import endpoint, port, service, slice_of
+
+ROUNDS = 6
+
+
+class Watch:
+    """Asks for a host in a loop; remembers each change of the answer."""
+
+    def __init__(self, address, host):
+        self.client = Client(address, 80)
+        self.host = host
+        self.seen = []
+        self.changed = threading.Condition()
+        self.stopping = False
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self):
+        connection = None
+        while not self.stopping:
+            connection = connection or self.client.connect(self.host)
+            answer = self.client.on(connection, self.host, "/")
+            if answer.headers.get("connection") == "close":
+                connection.close()
+                connection = None
+            said = answer.backend or answer.status
+            with self.changed:
+                if not self.seen or self.seen[-1] != said:
+                    self.seen.append(said)
+                    self.changed.notify_all()
+        if connection:
+            connection.close()
+
+    def wait(self, said, timeout=20):
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.seen and self.seen[-1] == said, timeout), self.seen
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping = True
+        self.thread.join(15)
+
+
+def parts(site, name, host):
+    """(Service, slice, route) of a host that goes to the backend `name`."""
+    b = site.backends[name]
+    own = f"{name}-{host.split('.')[0]}"
+    return (service(own, port(80, "http")), slice_of(own, b.port, endpoint(b.address), port_name="http"),
+            route(host.split(".")[0], rule(backend(own)), hosts=[host]))
+
+
+@pytest.fixture(scope="module")
+def web(shared_site):
+    site = shared_site
+    for name in ("one", "two"):
+        site.backend(name)
+    site.write("web.yaml", api.CLASS, gateway("web", listener("http", 80)))
+    return site
+
+
+ORDERS = [("service", "slice", "route"), ("service", "route", "slice"), ("route", "service", "slice"),
+          ("slice", "route", "service")]
+
+
+@pytest.mark.parametrize("order", ORDERS, ids="-".join)
+def test_a_route_that_comes_and_goes(web, order):
+    for i in range(ROUNDS):
+        host = f"h{i}.com"
+        objects = dict(zip(("service", "slice", "route"), parts(web, "one", host)))
+        with Watch(web.address, host) as watch:
+            watch.wait(404)
+            for kind in order:
+                web.pipeline.manifests.write(f"{kind}.yaml", objects[kind])
+                web.pipeline.settle("watcher")
+            watch.wait("one")
+            web.settle()
+            for kind in ("route", "slice", "service"):
+                web.pipeline.manifests.remove(f"{kind}.yaml")
+                web.pipeline.settle("watcher")
+            watch.wait(404)
+            web.settle()
+        assert watch.seen == [404, "one", 404], order
+
+
+@pytest.mark.parametrize("order", ORDERS, ids="-".join)
+def test_a_route_that_changes_its_backend(web, order):
+    """The old Service may go in the same moment."""
+    host = "change.com"
+    web.write("route.yaml", *parts(web, "one", host))
+    with Watch(web.address, host) as watch:
+        watch.wait("one")
+        for i in range(ROUNDS):
+            now, then = ("two", "one") if i % 2 == 0 else ("one", "two")
+            objects = dict(zip(("service", "slice", "route"), parts(web, now, host)))
+            old = parts(web, then, host)[:2]
+            web.pipeline.manifests.write("old.yaml", *old)
+            web.pipeline.settle("watcher")
+            for kind in order:
+                web.pipeline.manifests.write(f"{kind}.yaml", objects[kind])
+                web.pipeline.settle("watcher")
+            web.pipeline.manifests.remove("old.yaml")
+            watch.wait(now)
+            web.settle()
+            web.write("route.yaml", *objects.values())
+            for kind in ("service", "slice"):
+                web.remove(f"{kind}.yaml")
+    assert watch.seen == ["one"] + ["two", "one"] * (ROUNDS // 2)
+    web.remove("route.yaml")
+
+
+def test_what_never_comes_is_told_in_the_end(web):
+    """G-BE-1, G-BE-3: the wait for backends ends; then the answer is 500 for a missing Service and
+    503 for one without endpoints. Until then the former version is served."""
+    host = "late.com"
+    web.write("route.yaml", *parts(web, "one", host))
+    with Watch(web.address, host) as watch:
+        watch.wait("one")
+        web.write("route.yaml", *parts(web, "one", host)[:2], route("late", rule(backend("never")), hosts=[host]))
+        watch.wait(500)
+        web.write("route.yaml", *parts(web, "one", host)[:2], service("bare", port(80, "http")),
+                  route("late", rule(backend("bare")), hosts=[host]))
+        watch.wait(503)
+    assert watch.seen == ["one", 500, 503]
+    web.remove("route.yaml")
+
+
+def test_a_service_that_goes_is_told_at_once(web):
+    """The route did not change: its share is 500 as soon as the Service is gone, 503 without a slice."""
+    host = "gone.com"
+    svc, sliced, one = parts(web, "one", host)
+    web.write("route.yaml", svc, sliced, one)
+    with Watch(web.address, host) as watch:
+        watch.wait("one")
+        web.write("route.yaml", svc, one)
+        watch.wait(503)
+        web.write("route.yaml", one)
+        watch.wait(500)
+    assert watch.seen == ["one", 503, 500]
+    web.remove("route.yaml")

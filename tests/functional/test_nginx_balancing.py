@@ -1,0 +1,99 @@
+"""Which of several backends serves a request, and how many requests: canaries, sessions, limits."""
+
+import pytest
+
+from nginx import World, nginx
+from objects import path
+
+
+@pytest.fixture
+def world(nginx_site, request):
+    return World.of(nginx_site, request, "echo", "main", "canary")
+
+
+def with_canary(world, main=None, **canary):
+    world.write(nginx("main", world.host, path("main"), **(main or {})),
+                nginx("canary", world.host, path("canary"), canary="true", **canary))
+
+
+def cookies(answer):
+    return "; ".join(c.split(";")[0] for c in answer.cookies)
+
+
+def test_a_session_stays_at_the_canary(world):
+    with_canary(world, {"affinity": "cookie"}, canary_by_header="X-C")
+    forced = world.get(headers={"X-C": "always"})
+    assert {world.served(headers={"Cookie": cookies(forced)}) for _ in range(50)} == {"canary"}
+    [own] = [c.split(";")[0] for c in forced.cookies if c.startswith("INGRESSCOOKIE=")]
+    assert {world.served(headers={"Cookie": own}) for _ in range(50)} == {"canary"}
+    at_main = world.get(headers={"X-C": "never"})
+    assert {world.served(headers={"Cookie": cookies(at_main), "X-C": "always"}) for _ in range(10)} == {"main"}
+
+
+def test_a_session_does_not_stay_where_that_is_asked_for(world):
+    with_canary(world, {"affinity": "cookie"}, canary_by_header="X-C", affinity_canary_behavior="legacy")
+    forced = world.get(headers={"X-C": "always"})
+    assert world.served(headers={"Cookie": cookies(forced)}) == "main"
+
+
+def test_a_canary_without_affinity_sets_no_cookie(world):
+    with_canary(world, canary_by_header="X-C")
+    assert not world.get(headers={"X-C": "always"}).cookies
+
+
+def test_a_pattern_is_looked_for_anywhere(world):
+    with_canary(world, canary_by_header="X-C", canary_by_header_pattern="Do[A-Z]", canary_by_cookie="my-c")
+    assert {v: world.served(headers={"X-C": v}) for v in ("xDoCan", "DoCan", "docan", "always")} == {
+        "xDoCan": "canary", "DoCan": "canary", "docan": "main", "always": "main"}
+    assert world.served(headers={"X-C": "no", "Cookie": "my-c=always"}) == "canary"
+
+
+def test_of_a_canary_the_annotations_of_the_main_count(world):
+    with_canary(world, {"rewrite_target": "/main"}, canary_by_header="X-C", rewrite_target="/canary")
+    assert world.seen("/x", "canary", headers={"X-C": "always"}).path == "/main"
+
+
+@pytest.mark.parametrize("word, secure", [("true", True), ("false", False), (None, False)])
+def test_a_cookie_is_secure_where_it_is_asked_for(world, word, secure):
+    more = {"session_cookie_secure": word} if word else {}
+    world.write(nginx("a", world.host, affinity="cookie", **more))
+    [cookie] = world.get().cookies
+    assert ("Secure" in cookie) == secure
+    [cookie] = world.get(tls=True).cookies
+    assert "Secure" in cookie
+
+
+def test_attributes_of_a_cookie(world):
+    world.write(nginx("a", world.host, "/something", "/other", affinity="cookie", session_cookie_name="SERVERID",
+                      session_cookie_domain="foo.bar", session_cookie_samesite="Lax",
+                      session_cookie_expires="172800", session_cookie_max_age="259200"))
+    [cookie] = world.get("/something").cookies
+    assert cookie.startswith("SERVERID=")
+    assert {p.strip() for p in cookie.split(";")[1:]} == {
+        "Path=/something", "Domain=foo.bar", "SameSite=Lax", "Max-Age=259200", "HttpOnly"}
+    assert "Path=/other" in world.get("/other").cookies[0]
+
+
+def test_a_cookie_is_set_where_the_annotation_is(world):
+    world.write(nginx("a", world.host, "/foo/bar", affinity="cookie"), nginx("b", world.host, "/foo"))
+    assert world.get("/foo/bar").cookies and not world.get("/foo").cookies
+
+
+@pytest.mark.parametrize("limits", [{"limit_rps": "1"}, {"limit_rpm": "1"}, {"limit_rps": "1", "limit_rpm": "600"},
+                                    {"limit_rps": "100", "limit_rpm": "1"}])
+def test_paths_of_an_ingress_share_its_limit(world, limits):
+    world.write(nginx("a", world.host, "/a", "/b", **limits), nginx("b", world.host, "/free"))
+    statuses = [world.get(at).status for at in ("/a", "/b") * 6]
+    assert statuses[:6] == [200] * 6 and statuses.count(503) >= 4, statuses
+    assert {world.get("/free").status for _ in range(12)} == {200}
+
+
+def test_a_multiplier(world):
+    world.write(nginx("a", world.host, limit_rpm="1", limit_burst_multiplier="2"))
+    assert [world.get().status for _ in range(5)] == [200, 200, 200, 503, 503]
+
+
+def test_answers_of_the_proxy_itself_are_not_counted(world):
+    world.write(nginx("a", world.host, "/", limit_rpm="1", limit_burst_multiplier="1", app_root="/root"))
+    assert {world.get().status for _ in range(8)} == {302}
+    assert world.get("/root").status == 200

@@ -1,0 +1,212 @@
+"""Snippets: translated ones, by real requests, and refused ones."""
+
+import pytest
+
+from nginx import World, nginx, redirect
+from objects import path
+
+
+@pytest.fixture
+def world(nginx_site, request):
+    return World.of(nginx_site, request)
+
+
+def snippet(world, text, *paths, **more):
+    world.write(nginx("a", world.host, *paths, configuration_snippet=text, **more))
+
+
+@pytest.mark.parametrize("text, at, expected", [
+    ("return 403;", "/x", (403, None)),
+    ("return 444;", "/x", (403, None)),
+    ("return 204;", "/x", (204, None)),
+    ("return 301 https://else.test$request_uri;", "/x?a=b", (301, "https://else.test/x?a=b")),
+    ("return 302 /new;", "/x", (302, "http://HOST/new")),
+    ("return https://else.test/;", "/x", (302, "https://else.test/")),
+    ("return 301 $scheme://www.$host$request_uri;", "/x", (301, "http://www.HOST/x")),
+    ("rewrite ^/old/(.*)$ /new/$1 permanent;", "/old/a?b=c", (301, "http://HOST/new/a?b=c")),
+    ("rewrite ^/old/(.*)$ /new/$1? redirect;", "/old/a?b=c", (302, "http://HOST/new/a")),
+    ("rewrite ^/old/(.*)$ https://else.test/$1 permanent;", "/old/a", (301, "https://else.test/a")),
+    ("rewrite ^/old$ /new permanent;", "/old", (301, "http://HOST/new")),
+    ("rewrite ^/(.*)$ https://else.test/$1 permanent;", "/any/where", (301, "https://else.test/any/where")),
+    ("rewrite ^ https://else.test$request_uri? permanent;", "/x?a=b", (301, "https://else.test/x?a=b")),
+])
+def test_answers(world, text, at, expected):
+    snippet(world, text)
+    status, location = expected
+    assert redirect(world.get(at)) == (status, location and location.replace("HOST", world.host))
+
+
+def test_paths_that_a_rewrite_does_not_name_are_served(world):
+    snippet(world, "rewrite ^/old/(.*)$ /new/$1 permanent;")
+    assert world.served("/older") == "echo"
+
+
+def test_a_text(world):
+    snippet(world, 'return 200 "User-agent: *";')
+    answer = world.get("/robots.txt")
+    assert (answer.status, answer.headers["content-type"], answer.body.strip()) == (200, "text/html", "User-agent: *")
+
+
+CONDITIONS = [
+    ("($http_x_a = yes)", {"X-A": "yes"}, {"X-A": "no"}),
+    ("($http_x_a != yes)", {}, {"X-A": "yes"}),
+    ('($http_x_a = "")', {}, {"X-A": "yes"}),
+    ('($http_x_a != "")', {"X-A": "yes"}, {}),
+    ("($http_x_a)", {"X-A": "yes"}, {}),
+    ("($http_x_a)", {"X-A": "yes"}, {"X-A": "0"}),
+    ("($http_user_agent ~* (bot|crawl))", {"User-Agent": "a BOT b"}, {"User-Agent": "human"}),
+    ("($http_user_agent ~ ^Bad$)", {"User-Agent": "Bad"}, {"User-Agent": "Badly"}),
+    ("($http_user_agent !~ good)", {"User-Agent": "bad"}, {"User-Agent": "very good"}),
+    ("($cookie_a = b)", {"Cookie": "c=d; a=b; e=f"}, {"Cookie": "c=d; a=bb"}),
+    ("($cookie_a ~ ^b)", {"Cookie": "c=d; a=bb"}, {"Cookie": "a=cb"}),
+    ("($request_method !~ ^(GET|HEAD)$)", None, {}),
+]
+
+
+@pytest.mark.parametrize("condition, meets, fails", CONDITIONS)
+def test_conditions(world, condition, meets, fails):
+    snippet(world, f"if {condition} {{ return 403; }}")
+    if meets is not None:
+        assert world.served(headers=meets) == 403
+    assert world.served(headers=fails) == "echo"
+
+
+@pytest.mark.parametrize("condition, meets, fails", [
+    ("($request_uri ~ ^/admin)", "/admin/x", "/x/admin"),
+    ("($request_uri = /a?b=c)", "/a?b=c", "/a"),
+    ("($uri ~ \\.php$)", "/x.php?a=b", "/x.phpx"),
+    ("($uri = /a)", "/a?b=c", "/ab"),
+    ("($arg_debug = 1)", "/?x=y&debug=1", "/?debug=2"),
+    ("($arg_debug)", "/?debug=2", "/?x=debug"),
+    ("($args ~ debug)", "/?a=debug", "/debug?a=b"),
+    ("($host = HOST)", "/", None),
+    ("($host != HOST)", None, "/"),
+    ("($scheme = http)", "/", None),
+    ("($scheme = https)", None, "/"),
+])
+def test_conditions_on_addresses(world, condition, meets, fails):
+    snippet(world, f"if {condition.replace('HOST', world.host)} {{ return 403; }}")
+    if meets:
+        assert world.served(meets) == 403
+    if fails:
+        assert world.served(fails) == "echo"
+
+
+def test_conditions_that_set(world):
+    snippet(world, """
+        set $block "";
+        if ($http_x_a = yes) { set $block A; }
+        if ($http_x_b = yes) { set $block "${block}B"; }
+        if ($block = AB) { return 403; }
+        """)
+    assert world.served(headers={"X-A": "yes", "X-B": "yes"}) == 403
+    assert [world.served(headers={"X-A": a, "X-B": b}) for a, b in [("yes", "no"), ("no", "yes"), ("no", "no")]] == ["echo"] * 3
+
+
+def test_headers_by_condition(world):
+    snippet(world, """
+        more_set_headers "X-Always: 1";
+        add_header X-Frame-Options DENY always;
+        proxy_hide_header X-Backend-Secret;
+        if ($http_x_a = yes) { more_set_headers "X-Sometimes: $http_x_a"; }
+        """)
+    one, other = world.get(headers={"X-A": "yes"}).headers, world.get().headers
+    assert (one["x-always"], one["x-frame-options"], one["x-sometimes"]) == ("1", "DENY", "yes")
+    assert other["x-always"] == "1" and "x-sometimes" not in other
+
+
+def test_requests_are_changed(world):
+    snippet(world, """
+        proxy_set_header Host inside.test;
+        proxy_set_header X-Ingress $namespace/$ingress_name;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header Connection "upgrade";
+        proxy_set_header Accept-Encoding "";
+        proxy_http_version 1.1;
+        proxy_read_timeout 3600s;
+        rewrite ^/api/(.*)$ /v1/$1 break;
+        """)
+    seen = world.seen("/api/x?a=b", headers={"Accept-Encoding": "gzip"})
+    assert (seen.path, seen.headers["Host"], seen.headers["X-Ingress"], seen.headers["Accept-Encoding"]) == (
+        "/v1/x?a=b", "inside.test", f"default/{world.name}-a", None)
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("allow 127.0.0.0/8; deny all;", "echo"),
+    ("allow 10.0.0.0/8; deny all;", 403),
+    ("deny 127.0.0.0/8;", 403),
+    ("deny 10.0.0.0/8; allow all;", "echo"),
+    ("deny 127.0.0.0/8; allow 127.0.0.0/8; deny all;", 403),
+    ("deny all;", 403),
+    ("allow 127.0.0.0/8; deny 127.0.0.0/8;", 503),  # an order that is not translated
+    ("deny somebody;", 503),
+    ("auth_request /auth;", 503),
+    ("if ($http_x) { deny all; }", 503),
+])
+def test_addresses(world, text, expected):
+    snippet(world, text)
+    assert world.served() == expected
+
+
+@pytest.mark.parametrize("text", [
+    "sub_filter a b;", "if (-f $request_filename) { return 200; }", "rewrite ^/a /b last;", "more_set_headers -s '404' 'A: b';",
+    "return 302 https://x.test/$made_up;", "location /x { return 204; }", "set $a $made_up; more_set_headers \"X: $a\";",
+    "more_set_headers 'A: b'; }", "if ($remote_addr = 1.2.3.4) { return 200; }", "rewrite (?=x) /b permanent;"])
+def test_what_is_refused_leaves_the_path_served(world, text):
+    snippet(world, text + ' more_set_headers "X-Refused: no";')
+    answer = world.get()
+    assert answer.status == 200 and "x-refused" not in answer.headers
+
+
+def refusal(world):
+    [found] = [p["message"] for k, v in world.site.pipeline.statuses().items() if k.endswith(f"/{world.name}-a")
+               for p in v["problems"] if p["reason"] == "SnippetRefused"]
+    return found
+
+
+def test_each_line_that_is_refused_is_named(world):
+    world.write(nginx("a", world.host, configuration_snippet="""set $x 1;
+        sub_filter a b;
+        more_set_headers "A: $x";
+        if ($http_x = 1) { more_set_headers "B: 1"; proxy_pass http://x; }
+        if (-f $request_filename) { break; }
+        add_header Set-Cookie a;
+        location /x { return 404; }
+        """))
+    told = refusal(world)
+    for line, word in ((2, "sub_filter"), (4, "proxy_pass"), (5, "if"), (6, "add_header"), (7, "location")):
+        assert f'line {line}: "{word}"' in told, told
+    assert not any(f"line {line}:" in told for line in (1, 3)), told
+
+
+def test_of_many_refused_lines_some_are_named(world):
+    world.write(nginx("a", world.host, configuration_snippet="sub_filter a b;\n" * 60))
+    assert refusal(world).count("sub_filter") <= 13 and "and 47 more" in refusal(world)
+
+
+def test_server_snippets(world):
+    world.backend("other")
+    world.write(nginx("a", world.host, created="2020-01-01T00:00:00Z", server_snippet="""
+        add_header X-Server yes;
+        location = /metrics { deny all; return 403; }
+        location ~* /actuator { return 404; }
+        location ^~ /hidden/ { return 301 https://else.test/; }
+        if ($http_user_agent ~* badbot) { return 403; }
+        """), nginx("b", world.host, path("other", at="/other"), created="2021-01-01T00:00:00Z",
+                    server_snippet="return 418;"))
+    assert {at: world.served(at) for at in ("/metrics", "/metrics2", "/x/ACTUATOR/y", "/hidden/x", "/hidden", "/other")} == {
+        "/metrics": 403, "/metrics2": "echo", "/x/ACTUATOR/y": 404, "/hidden/x": 301, "/hidden": "echo", "/other": "other"}
+    assert world.get("/other").headers["x-server"] == "yes"
+    assert world.served("/other", headers={"User-Agent": "a BadBot"}) == 403
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("location /x { proxy_pass http://y; }", "echo"),
+    ("location /x { auth_request /y; }", 503),
+    ("location / { return 403; }", 503),
+    ("allow 10.0.0.0/8; deny all;", 403),
+    ("return 403;", 403),
+])
+def test_server_snippets_that_restrict(world, text, expected):
+    world.write(nginx("a", world.host, server_snippet=text))
+    assert world.served() == expected

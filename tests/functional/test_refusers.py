@@ -1,0 +1,151 @@
+"""A refusal belongs to the Envoys that made it: the others go on, and it ends with them."""
+
+import json
+
+import pytest
+
+from certs import Authority
+from events import Deadline
+from objects import app, proxy, tls_secret, to
+from xds_client import World
+
+
+def statuses(pipeline):
+    rows = json.loads(pipeline.translator.get("/debug/statuses"))
+    return {f"{r['kind']} {r['namespace']}/{r['name']}": r for r in rows}
+
+
+def problems(pipeline, name):
+    return {p["reason"]: p["message"] for p in statuses(pipeline).get(name, {}).get("problems", [])}
+
+
+def hosts(world):
+    routes = world.resources["RDS"].get("ingress_http")
+    return {d for h in routes.virtual_hosts for d in h.domains} if routes else set()
+
+
+def until(done, *worlds):
+    """The clients receive and answer everything sent; the translator's statuses follow."""
+    end = Deadline(30)
+    while not done():
+        for world in worlds:
+            world.quiet()
+        end.left("statuses that say so")
+
+
+def told(pipeline, name, reason):
+    """The statuses of the objects of that name."""
+    return [said[reason] for kind in ("HTTPProxy", "Ingress", "Service", "Secret")
+            if reason in (said := problems(pipeline, f"{kind} default/{name}"))]
+
+
+def refuse_all(response):
+    return "not to my taste" if response.resources else None
+
+
+@pytest.mark.parametrize("first", ["the good one", "the bad one"])
+def test_one_that_refuses_everything_changes_nothing_for_another(pipeline, first):
+    good, bad = None, None
+    try:
+        for who in (first, "rest"):
+            if "bad" in who or (who == "rest" and bad is None):
+                bad = World(pipeline.xds_address, node="bad", refuse=refuse_all)
+            else:
+                good = World(pipeline.xds_address, node="good")
+        for n in range(5):
+            pipeline.write(f"a{n}.yaml", *app(f"a{n}", f"10.0.0.{n + 1}", 80))
+            good.until(lambda w: f"a{n}.example.com" in hosts(w))
+            bad.quiet()
+        assert {f"a{n}.example.com" for n in range(5)} <= hosts(good)
+        pipeline.write("a0.yaml", *app("a0", "10.0.0.1", 80, host="b.example.com"))
+        good.until(lambda w: "b.example.com" in hosts(w) and "a0.example.com" not in hosts(w))
+        assert not good.refused
+        # Nothing is rejected, and the refusing Envoys are named if a resource has an owner.
+        until(lambda: told(pipeline, "a1", "RejectedBySomeEnvoys"), good, bad)
+        assert statuses(pipeline)["Service default/a1"]["verdict"] == "accepted"
+        [said] = told(pipeline, "a1", "RejectedBySomeEnvoys")
+        assert said.startswith("Envoy bad refuses") and "not to my taste" in said
+        bad.close()
+        bad = None
+        until(lambda: not any("RejectedBySomeEnvoys" in problems(pipeline, name)
+                              for name in statuses(pipeline)), good)
+        with World(pipeline.xds_address, node="late") as late:
+            late.until(lambda w: "b.example.com" in hosts(w))
+    finally:
+        for world in (good, bad):
+            if world:
+                world.close()
+
+
+def test_one_that_never_answers_does_not_hold_up_what_is_known_of_a_refusal(pipeline):
+    pipeline.write("a.yaml", *app("a", "10.0.0.1", 80))
+    with World(pipeline.xds_address, node="silent") as silent, \
+            World(pipeline.xds_address, node="envoy") as envoy:
+        envoy.until(lambda w: "a.example.com" in hosts(w))
+        assert silent  # which has received nothing and says nothing more
+        envoy.refuse = lambda r: "no bad" if any(
+            "bad.example.com" in h.domains for x in r.resources.values()
+            for h in getattr(x, "virtual_hosts", ())) else None
+        pipeline.write("bad.yaml", *app("bad", "10.0.0.2", 80))
+        pipeline.write("c.yaml", *app("c", "10.0.0.3", 80))
+        envoy.until(lambda w: "c.example.com" in hosts(w), timeout=30)
+        assert "bad.example.com" not in hosts(envoy)
+        assert "Envoy envoy refuses" in problems(pipeline, "Ingress default/bad")["RejectedByEnvoy"]
+
+
+def test_a_refusal_ends_when_those_that_made_it_have_left_also_over_restarts(pipeline):
+    def refuse(response):
+        return "no bad" if any("bad.example.com" in h.domains for r in response.resources.values()
+                               for h in getattr(r, "virtual_hosts", ())) else None
+
+    pipeline.write("a.yaml", *app("a", "10.0.0.1", 80))
+    with World(pipeline.xds_address, node="old", refuse=refuse) as old:
+        old.until(lambda w: "a.example.com" in hosts(w))
+        pipeline.write("bad.yaml", *app("bad", "10.0.0.2", 80))
+        until(lambda: told(pipeline, "bad", "RejectedByEnvoy"), old)
+        # One that connects again has not left.
+        old.close()
+    with World(pipeline.xds_address, node="old", refuse=refuse) as old:
+        old.quiet()
+        assert "RejectedByEnvoy" in problems(pipeline, "Ingress default/bad")
+    for stage in ("xds-server", "translator"):
+        pipeline.stages[stage].kill()
+        pipeline.stages[stage].start(ready=False)
+    pipeline.settle()
+    with World(pipeline.xds_address, node="new") as new:
+        new.until(lambda w: "bad.example.com" in hosts(w), timeout=30)
+    assert not told(pipeline, "bad", "RejectedByEnvoy")
+
+
+@pytest.mark.parametrize("type", ["CDS", "EDS", "RDS", "SDS"])
+def test_a_first_version_that_is_refused_is_told_to_its_objects(pipeline, type):
+    authority = Authority()
+    secret = tls_secret("bad", authority.issue("bad.example.com"))
+    objects = [*app("bad", "10.0.0.2", 80)[1:], secret,
+               proxy("bad", to("bad"), fqdn="bad.example.com", tls={"secretName": "bad"})]
+
+    def refuse(response):
+        bad = response.type == type and any("bad" in n for n in response.resources)
+        return f"no {type}" if bad else None
+
+    pipeline.write("good.yaml", *app("good", "10.0.0.1", 80))
+    with World(pipeline.xds_address, node="envoy", refuse=refuse) as world:
+        world.quiet()
+        pipeline.xds.wait_accepted(pipeline.settle())
+        pipeline.write("bad.yaml", *objects)
+        until(lambda: told(pipeline, "bad", "RejectedByEnvoy"), world)
+        said = told(pipeline, "bad", "RejectedByEnvoy")[0]
+        assert f"no {type}" in said and said.startswith("Envoy envoy refuses"), said
+        assert pipeline.translator.metrics()["portolan_translator_rejects_total"] >= 1
+        refused = len(world.refused)
+        # It is not tried again, its neighbours change, and mended it is served.
+        pipeline.write("good.yaml", *app("good", "10.0.0.1", 80, host="other.example.com"))
+        world.until(lambda w: "other.example.com" in hosts(w))
+        assert len(world.refused) == refused
+        world.refuse = lambda _: None
+        pipeline.remove("bad.yaml")
+        world.quiet()
+        assert "HTTPProxy default/bad" not in statuses(pipeline)
+        pipeline.write("bad.yaml", *objects)
+        until(lambda: any("bad" in n for n in world.resources[type]), world)
+        assert not told(pipeline, "bad", "RejectedByEnvoy")

@@ -1,0 +1,295 @@
+"""The chart: its output, the values that it refuses, and a README that describes them all."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+import chart
+from netns import Unavailable
+from programs import TOP, missing
+
+# Each turns on something that the defaults leave off.
+VARIANTS = {
+    "defaults": {},
+    "daemonset": {"envoy": {"kind": "DaemonSet", "hostPorts": {"http": 80, "https": 443}}},
+    "http3": {"envoy": {"http3": True, "hostPorts": {"https": 443}, "service": {"ports": {"https": 8443}}}},
+    "host-network": {"envoy": {"kind": "DaemonSet", "hostNetwork": True, "service": {"enabled": False}}},
+    "autoscaling": {"envoy": {"autoscaling": {"enabled": True}}},
+    "node-port": {"envoy": {"service": {"type": "NodePort", "nodePorts": {"http": 30080, "https": 30443}}}},
+    "cluster-ip": {"envoy": {"service": {"type": "ClusterIP", "ports": {"https": 0}}}},
+    "no-envoy": {"envoy": {"enabled": False}},
+    "namespaces": {"rbac": {"scope": "namespaces"}, "watchNamespaces": ["a", "b"]},
+    "cert-manager": {"xds": {"certificates": "cert-manager"}},
+    "existing": {"xds": {"certificates": "existing", "existing": {"serverSecret": "s", "envoySecret": "e"}}},
+    "record": {"controlPlane": {"record": {"enabled": True}}},
+    "kubelet-restarts": {"controlPlane": {"fastRestart": False}},
+    "monitoring": {"metrics": {k: {"enabled": True} for k in ("podMonitor", "serviceMonitor", "prometheusRule",
+                                                             "dashboard")}},
+    "one": {"controlPlane": {"replicas": 1}, "envoy": {"replicas": 1}},
+    "other-class": {"ingressClass": {"name": "edge", "default": True}},
+    "gateway-class": {"gatewayClass": {"create": True, "name": "edge"}},
+    "provisioning": {"gatewayProvisioning": {"enabled": True}},
+    "provisioning-namespaces": {"gatewayProvisioning": {"enabled": True}, "rbac": {"scope": "namespaces"},
+                                "watchNamespaces": ["a"]},
+    "extra": {"commonLabels": {"team": "edge"}, "commonAnnotations": {"note": "x"},
+              "extraObjects": [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{ .Release.Name }}-x"}}],
+              "imagePullSecrets": [{"name": "pull"}], "envoy": {"extraArgs": ["--component-log-level", "upstream:debug"]}},
+}
+# Of other projects: their kinds do not belong to Kubernetes.
+FOREIGN = {"cert-manager.io", "monitoring.coreos.com", "gateway.networking.k8s.io"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def helm_is_there():
+    try:
+        chart.binary()
+    except Unavailable as reason:
+        missing(str(reason))
+
+
+def of(objects, kind, name=None):
+    found = [o for o in objects if o["kind"] == kind and name in (None, o["metadata"]["name"])]
+    return found if name is None else found[0]
+
+
+def pods(objects):
+    """The pod templates of all workloads, by name."""
+    found = {}
+    for o in objects:
+        spec = o.get("spec", {})
+        spec = spec.get("jobTemplate", {}).get("spec", spec)
+        if "template" in spec:
+            found[f"{o['kind']}/{o['metadata']['name']}"] = spec["template"]["spec"]
+    return found
+
+
+@pytest.mark.parametrize("path", [chart.CHART, chart.CRDS], ids=lambda p: p.name)
+def test_helm_finds_nothing_to_mend(path):
+    said = chart.helm("lint", "--strict", path).stdout
+    assert "0 chart(s) failed" in said and "WARN" not in said
+
+
+def test_readme_and_schema_follow_from_the_values_and_plain_yaml_from_the_chart():
+    done = subprocess.run([sys.executable, TOP / "scripts/chart", "--render", "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_value_has_a_comment():
+    described = re.findall(r"^\| `[^`]+` \| (.*?) \|", (chart.CHART / "README.md").read_text(), re.M)
+    assert len(described) > 100 and all(d.strip() for d in described)
+
+
+@pytest.mark.parametrize("values, why", [
+    ({"replcas": 3}, "replcas"),
+    ({"controlPlane": {"replicas": "three"}}, "got string, want integer"),
+    ({"envoy": {"kind": "StatefulSet"}}, "envoy/kind"),
+    ({"envoy": {"service": {"prots": {}}}}, "prots"),
+    ({"xds": {"certificates": "none"}}, "xds/certificates"),
+    ({"envoy": {"terminationGracePeriodSeconds": 50}}, "must be more than envoy.shutdown.maxSeconds"),
+    ({"rbac": {"scope": "namespaces"}}, "name them in watchNamespaces"),
+    ({"xds": {"certificates": "existing"}}, "xds.existing.envoySecret is wanted"),
+])
+def test_wrong_values_are_refused(values, why):
+    done = chart.helm("template", "x", chart.CHART, values=values, check=False)
+    assert done.returncode != 0 and why in done.stderr
+
+
+def test_a_parent_chart_may_switch_it_and_hand_down_globals():
+    assert chart.template({"global": {"anything": {"x": 1}}, "enabled": True})
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_container_keeps_to_the_restricted_profile(variant):
+    """https://kubernetes.io/docs/concepts/security/pod-security-standards/"""
+    for name, pod in pods(chart.template(VARIANTS[variant])).items():
+        context = pod["securityContext"]
+        assert context["runAsNonRoot"] and context["seccompProfile"]["type"] == "RuntimeDefault", name
+        assert pod["automountServiceAccountToken"] is False, name
+        for container in [*pod["containers"], *pod.get("initContainers", ())]:
+            own = container["securityContext"]
+            assert own["allowPrivilegeEscalation"] is False and own["readOnlyRootFilesystem"], name
+            assert own["capabilities"] == {"drop": ["ALL"]}, name
+            assert {"requests", "limits"} <= set(container["resources"]), name
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_selectors_find_their_pods_and_names_are_short_enough(variant):
+    objects = chart.template(VARIANTS[variant], release="a" * 50)
+    labels = [o["spec"]["template"]["metadata"]["labels"] for o in objects
+              if o["kind"] in ("Deployment", "DaemonSet")]
+    for o in objects:
+        assert len(o["metadata"]["name"]) <= 63, o["metadata"]["name"]
+        selector = o.get("spec", {}).get("selector")
+        if isinstance(selector, dict) and o["kind"] != "NetworkPolicy":
+            wanted = selector.get("matchLabels", selector)
+            if o["kind"] in ("ServiceMonitor",):
+                continue
+            assert any(wanted.items() <= given.items() for given in labels), o["metadata"]["name"]
+
+
+def test_the_token_is_mounted_in_the_watcher_alone_and_keys_where_they_are_used():
+    pod = pods(chart.template())["Deployment/portolan"]
+    mounts = {c["name"]: {m["name"] for m in c["volumeMounts"]} for c in pod["containers"]}
+    assert [name for name, m in mounts.items() if "token" in m] == ["watcher"]
+    assert [name for name, m in mounts.items() if "xds-tls" in m] == ["xds-server"]
+    for template in pods(chart.template()).values():
+        for volume in template.get("volumes", ()):
+            assert volume.get("secret", {}).get("defaultMode", 0o440) == 0o440
+
+
+def test_two_releases_do_not_meet():
+    one = chart.template(release="one", namespace="a")
+    two = chart.template({"ingressClass": {"name": "two"}}, release="one", namespace="b")
+
+    def cluster_wide(objects):
+        return {(o["kind"], o["metadata"]["name"]) for o in objects if "namespace" not in o["metadata"]}
+
+    assert not cluster_wide(one) & cluster_wide(two)
+
+
+def test_replicas_are_left_to_the_autoscaler():
+    objects = chart.template(VARIANTS["autoscaling"])
+    assert "replicas" not in of(objects, "Deployment", "portolan-envoy")["spec"]
+    assert of(objects, "HorizontalPodAutoscaler")[0]["spec"]["scaleTargetRef"]["name"] == "portolan-envoy"
+
+
+def test_a_single_pod_has_no_disruption_budget():
+    assert of(chart.template(VARIANTS["one"]), "PodDisruptionBudget") == []
+    assert len(of(chart.template(), "PodDisruptionBudget")) == 2
+
+
+def test_the_rights_are_those_that_the_tests_of_the_watcher_run_with():
+    def rights(objects):
+        return {(group, resource, verb) for o in objects if o["kind"] in ("ClusterRole", "Role")
+                and not o["metadata"]["name"].endswith(("-view", "-edit", "-certgen"))
+                for r in o["rules"] for group in r["apiGroups"] for resource in r["resources"] for verb in r["verbs"]}
+
+    example = rights([o for o in yaml.safe_load_all((TOP / "examples/rbac.yaml").read_text())])
+    made = rights(chart.template())
+    # The Lease is part of the release.
+    assert example - {("coordination.k8s.io", "leases", "create")} == made
+    # Whatever else is asked for is asked for by name; Secrets are never read one by one.
+    assert not any(verb == "*" or resource == "*" for _, resource, verb in made)
+    assert {v for _, r, v in made if r == "secrets"} == {"list", "watch"}
+
+
+def test_provisioning_adds_its_rights_its_configuration_and_a_way_to_xds():
+    objects = chart.template(VARIANTS["provisioning"])
+    example = next(o for o in yaml.safe_load_all((TOP / "examples/rbac-provisioning.yaml").read_text()))
+    assert of(objects, "ClusterRole", "portolan-portolan-provisioning")["rules"] == example["rules"]
+    [config] = [yaml.safe_load(o["data"]["config.yaml"]) for o in of(objects, "ConfigMap") if "config.yaml" in o["data"]]
+    gateway = config["portolan"]["gateway"]
+    assert gateway["provisioning"] is True and gateway["xds-address"] == "portolan-xds.portolan.svc:8001"
+    assert gateway["xds-authority"] == "portolan-xds-ca" and gateway["envoy-image"] and gateway["image"]
+    [xds] = of(objects, "NetworkPolicy", "portolan")["spec"]["ingress"][:1]
+    assert {"namespaceSelector", "podSelector"} in [set(f) for f in xds["from"]]
+    roles = of(chart.template(VARIANTS["provisioning-namespaces"]), "Role")
+    assert [r["metadata"]["namespace"] for r in roles if r["metadata"]["name"].endswith("-provisioning")] == ["a"]
+
+
+def test_with_rights_in_namespaces_no_secret_of_another_can_be_read():
+    objects = chart.template(VARIANTS["namespaces"])
+    for role in of(objects, "ClusterRole"):
+        for rule in role["rules"]:
+            assert "secrets" not in rule["resources"]
+    assert {o["metadata"]["namespace"] for o in of(objects, "Role")} == {"a", "b", "portolan"}
+
+
+def test_a_changed_configuration_rolls_the_control_plane_and_not_envoy():
+    def annotations(values, name):
+        return of(chart.template(values), "Deployment", name)["spec"]["template"]["metadata"]["annotations"]
+
+    changed = {"config": {"tls": {"minimum-protocol-version": "1.3"}}}
+    assert annotations({}, "portolan") != annotations(changed, "portolan")
+    assert annotations({}, "portolan-envoy") == annotations(changed, "portolan-envoy")
+
+
+def test_the_configuration_is_one_that_portolan_takes(tmp_path):
+    from programs import program
+
+    values = {"config": {"tls": {"minimum-protocol-version": "1.3"}, "portolan": {"http": {"access-log": "stdout"}}}}
+    text = of(chart.template(values), "ConfigMap", "portolan")["data"]["config.yaml"]
+    (tmp_path / "config.yaml").write_text(text)
+    done = subprocess.run([program("portolan"), "config", "check", tmp_path / "config.yaml"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    made = yaml.safe_load(text)
+    assert made["portolan"]["http"] == {"port": 8080, "access-log": "stdout"}
+
+
+def test_all_definitions_are_in_both_charts():
+    names = {yaml.safe_load(p.read_text())["metadata"]["name"] for p in (TOP / "examples/crds").glob("*.yaml")}
+    made = of(chart.template(None, "--include-crds"), "CustomResourceDefinition")
+    assert {o["metadata"]["name"] for o in made} == names
+    kept = chart.template(chart=chart.CRDS)
+    assert {o["metadata"]["name"] for o in kept} == names
+    assert all(o["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep" for o in kept)
+    # kubectl apply keeps a copy in an annotation of at most 256 KiB.
+    assert all(len(json.dumps(o)) < 200_000 for o in kept)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_api_server_takes_every_object(kube, namespace, variant):
+    """By server-side apply with strict field validation: an unknown or misspelt field is an error."""
+    for o in chart.template(VARIANTS[variant], namespace=namespace):
+        if o["apiVersion"].split("/")[0] in FOREIGN:
+            continue
+        if o["metadata"].get("namespace") in ("a", "b"):
+            o["metadata"]["namespace"] = namespace
+        path = kube.client.path_of(o)
+        answer = kube.client.request("PATCH", path, o, content_type="application/apply-patch+yaml", query={
+            "fieldManager": "test", "dryRun": "All", "fieldValidation": "Strict", "force": "true"})
+        assert answer.status in (200, 201), (o["kind"], answer.body[:500])
+        assert "Warning" not in answer.headers, (o["kind"], answer.headers["Warning"])
+
+
+def test_install_upgrade_rollback_and_uninstall(kube, namespace):
+    """Against the API server alone: nothing runs, so nothing is waited for (tests/node does)."""
+    release = chart.Release(kube, namespace, name=namespace)
+    names = {"ingressClass": {"name": namespace}}
+    release.install(names)
+    release.upgrade({**names, "controlPlane": {"replicas": 3}})
+    assert kube.client.get("Deployment", namespace, f"{namespace}-portolan", api_version="apps/v1")["spec"]["replicas"] == 3
+    # Certgen's content stays.
+    secret = kube.client.get("Secret", namespace, f"{namespace}-portolan-xds-ca")
+    kube.client.patch(secret, {"data": {"tls.crt": "eA=="}})
+    release.rollback()
+    assert kube.client.get("Deployment", namespace, f"{namespace}-portolan", api_version="apps/v1")["spec"]["replicas"] == 2
+    release.upgrade(names)
+    assert kube.client.get("Secret", namespace, f"{namespace}-portolan-xds-ca")["data"] == {"tls.crt": "eA=="}
+    release.uninstall()
+    for kind in ("Secret", "ServiceAccount", "Role"):
+        assert kube.client.list(kind, namespace)["items"] == []
+    assert kube.client.request("GET", kube.client.path("IngressClass", None, namespace)).status == 404
+
+
+def test_certgen_needs_no_more_than_its_role(kube, namespace, tmp_path):
+    from programs import program
+
+    chart.Release(kube, namespace).install({"ingressClass": {"create": False}})
+    try:
+        command = [program("portolan-certgen"), "--kube", "--ca-secret=portolan-xds-ca",
+                   "--server-secret=portolan-xds-server", "--envoy-secret=portolan-xds-envoy"]
+        account = kube.service_account_folder(namespace, "portolan-certgen")
+        for said in ("made", "kept"):
+            ended = kube.exec_in_ns(command, service_account=account, stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE, text=True)
+            out, errors = ended.communicate(timeout=60)
+            assert (ended.returncode, out.count(said)) == (0, 3), errors
+        other = kube.exec_in_ns([*command, "--ca-secret=other"], service_account=account, stderr=subprocess.PIPE,
+                                stdout=subprocess.DEVNULL, text=True)
+        assert "forbidden" in other.communicate(timeout=60)[1] and other.returncode == 1
+    finally:
+        chart.Release(kube, namespace).uninstall()
+
+
+def test_alerts_and_dashboard_are_those_of_the_documentation():
+    objects = chart.template(VARIANTS["monitoring"])
+    [rules] = of(objects, "PrometheusRule")
+    assert rules["spec"] == yaml.safe_load((TOP / "helm/observability/alerts.yaml").read_text())
+    dashboard = of(objects, "ConfigMap", "portolan-dashboard")
+    assert json.loads(dashboard["data"]["portolan.json"]) == json.loads(
+        (TOP / "helm/observability/dashboard.json").read_text())

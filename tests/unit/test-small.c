@@ -1,0 +1,69 @@
+/* common/base/small.c: small pieces of memory do not touch each other and are used again. */
+#include <stdint.h>
+
+#include "common/base/alloc.h"
+#include "common/base/cleanup.h"
+#include "common/base/small.h"
+#include "tests/lib/test.h"
+
+enum { PIECES = 4000 };
+
+static struct {
+	unsigned char *p;
+	size_t size;
+	unsigned char fill;
+} pieces[PIECES];
+
+static void check_filled(unsigned i)
+{
+	for (size_t k = 0; k < pieces[i].size; k++)
+		CHECK_EQ(pieces[i].p[k], pieces[i].fill);
+}
+
+TEST(pieces_of_all_sizes_keep_what_is_in_them)
+{
+	unsigned seed = 7;
+
+	for (unsigned step = 0; step < 100000; step++) {
+		unsigned i;
+
+		seed = seed * 1103515245 + 12345;
+		i = (seed >> 8) % PIECES;
+		if (pieces[i].p) {
+			check_filled(i);
+			small_free(pieces[i].p, pieces[i].size);
+			pieces[i].p = NULL;
+			continue;
+		}
+		pieces[i].size = (seed >> 4) % 1200;
+		pieces[i].fill = (unsigned char)step;
+		pieces[i].p = small_alloc(pieces[i].size);
+		CHECK((uintptr_t)pieces[i].p % 8 == 0);
+		memset(pieces[i].p, pieces[i].fill, pieces[i].size);
+	}
+	for (unsigned i = 0; i < PIECES; i++)
+		if (pieces[i].p) {
+			check_filled(i);
+			small_free(pieces[i].p, pieces[i].size);
+		}
+}
+
+TEST(a_zeroed_piece_is_zero_and_a_copy_is_one)
+{
+	for (size_t size = 0; size < 600; size++) {
+		unsigned char *p = small_alloc(size), *q;
+
+		memset(p, 0xff, size);
+		small_free(p, size);
+		p = small_zalloc(size);
+		for (size_t i = 0; i < size; i++) {
+			CHECK_EQ(p[i], 0);
+			p[i] = (unsigned char)i;
+		}
+		q = small_memdup(p, size);
+		CHECK(memcmp(p, q, size) == 0);
+		small_free(p, size);
+		small_free(q, size);
+	}
+	small_free(NULL, 40);
+}

@@ -1,0 +1,111 @@
+/* Where a request goes: clusters and their endpoints. */
+#include <string.h>
+
+#include "translator/explain/explain-internal.h"
+
+#define CLUSTERS_MAX  20
+#define ENDPOINTS_MAX 20
+
+static const char *health_word(Envoy__Config__Core__V3__HealthStatus s)
+{
+	static const char *const words[] = {
+		[EnvoyHealthStatus__UNKNOWN] = "healthy",
+		[EnvoyHealthStatus__HEALTHY] = "healthy",
+		[EnvoyHealthStatus__UNHEALTHY] = "unhealthy",
+		[EnvoyHealthStatus__DRAINING] = "draining",
+		[EnvoyHealthStatus__TIMEOUT] = "timeout",
+		[EnvoyHealthStatus__DEGRADED] = "degraded",
+	};
+
+	return (unsigned)s < ARRAY_SIZE(words) ? words[s] : "unknown";
+}
+
+static void write_endpoint(struct explain *e, const EnvoyLbEndpoint *l)
+{
+	const EnvoyAddress *address = l->endpoint ? l->endpoint->address : NULL;
+
+	document_map(e->d);
+	if (address && address->address_case == EnvoyAddress__ADDRESS_SOCKET_ADDRESS) {
+		explain_string(e, "address", address->socket_address->address);
+		explain_uint(e, "port", address->socket_address->port_value);
+	}
+	explain_string(e, "health", health_word(l->health_status));
+	document_end(e->d);
+}
+
+static size_t write_assignment(struct explain *e, const EnvoyClusterLoadAssignment *a)
+{
+	size_t n = 0;
+
+	document_key(e->d, "endpoints");
+	document_list(e->d);
+	for (size_t i = 0; a && i < a->n_endpoints; i++)
+		for (size_t k = 0; k < a->endpoints[i]->n_lb_endpoints; k++)
+			if (n++ < ENDPOINTS_MAX)
+				write_endpoint(e, a->endpoints[i]->lb_endpoints[k]);
+	document_end(e->d);
+	explain_uint(e, "endpoints_total", n);
+	return n;
+}
+
+static size_t write_endpoints(struct explain *e, const EnvoyCluster *c)
+{
+	const char *name = c->eds_cluster_config && *c->eds_cluster_config->service_name
+				   ? c->eds_cluster_config->service_name
+				   : c->name;
+	const struct item *i;
+	const EnvoyClusterLoadAssignment *a;
+	size_t n;
+
+	if (c->type != EnvoyCluster__DISCOVERY_TYPE__EDS)
+		return write_assignment(e, c->load_assignment);
+	i = explain_sent(e, RESOURCE_ENDPOINT, name);
+	a = i ? envoy__config__endpoint__v3__cluster_load_assignment__unpack(
+			arena_pb(e->a), i->value_len, item_value(i))
+	      : NULL;
+	n = write_assignment(e, a);
+	document_key(e->d, "endpoints_made_by");
+	explain_made_from(e, RESOURCE_ENDPOINT, name);
+	return n;
+}
+
+static size_t write_cluster(struct explain *e, const char *name, const uint32_t *weight,
+			    size_t *there)
+{
+	const struct item *i = explain_sent(e, RESOURCE_CLUSTER, name);
+	const EnvoyCluster *c = i ? envoy__config__cluster__v3__cluster__unpack(
+					    arena_pb(e->a), i->value_len, item_value(i))
+				  : NULL;
+	size_t n = 0;
+
+	document_map(e->d);
+	explain_string(e, "name", name);
+	if (weight)
+		explain_uint(e, "weight", *weight);
+	if (c) {
+		document_key(e->d, "made_by");
+		explain_made_from(e, RESOURCE_CLUSTER, name);
+		n = write_endpoints(e, c);
+		++*there;
+	} else {
+		explain_string(e, "note", "there is no such cluster");
+	}
+	document_end(e->d);
+	return n;
+}
+
+size_t explain_clusters_write(struct explain *e, char *const *names, const uint32_t *weights,
+			      size_t n, size_t *ret_there)
+{
+	size_t endpoints = 0;
+
+	*ret_there = 0;
+	document_key(e->d, "clusters");
+	document_list(e->d);
+	for (size_t i = 0; i < n && i < CLUSTERS_MAX; i++)
+		endpoints += write_cluster(e, names[i], weights ? &weights[i] : NULL, ret_there);
+	document_end(e->d);
+	if (n > CLUSTERS_MAX)
+		explain_uint(e, "clusters_total", n);
+	return endpoints;
+}

@@ -1,0 +1,125 @@
+/* Backends of routes. */
+#include <string.h>
+
+#include "translator/gateway/route-work.h"
+#include "translator/kinds.h"
+#include "translator/resolve/upstream.h"
+
+typedef Portolan__Model__ClusterResult ClusterResult;
+typedef Portolan__Model__ClusterSpec ClusterSpec;
+
+/* The API's words for the result of a cluster's unit (G-BE-1, V-16, V-17). */
+static const char *flaw_of(const char *reason)
+{
+	static const struct {
+		const char *reason, *flaw;
+	} rows[] = { { "ExternalNameNotAllowed", "UnsupportedValue" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (strcmp(rows[i].reason, reason) == 0)
+			return rows[i].flaw;
+	return "BackendNotFound";
+}
+
+/* With the fault for which the backend is not reached, if it has one. */
+static void tell_policies(struct route_work *w, const ClusterResult *result)
+{
+	const char *gateway = w->at->parent->gateway;
+	ClusterResult fault = PORTOLAN__MODEL__CLUSTER_RESULT__INIT;
+	uint8_t *packed;
+	size_t len;
+
+	if (!result->name) {
+		fault.reason = result->reason;
+		fault.message = result->message;
+	}
+	packed = reader_pack(w->r, &fault.base, &len);
+	for (size_t i = 0; *gateway && i < result->n_policies; i++)
+		emit_fact(w->r, FACT_POLICY_USE, result->policies[i], strlen(result->policies[i]),
+			  gateway, strlen(gateway), packed, len);
+}
+
+void rule_reference_fails(struct route_work *w, const char *reason, const char *field,
+			  const char *message)
+{
+	flaw_set(&w->flaws.resolved, reason, arena_printf(w->a, "%s: %s", field, message));
+	route_flaw_add(&w->flaws, reason, field, message);
+}
+
+/* A missing backend may be on its way (guard/route-patience.h). */
+static const char *not_there(struct route_work *w, const char *reason, const char *field,
+			     const char *message)
+{
+	rule_reference_fails(w, reason, field, message);
+	w->waits = true;
+	return NULL;
+}
+
+static const char *find_cluster(struct route_work *w, const struct backend_ref *ref,
+				const char *namespace, const char *field, bool *ret_http2)
+{
+	ClusterSpec spec = PORTOLAN__MODEL__CLUSTER_SPEC__INIT;
+	const ClusterResult *result;
+
+	spec.namespace_ = (char *)namespace;
+	spec.service = (char *)ref->name;
+	spec.port = arena_printf(w->a, "%u", ref->port);
+	spec.has_gateway = spec.gateway = 1;
+	spec.has_grpc = spec.grpc = w->grpc || ref->grpc;
+	spec.has_udp = spec.udp = ref->udp;
+	spec.has_external = spec.external = strcmp(ref->kind, "XBackend") == 0;
+	spec.client_secret = w->at->parent->client_secret;
+	result = upstream_find(w->r, &spec);
+	tell_policies(w, result);
+	w->waits |= result->unsliced;
+	if (result->has_session && !w->session) {
+		w->session = k8s__session_persistence__unpack(arena_pb(w->a), result->session.len,
+							      result->session.data);
+		w->session_policy = result->session_policy;
+	}
+	if (!result->name && !result->policy_failed)
+		return not_there(w, flaw_of(result->reason), field, result->message);
+	if (ret_http2)
+		*ret_http2 = result->name && result->http2;
+	return result->name;
+}
+
+static bool is_known(const struct backend_ref *ref)
+{
+	if (strcmp(ref->group, XBACKEND_GROUP) == 0)
+		return strcmp(ref->kind, "XBackend") == 0;
+	return !*ref->group && (!*ref->kind || strcmp(ref->kind, "Service") == 0);
+}
+
+const char *rule_backend_find(struct route_work *w, const struct backend_ref *ref,
+			      const char *field, bool *ret_http2)
+{
+	const char *namespace = ref->namespace ? ref->namespace : w->head.namespace;
+	const struct grant_end from = { GATEWAY_GROUP, object_kind(w->head.kind)->kind,
+					w->head.namespace, NULL };
+	const struct grant_end to = { ref->group, *ref->kind ? ref->kind : "Service", namespace,
+				      ref->name };
+
+	if (ret_http2)
+		*ret_http2 = false;
+	if (!is_known(ref)) {
+		rule_reference_fails(w, "InvalidKind", field,
+				     arena_printf(w->a, "a %s is not a backend: name a Service",
+						  ref->kind));
+		return NULL;
+	}
+	/* Checks the grant first, so that no text tells about other namespaces (G-RG-6). */
+	if (!reference_grant_permits(w->r, &from, &to)) {
+		return not_there(w, "RefNotPermitted", field,
+				 arena_printf(w->a,
+					      "%s %s/%s is in another namespace: it needs a "
+					      "ReferenceGrant there",
+					      to.kind, namespace, ref->name));
+	}
+	if (!ref->port && !*ref->group) {
+		rule_reference_fails(w, "BackendNotFound", field,
+				     "a reference to a Service needs a port");
+		return NULL;
+	}
+	return find_cluster(w, ref, namespace, field, ret_http2);
+}

@@ -1,0 +1,70 @@
+/* The status of a BackendTLSPolicy: an entry for each Gateway through which its target is reached
+ * (G-BTP-7, G-BTP-9). */
+#include <string.h>
+
+#include "translator/gateway/gateway.h"
+#include "translator/gateway/policy-status.h"
+#include "translator/resolve/object.h"
+#include "translator/resolve/tls-policy.h"
+#include "translator/units.h"
+
+/* Whether another policy holds for all that this one is about: for the same port or Service the
+ * older one (G-BTP-2). */
+static const char *find_winner(struct reader *r, const char *key, const char *namespace)
+{
+	size_t n, own = 0;
+	const struct tls_policy *all = tls_policies_read(r, namespace, &n);
+	const char *winner = NULL;
+
+	while (own < n && strcmp(all[own].key, key) != 0)
+		own++;
+	if (own == n)
+		return NULL;
+	for (size_t i = 0; i < all[own].object->spec->n_target_refs; i++) {
+		const K8s__PolicyTargetReference *t = all[own].object->spec->target_refs[i];
+		const char *section = t->section_name ? t->section_name : "";
+		const char *older = NULL;
+
+		for (size_t k = 0; k < own && !older; k++)
+			for (size_t m = 0; m < all[k].object->spec->n_target_refs; m++) {
+				const K8s__PolicyTargetReference *o =
+					all[k].object->spec->target_refs[m];
+
+				if (strcmp(o->name, t->name) == 0 &&
+				    strcmp(o->section_name ? o->section_name : "", section) == 0)
+					older = all[k].key;
+			}
+		if (!older)
+			return NULL;
+		winner = older;
+	}
+	return winner;
+}
+
+void unit_tls_policy(struct reader *r, const char *key, size_t key_len _unused_)
+{
+	const K8s__BackendTLSPolicy *p = read_message(r, OBJECT_BACKEND_TLS_POLICY, key);
+	struct arena *a = reader_arena(r);
+	struct flaw accepted = { 0 }, resolved = { 0 };
+	struct conditions c = { 0 };
+	struct tls_settings tls;
+	const char *namespace, *name, *winner;
+
+	if (!p || !p->spec || !p->spec->validation)
+		return;
+	object_split_key(r, key, &namespace, &name);
+	tls_policy_read(r, namespace, p->spec->validation, &tls);
+	winner = find_winner(r, key, namespace);
+	if (winner)
+		flaw_set(&accepted, "Conflicted",
+			 arena_printf(a, "the older BackendTLSPolicy %s has the same target",
+				      winner));
+	if (tls.accepted)
+		flaw_set(&accepted, tls.accepted, tls.accepted_why);
+	if (tls.resolved)
+		flaw_set(&resolved, tls.resolved, tls.resolved_why);
+	conditions_add(a, &c, "Accepted", &accepted, "Accepted", "The policy is in effect");
+	conditions_add(a, &c, "ResolvedRefs", &resolved, "ResolvedRefs",
+		       "All its references are resolved");
+	policy_status_emit(r, OBJECT_BACKEND_TLS_POLICY, key, key, &c, &accepted);
+}

@@ -1,0 +1,164 @@
+/* Tells the graph which sockets Envoys have answered for. */
+#include "translator/guard/programmed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/alloc.h"
+#include "common/base/hashmap.h"
+#include "proto/ipc.pb-c.h"
+#include "proto/model.pb-c.h"
+#include "translator/graph/cell.h"
+#include "translator/kinds.h"
+
+struct socket {
+	char *name;
+	char *fleet;       /* its fleet; "": the default */
+	uint64_t source;   /* of the world that it came with */
+	struct item *fact; /* NULL: no Envoy has answered for it */
+	bool seen;
+};
+
+struct programmed {
+	struct graph *graph;
+	struct state *reports;
+	struct hashmap sockets;
+	struct item *known; /* injected: that this is known at all */
+	bool settled;
+	uint64_t source; /* of the settlement that is under way */
+};
+
+static const void *socket_key(const void *entry, size_t *ret_len)
+{
+	const struct socket *s = entry;
+
+	*ret_len = strlen(s->name);
+	return s->name;
+}
+
+static void socket_free(struct socket *s)
+{
+	item_unref(s->fact);
+	free(s->fleet);
+	free(s->name);
+	free(s);
+}
+
+struct programmed *programmed_new(struct graph *g, struct state *reports)
+{
+	struct programmed *p = xnew(struct programmed, 1);
+
+	*p = (struct programmed){ g, reports, HASHMAP_INIT(socket_key), NULL, false, 0 };
+	p->known = item_new(FACT_PROGRAMMED, "", 0, NULL, 0, NULL, 0);
+	graph_inject(g, FACT_PROGRAMMED, "", 0, p->known);
+	return p;
+}
+
+void programmed_free(struct programmed *p)
+{
+	struct socket *s;
+
+	if (!p)
+		return;
+	HASHMAP_FOREACH (&p->sockets, s)
+		socket_free(s);
+	hashmap_done(&p->sockets);
+	item_unref(p->known);
+	free(p);
+}
+
+/* The latest world that an Envoy of the fleet has answered; 0: none has answered its first. */
+static uint64_t answered(const struct programmed *p, const char *fleet)
+{
+	uint64_t latest = 0;
+	struct item *i;
+	size_t pos = 0;
+
+	while ((i = state_next(p->reports, &pos))) {
+		Portolan__Ipc__EnvoyReport *r;
+
+		if (i->kind != REPORT_ENVOY)
+			continue;
+		r = portolan__ipc__envoy_report__unpack(NULL, i->value_len, item_value(i));
+		/* An older xds-server reports only accepted worlds. */
+		if (r && strcmp(r->fleet ? r->fleet : "", fleet) == 0)
+			latest = MAX(latest,
+				     r->has_answered_source ? r->answered_source : r->acked_source);
+		portolan__ipc__envoy_report__free_unpacked(r, NULL);
+	}
+	return latest;
+}
+
+/* The name of a socket says its fleet, so the fleet of a socket never changes. */
+static char *fleet_of(struct graph *g, const char *key, size_t key_len)
+{
+	size_t n = 0;
+	const struct item *const *facts = graph_facts(g, FACT_SOCKET, key, key_len, &n);
+	Portolan__Model__ListenerSpec *spec =
+		n ? portolan__model__listener_spec__unpack(NULL, facts[0]->value_len,
+							   item_value(facts[0]))
+		  : NULL;
+	char *fleet = xstrdup(spec && spec->fleet ? spec->fleet : "");
+
+	portolan__model__listener_spec__free_unpacked(spec, NULL);
+	return fleet;
+}
+
+static void on_socket(void *ctx, const char *key, size_t key_len)
+{
+	struct programmed *p = ctx;
+	struct socket *s = hashmap_get(&p->sockets, key, key_len);
+
+	if (!s) {
+		s = xnew(struct socket, 1);
+		/* Envoys know a socket that a former translator served already. */
+		*s = (struct socket){ .name = xstrndup(key, key_len),
+				      .fleet = fleet_of(p->graph, key, key_len),
+				      .source = p->settled ? p->source : 1 };
+		(void)hashmap_put(&p->sockets, s);
+	}
+	s->seen = true;
+}
+
+static void announce(struct programmed *p, struct socket *s)
+{
+	s->fact = item_new(FACT_PROGRAMMED, s->name, strlen(s->name), NULL, 0, NULL, 0);
+	graph_inject(p->graph, FACT_PROGRAMMED, s->name, strlen(s->name), s->fact);
+}
+
+static bool forget(struct programmed *p, struct socket *s)
+{
+	bool reported = s->fact != NULL;
+
+	if (reported)
+		graph_uninject(p->graph, FACT_PROGRAMMED, s->name, strlen(s->name), s->fact);
+	(void)hashmap_remove(&p->sockets, s->name, strlen(s->name));
+	socket_free(s);
+	return reported;
+}
+
+bool programmed_settle(struct programmed *p, uint64_t source)
+{
+	struct vec gone = { 0 };
+	struct socket *s;
+	bool changed = false;
+
+	p->source = source;
+	graph_fact_keys(p->graph, FACT_SOCKET, on_socket, p);
+	p->settled = true;
+	HASHMAP_FOREACH (&p->sockets, s) {
+		if (!s->seen) {
+			vec_add(&gone, s);
+			continue;
+		}
+		s->seen = false;
+		if (s->fact || answered(p, s->fleet) < s->source)
+			continue;
+		announce(p, s);
+		changed = true;
+	}
+	for (uint32_t i = 0; i < gone.n; i++)
+		changed |= forget(p, vec_at(&gone, i));
+	vec_done(&gone);
+	return changed;
+}

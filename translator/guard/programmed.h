@@ -1,0 +1,22 @@
+/* Which sockets of Gateways an Envoy has answered for: until one has, a listener is not programmed
+ * (S-GW-4). Then it stays programmed, whichever Envoys come and go; the quarantine handles
+ * refusals.
+ *
+ * Not part of translation: injected as FACT_PROGRAMMED. Translation without Envoys has no such fact
+ * at all, and takes every socket for programmed. */
+#pragma once
+
+#include "common/base/cleanup.h"
+#include "common/link/state.h"
+#include "translator/graph/graph.h"
+
+struct programmed;
+
+/* reports is read, and outlives it. */
+struct programmed *programmed_new(struct graph *g, struct state *reports);
+void programmed_free(struct programmed *p);
+DEFINE_CLEANUP(struct programmed *, programmed_free)
+
+/* The graph has run for the world `source`, or the reports have changed. True if it has to run
+ * again. */
+bool programmed_settle(struct programmed *p, uint64_t source);

@@ -1,0 +1,315 @@
+/* Falls back to the last accepted version of a resource that Envoy refuses. quarantine.h has the
+ * idea, quarantine-subject.h the parts. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/alloc.h"
+#include "common/base/log.h"
+#include "proto/ipc.pb-c.h"
+#include "translator/guard/quarantine-subject.h"
+#include "translator/guard/secret-keeper.h"
+#include "translator/kinds.h"
+
+struct quarantine *quarantine_new(struct state *resources, struct state *reports)
+{
+	struct quarantine *q = xnew(struct quarantine, 1);
+
+	q->resources = resources;
+	q->reports = reports;
+	q->subjects = HASHMAP_INIT(subject_key);
+	q->injected = HASHMAP_INIT(hold_item_key);
+	q->disputes = HASHMAP_INIT(dispute_key);
+	return q;
+}
+
+void quarantine_free(struct quarantine *q)
+{
+	struct subject *s;
+	struct item *i;
+
+	if (!q)
+		return;
+	HASHMAP_FOREACH (&q->subjects, s)
+		subject_free(s);
+	hashmap_done(&q->subjects);
+	HASHMAP_FOREACH (&q->injected, i)
+		item_unref(i);
+	hashmap_done(&q->injected);
+	dispute_free_all(q);
+	vec_done(&q->dirty);
+	free(q);
+}
+
+void quarantine_attach(struct quarantine *q, struct graph *g)
+{
+	q->graph = g;
+}
+
+const struct quarantine_counters *quarantine_counters(const struct quarantine *q)
+{
+	return &q->counters;
+}
+
+/* ---- wanted items ---- */
+
+/* Shared tables and their parts are made of the decisions for each host. */
+static bool is_decided(uint32_t kind, const char *key)
+{
+	return (kind == RESOURCE_ROUTE || kind == RESOURCE_PART + RESOURCE_ROUTE) &&
+	       hold_is_of_hosts(key);
+}
+
+/* A socket that Envoy cannot open is withdrawn, as it may block another one. Other new resources
+ * stay: a later Envoy may accept them, and there is no earlier version. */
+static bool is_socket(const struct quarantine *q, uint32_t kind, const char *key, size_t key_len)
+{
+	size_t n = 0;
+
+	if (kind == RESOURCE_LISTENER)
+		(void)graph_facts(q->graph, FACT_SOCKET, key, key_len, &n);
+	return n > 0;
+}
+
+/* An address has become free: sockets refused because of it may be accepted now. */
+static void try_sockets_again(struct quarantine *q)
+{
+	struct subject *s;
+
+	HASHMAP_FOREACH (&q->subjects, s)
+		for (uint32_t i = s->holds.n; i-- > 0;) {
+			struct hold *h = vec_at(&s->holds, i);
+
+			if (h->kind != RESOURCE_LISTENER || h->state != HOLD_HELD || h->good ||
+			    !h->wanted)
+				continue;
+			subject_dirty(q, s);
+			hold_set(q, h, HOLD_PENDING);
+			h->source = 0;
+		}
+}
+
+void quarantine_output(struct quarantine *q, uint32_t kind, const char *key, size_t key_len,
+		       struct item *wanted)
+{
+	struct item *published = hold_published(q, kind, key, key_len);
+	struct subject *s = subject_find(q, kind, key, key_len);
+	struct hold *h = s ? subject_hold(s, kind, key, key_len) : NULL;
+	bool part = kind >= RESOURCE_PART;
+
+	if (is_decided(kind, key)) {
+		hold_publish_item(q, kind, key, key_len, wanted);
+		if (s)
+			subject_dirty(q, s);
+		return;
+	}
+	if (kind == RESOURCE_LISTENER && !wanted)
+		try_sockets_again(q);
+	if (!h && wanted && (published || part || is_socket(q, kind, key, key_len))) {
+		s = s ? s : subject_make(q, kind, key, key_len);
+		h = hold_make(q, s, kind, key, key_len, published);
+	}
+	if (!h) {
+		hold_publish_item(q, kind, key, key_len, wanted);
+		return;
+	}
+	subject_dirty(q, s);
+	if (wanted)
+		hold_want(q, h, wanted);
+	else
+		hold_drop(q, s, h, NULL);
+}
+
+/* ---- Envoy's answers ---- */
+
+/* The world that every connected Envoy has answered, without those that have not finished their
+ * first one or have owed answers for long; 0 if there is no such world. */
+static uint64_t accepted_source(const struct quarantine *q)
+{
+	uint64_t least = UINT64_MAX;
+	struct item *i;
+	size_t pos = 0;
+
+	while ((i = state_next(q->reports, &pos))) {
+		Portolan__Ipc__EnvoyReport *r;
+
+		if (i->kind != REPORT_ENVOY)
+			continue;
+		r = portolan__ipc__envoy_report__unpack(NULL, i->value_len, item_value(i));
+		/* An older xds-server reports only accepted worlds. */
+		if (r && !r->has_answered_source)
+			least = MIN(least, r->acked_source);
+		else if (r && !r->stalled && r->answered_source)
+			least = MIN(least, r->answered_source);
+		portolan__ipc__envoy_report__free_unpacked(r, NULL);
+	}
+	return least == UINT64_MAX ? 0 : least;
+}
+
+static bool is_version(const struct item *published, ProtobufCBinaryData version)
+{
+	return published && published->meta_len == version.len &&
+	       memcmp(item_meta(published), version.data, version.len) == 0;
+}
+
+static struct item *report_on(const struct quarantine *q, enum report_kind report,
+			      const struct subject *s)
+{
+	return state_get(q->reports, report, s->report_key, s->report_key_len);
+}
+
+/* The published item of such a report's resource. */
+static struct item *published_of(const struct quarantine *q, const struct item *report)
+{
+	const char *name = memchr(report->data, '\0', report->key_len);
+	unsigned kind = name ? resource_kind_of_name(report->data) : 0;
+
+	return kind ? state_get(q->resources, kind, name + 1,
+				report->key_len - (size_t)(name + 1 - report->data))
+		    : NULL;
+}
+
+static void take_rejection(struct quarantine *q, struct item *report)
+{
+	struct item *published = published_of(q, report);
+	Portolan__Ipc__RejectReport *r;
+	struct subject *s;
+
+	r = portolan__ipc__reject_report__unpack(NULL, report->value_len, item_value(report));
+	if (r && !r->message)
+		r->message = (char *)protobuf_c_empty_string;
+	if (r && published && is_version(published, r->version)) {
+		s = subject_find(q, published->kind, published->data, published->key_len);
+		if (r->accepted)
+			dispute_note(q, report, published, r);
+		else if (!r->undecided && s && s->holds.n)
+			subject_rejected(q, s, r);
+		else if (!r->undecided && !is_decided(published->kind, published->data))
+			dispute_note(q, report, published, r);
+	}
+	portolan__ipc__reject_report__free_unpacked(r, NULL);
+}
+
+static bool any_is_refuser(const struct quarantine *q, const struct hold *h)
+{
+	for (size_t i = 0; i < h->n_nodes; i++)
+		if (state_get(q->reports, REPORT_REFUSER, h->nodes[i], strlen(h->nodes[i])))
+			return true;
+	return false;
+}
+
+/* A refusal ends with the Envoys that made it. */
+static void release_what_nobody_refuses(struct quarantine *q, struct subject *s)
+{
+	for (uint32_t i = s->holds.n; i-- > 0;) {
+		struct hold *h = vec_at(&s->holds, i);
+
+		if (h->state == HOLD_HELD && h->n_nodes && !any_is_refuser(q, h))
+			hold_release(q, s, h);
+	}
+}
+
+static void take_acceptance(struct quarantine *q, struct subject *s, uint64_t source)
+{
+	struct item *published = subject_published(q, s), *report = report_on(q, REPORT_ACCEPT, s);
+	Portolan__Ipc__AcceptReport *r;
+
+	if (!s->has_parts) {
+		subject_accepted(q, s, source);
+		return;
+	}
+	if (!published || !report)
+		return;
+	r = portolan__ipc__accept_report__unpack(NULL, report->value_len, item_value(report));
+	if (r && is_version(published, r->version))
+		subject_accepted(q, s, UINT64_MAX);
+	portolan__ipc__accept_report__free_unpacked(r, NULL);
+}
+
+static int compare_subjects(const void *a, const void *b)
+{
+	const struct subject *x = *(struct subject *const *)a, *y = *(struct subject *const *)b;
+	int d = memcmp(x->key, y->key, MIN(x->key_len, y->key_len));
+
+	return d ? d : (x->key_len > y->key_len) - (x->key_len < y->key_len);
+}
+
+bool quarantine_searches(const struct quarantine *q)
+{
+	const struct subject *s;
+
+	HASHMAP_FOREACH (&q->subjects, s)
+		if (s->level)
+			return true;
+	return false;
+}
+
+static void take_rejections(struct quarantine *q)
+{
+	_cleanup_free_ struct item **all = NULL;
+	size_t n;
+
+	all = state_sorted(q->reports, &n);
+	dispute_begin(q);
+	for (size_t i = 0; i < n; i++)
+		if (all[i]->kind == REPORT_REJECT)
+			take_rejection(q, all[i]);
+	dispute_end(q);
+}
+
+void quarantine_reports(struct quarantine *q)
+{
+	uint64_t source = accepted_source(q);
+	_cleanup_free_ struct subject **all = NULL;
+	struct subject *s;
+	size_t n = 0;
+
+	take_rejections(q);
+	/* A copy: a subject is freed once all of it is accepted. */
+	all = xnew(struct subject *, q->subjects.n + 1);
+	HASHMAP_FOREACH (&q->subjects, s)
+		all[n++] = s;
+	if (n)
+		qsort(all, n, sizeof(struct subject *), compare_subjects);
+	for (size_t i = 0; i < n; i++) {
+		take_acceptance(q, all[i], source);
+		release_what_nobody_refuses(q, all[i]);
+		subject_release(q, all[i]);
+	}
+}
+
+bool quarantine_settle(struct quarantine *q, uint64_t source)
+{
+	struct vec dirty = q->dirty;
+
+	/* Each once: changes released now are published only when the graph has run again. */
+	q->dirty = (struct vec){ 0 };
+	for (uint32_t i = 0; i < dirty.n; i++) {
+		struct subject *s = vec_at(&dirty, i);
+
+		s->dirty = false;
+		s->settling = true;
+		subject_settle(q, s, source);
+		/* The published item may be an older, accepted one. */
+		if (s->has_parts)
+			take_acceptance(q, s, 0);
+		s->settling = false;
+		subject_release(q, s);
+	}
+	if (!dirty.n)
+		return false;
+	vec_done(&dirty);
+	return true;
+}
+
+/* ---- changes that a former translator held back ---- */
+
+void quarantine_recall(struct quarantine *q)
+{
+	struct item *i;
+	size_t pos = 0;
+
+	while ((i = state_next(q->reports, &pos))) {
+		if (i->kind == REPORT_QUARANTINE && !secret_keeper_is(i))
+			hold_recall(q, i);
+	}
+}

@@ -1,0 +1,50 @@
+/* Contains a refusal by Envoy: it harms only the object that caused it. It is between the graph,
+ * with its wanted items, and the resources that are sent. While Envoys have not answered a change,
+ * the last accepted item is kept. When all refuse the change, the old item is served again until
+ * the object changes or the refusing Envoys have left. A change that some Envoys accept stays
+ * published: a refusing Envoy keeps its old version, and the object's status names it. For a
+ * resource with parts Envoy only says that it refuses the whole: then the changed parts are halved
+ * until the culprits are found, and the others go through.
+ *
+ * Not part of translation: the wanted items never depend on it. xds-server keeps the held changes
+ * as well (Quarantine in ipc.proto), so a restart of either forgets nothing. */
+#pragma once
+
+#include "common/base/strbuf.h"
+#include "common/link/state.h"
+#include "translator/graph/graph.h"
+
+struct quarantine;
+
+/* resources is written, reports is read; both outlive it. */
+struct quarantine *quarantine_new(struct state *resources, struct state *reports);
+void quarantine_free(struct quarantine *q);
+DEFINE_CLEANUP(struct quarantine *, quarantine_free)
+/* Call it before anything is published: sets the receiver of notes, and the source of parts. */
+void quarantine_attach(struct quarantine *q, struct graph *g);
+
+/* The graph wants this item at (kind, key); NULL: no item. Borrowed. */
+void quarantine_output(struct quarantine *q, uint32_t kind, const char *key, size_t key_len,
+		       struct item *wanted);
+/* Call it after all outputs of a wave, before the commit. True if it made changes: then the graph
+ * has to run again. */
+bool quarantine_settle(struct quarantine *q, uint64_t source);
+
+/* At the start, after xds-server has sent its state: holds back the changes that were held back
+ * before. */
+void quarantine_recall(struct quarantine *q);
+
+/* The reports have changed: may publish, but does not commit. The graph has to run and the
+ * quarantine to settle afterwards. */
+void quarantine_reports(struct quarantine *q);
+
+/* The culprit of a refusal is looked for: changes that nobody refuses may be held back meanwhile.
+ */
+bool quarantine_searches(const struct quarantine *q);
+
+struct quarantine_counters {
+	uint64_t rejects; /* versions that Envoy refused */
+	uint64_t held;    /* items held back now */
+	uint64_t pending; /* changes that not every Envoy has accepted yet */
+};
+const struct quarantine_counters *quarantine_counters(const struct quarantine *q);

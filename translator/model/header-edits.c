@@ -1,0 +1,83 @@
+/* Edits of headers: names, values, order. */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/strbuf.h"
+#include "translator/model/header-edits.h"
+#include "translator/model/match.h"
+
+bool header_edits_are_empty(const struct header_edits *e)
+{
+	return !e->n && !e->n_remove && !e->host;
+}
+
+static int compare_words(const void *x, const void *y)
+{
+	return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
+
+void header_edits_sort(struct header_edits *e)
+{
+	/* Insertion, which is stable: the order of two edits of one name has a meaning. */
+	for (size_t i = 1; i < e->n; i++) {
+		struct header_edit one = e->all[i];
+		size_t at = i;
+
+		for (; at > 0 && strcmp(e->all[at - 1].name, one.name) > 0; at--)
+			e->all[at] = e->all[at - 1];
+		e->all[at] = one;
+	}
+	if (e->n_remove)
+		qsort(e->remove, e->n_remove, sizeof(*e->remove), compare_words);
+}
+
+const struct header_edit *header_edits_find(const struct header_edits *e, const char *name)
+{
+	for (size_t i = 0; i < e->n; i++)
+		if (strcmp(e->all[i].name, name) == 0)
+			return &e->all[i];
+	return NULL;
+}
+
+bool header_edits_remove(const struct header_edits *e, const char *name)
+{
+	for (size_t i = 0; i < e->n_remove; i++)
+		if (strcmp(e->remove[i], name) == 0)
+			return true;
+	return false;
+}
+
+char *header_canonical(struct arena *a, const char *name)
+{
+	char *copy;
+	bool upper = true;
+
+	if (!match_is_token(name))
+		return NULL;
+	copy = arena_strdup(a, name);
+	for (char *p = copy; *p; p++) {
+		*p = (char)(upper ? toupper((unsigned char)*p) : tolower((unsigned char)*p));
+		upper = *p == '-';
+	}
+	return copy;
+}
+
+bool header_is_value(const char *s)
+{
+	return !strpbrk(s, "\r\n");
+}
+
+const char *header_escape(struct arena *a, const char *text)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+
+	if (!strchr(text, '%'))
+		return arena_strdup(a, text);
+	for (; *text; text++) {
+		if (*text == '%')
+			strbuf_putc(&b, '%');
+		strbuf_putc(&b, *text);
+	}
+	return arena_strdup(a, strbuf_str(&b));
+}

@@ -1,0 +1,140 @@
+/* Conditions of routes: order, equality, contradiction. */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/base/strbuf.h"
+#include "translator/model/match.h"
+#include "translator/model/path.h"
+
+const char *match_lower(struct arena *a, const char *s)
+{
+	char *copy = arena_strdup(a, s);
+
+	for (char *p = copy; *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return copy;
+}
+
+bool match_is_token(const char *s)
+{
+	if (!*s)
+		return false;
+	for (; *s; s++)
+		if (!isalnum((unsigned char)*s) && !strchr("!#$%&'*+-.^_`|~", *s))
+			return false;
+	return true;
+}
+
+bool match_is_readable_header(const char *s)
+{
+	static const char *const pseudo[] = { ":method", ":path", ":authority", ":scheme",
+					      ":protocol" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(pseudo); i++)
+		if (strcasecmp(pseudo[i], s) == 0)
+			return true;
+	return match_is_token(s);
+}
+
+/* Two conditions on one name that no request can meet both. */
+static bool contradict(const struct value_match *x, const struct value_match *y, bool queries)
+{
+	bool same_name = queries ? strcasecmp(x->name, y->name) == 0
+				 : strcmp(x->name, y->name) == 0;
+
+	if (!same_name)
+		return false;
+	if (x->op == MATCH_EXACT && y->op == MATCH_EXACT && !x->invert && !y->invert)
+		return true;
+	if (x->op != y->op || x->invert == y->invert)
+		return false;
+	if (x->op == MATCH_PRESENT)
+		return true;
+	return (x->op == MATCH_EXACT || x->op == MATCH_CONTAINS) && strcmp(x->value, y->value) == 0;
+}
+
+bool match_is_impossible(const struct value_match *all, size_t n, bool queries)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = i + 1; k < n; k++)
+			if (contradict(&all[i], &all[k], queries))
+				return true;
+	return false;
+}
+
+static int compare_values(const void *a, const void *b)
+{
+	const struct value_match *x = a, *y = b;
+	int d = strcmp(x->name, y->name);
+
+	if (d)
+		return d;
+	if (x->op != y->op)
+		return x->op < y->op ? -1 : 1;
+	d = strcmp(x->value, y->value);
+	if (d)
+		return d;
+	if (x->invert != y->invert)
+		return x->invert ? 1 : -1;
+	return (int)x->ignore_case - (int)y->ignore_case;
+}
+
+static void add_text(struct strbuf *b, char what, const struct value_match *m)
+{
+	strbuf_printf(b, "%c%s\x01%d%d%d%d\x01%s\x02", what, m->name, m->op, m->invert,
+		      m->ignore_case, m->missing_as_empty, m->value);
+}
+
+void match_add_header(struct arena *a, struct route_match *m, struct value_match condition)
+{
+	struct value_match *all = arena_new_of(a, struct value_match, m->n_headers + 1);
+
+	if (m->n_headers)
+		memcpy(all, m->headers, m->n_headers * sizeof(*all));
+	all[m->n_headers++] = condition;
+	m->headers = all;
+}
+
+void match_finish(struct arena *a, struct route_match *m)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+
+	if (m->path && m->kind != PATH_REGEX)
+		m->path = path_escaped(a, m->path);
+	if (m->n_headers)
+		qsort(m->headers, m->n_headers, sizeof(*m->headers), compare_values);
+	if (m->n_queries)
+		qsort(m->queries, m->n_queries, sizeof(*m->queries), compare_values);
+	for (size_t i = 0; i < m->n_headers; i++)
+		add_text(&text, 'h', &m->headers[i]);
+	for (size_t i = 0; i < m->n_queries; i++)
+		add_text(&text, 'q', &m->queries[i]);
+	if (m->method)
+		strbuf_printf(&text, "m%s\x02", m->method);
+	if (m->grpc)
+		strbuf_puts(&text, "g\x02");
+	if (m->client)
+		strbuf_printf(&text, "c%d\x02", (int)m->client);
+	if (m->ignore_case)
+		strbuf_puts(&text, "i\x02");
+	if (m->share)
+		strbuf_printf(&text, "s%u\x02", m->share);
+	m->text = text.len ? arena_strdup(a, text.s) : "";
+}
+
+int match_compare_paths(enum path_kind a_kind, const char *a, enum path_kind b_kind, const char *b)
+{
+	size_t a_len = strlen(a), b_len = strlen(b);
+	bool a_prefix = a_kind >= PATH_SEGMENTS, b_prefix = b_kind >= PATH_SEGMENTS;
+	int d;
+
+	/* Exact, then regex, then both sorts of prefix together. */
+	if (a_prefix != b_prefix || (!a_prefix && a_kind != b_kind))
+		return a_kind < b_kind ? -1 : 1;
+	if (a_kind != PATH_EXACT && a_len != b_len)
+		return a_len > b_len ? -1 : 1;
+	d = strcmp(b, a);
+	return d ? d : (int)a_kind - (int)b_kind;
+}

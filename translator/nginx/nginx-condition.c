@@ -1,0 +1,262 @@
+/* Conditions of snippets, as conditions on requests. */
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/base/strbuf.h"
+#include "translator/check/regex.h"
+#include "translator/nginx/nginx-program.h"
+#include "translator/nginx/nginx-variable.h"
+
+/* The place of a variable's text in a header's value: the text before it, and the texts around a
+ * match that is not bound to its begin or end. */
+struct shape {
+	const char *before, *head, *tail, *end;
+};
+
+static const struct shape whole = { "", ".*", ".*", "" };
+static const struct shape host = { "", "[^:]*", ".*", "(?::[0-9]+)?" };
+static const struct shape path = { "", "[^?]*", ".*", "(?:\\?.*)?" };
+static const struct shape query_string = { "[^?]*\\?", ".*", ".*", "" };
+
+struct operand {
+	const char *text;   /* known before there is a request; NULL: it is not */
+	const char *header; /* or NULL */
+	const char *query;
+	struct shape shape;
+};
+
+static const struct {
+	const char *name, *header;
+	const struct shape *shape;
+} headers[] = {
+	{ "request_method", ":method", &whole },
+	{ "host", ":authority", &host },
+	{ "http_host", ":authority", &whole },
+	{ "request_uri", ":path", &whole },
+	{ "uri", ":path", &path },
+	{ "document_uri", ":path", &path },
+	{ "args", ":path", &query_string },
+	{ "query_string", ":path", &query_string },
+};
+
+/* ---- operands ---- */
+
+static const char *dashes(struct arena *a, const char *name)
+{
+	char *copy = arena_strdup(a, name);
+
+	for (char *q = copy; *q; q++)
+		*q = *q == '_' ? '-' : (char)tolower((unsigned char)*q);
+	return copy;
+}
+
+static bool read_variable(struct arena *a, const char *name, struct operand *ret)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(headers); i++)
+		if (strcmp(headers[i].name, name) == 0) {
+			ret->header = headers[i].header;
+			ret->shape = *headers[i].shape;
+			return true;
+		}
+	ret->shape = whole;
+	if (strncmp(name, "http_", 5) == 0 && name[5])
+		ret->header = dashes(a, name + 5);
+	else if (strncmp(name, "arg_", 4) == 0 && name[4])
+		ret->query = name + 4;
+	else if (strncmp(name, "cookie_", 7) == 0 && name[7]) {
+		ret->header = "cookie";
+		ret->shape = (struct shape){
+			arena_printf(a, "(?:.*;\\s*)?(?i:%s)=", name + 7),
+			"[^;]*",
+			"[^;]*(?:;.*)?",
+			"(?:\\s*;.*)?",
+		};
+	}
+	return ret->header || ret->query;
+}
+
+static bool read_operand(struct nginx_program *g, const struct nginx_outcome *o, const char *word,
+			 bool regex, struct operand *ret)
+{
+	const char *name, *text = nginx_program_substitute(g, o, word);
+	const char *rest = *text == '$' ? nginx_variable_scan(g->p->a, text, &name) : NULL;
+
+	*ret = (struct operand){ 0 };
+	ret->text = nginx_variable_plain(g->p, g->s, text);
+	/* A known name is compared with a regex by Envoy, as any. */
+	if (ret->text && !(regex && rest && !*rest && strcmp(name, "host") == 0))
+		return true;
+	ret->text = NULL;
+	return rest && !*rest && read_variable(g->p->a, name, ret);
+}
+
+/* ---- patterns ---- */
+
+static const char *quoted(struct arena *a, const char *text)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+
+	for (; *text; text++) {
+		if (strchr(".+*?()[]{}|^$\\", *text))
+			strbuf_putc(&b, '\\');
+		strbuf_putc(&b, *text);
+	}
+	return arena_strdup(a, strbuf_str(&b));
+}
+
+/* An alternative that is in no group. */
+static bool has_branches(const char *regex)
+{
+	int depth = 0;
+	bool class = false;
+
+	for (const char *q = regex; *q; q++) {
+		if (*q == '\\' && q[1])
+			q++;
+		else if (class)
+			class = *q != ']';
+		else if (*q == '[')
+			class = true;
+		else if (*q == '(')
+			depth++;
+		else if (*q == ')')
+			depth--;
+		else if (*q == '|' && depth <= 0)
+			return true;
+	}
+	return false;
+}
+
+bool nginx_condition_is_regex(const char *regex)
+{
+	size_t charged = 0;
+	char why[128];
+
+	return regex_check(regex, &charged, why, sizeof(why)) == 0;
+}
+
+/* Over the header's whole value; NULL: it cannot be said. */
+static const char *search(struct arena *a, const char *regex, const struct shape *s, bool any_case)
+{
+	size_t n = strlen(regex);
+	bool begins, ends;
+	const char *pattern;
+
+	if (!nginx_condition_is_regex(regex))
+		return NULL;
+	if (has_branches(regex)) {
+		if (*s->before || (*s->end && strchr(regex, '$')))
+			return NULL;
+		pattern = arena_printf(a, "%s%s(?:%s)%s", any_case ? "(?i)" : "", s->head, regex,
+				       s->tail);
+		return nginx_condition_is_regex(pattern) ? pattern : NULL;
+	}
+	begins = *regex == '^';
+	ends = n > 1 && regex[n - 1] == '$' && regex[n - 2] != '\\';
+	pattern = arena_printf(a, "%s%s%s(?:%.*s)%s", any_case ? "(?i)" : "", s->before,
+			       begins ? "" : s->head, (int)(n - begins - ends), regex + begins,
+			       ends ? s->end : s->tail);
+	return nginx_condition_is_regex(pattern) ? pattern : NULL;
+}
+
+static const char *equal(struct arena *a, const char *text, const struct shape *s)
+{
+	return arena_printf(a, "%s%s%s", s->before, quoted(a, text), s->end);
+}
+
+/* ---- conditions ---- */
+
+static bool set_match(struct nginx_program *g, const struct operand *x, const char *op,
+		      const char *value, struct value_match *ret)
+{
+	bool regex = strchr(op, '~') != NULL, any_case = strchr(op, '*') != NULL;
+	bool plain = x->query || (!*x->shape.before && !*x->shape.end);
+
+	*ret = (struct value_match){ .name = x->query ? x->query : x->header };
+	if (!regex && !*value) {
+		/* Absent is empty to nginx. */
+		ret->op = MATCH_PRESENT;
+		ret->value = "";
+		ret->invert = true;
+		return plain;
+	}
+	ret->missing_as_empty = !x->query;
+	ret->op = regex || !plain ? MATCH_REGEX : MATCH_EXACT;
+	if (regex)
+		ret->value = search(g->p->a, value, &x->shape, any_case);
+	else
+		ret->value = plain ? value : equal(g->p->a, value, &x->shape);
+	ret->ignore_case = !regex && x->header && strcmp(x->header, ":authority") == 0 && plain;
+	return ret->value != NULL;
+}
+
+static enum nginx_truth compare(const struct operand *x, const char *op, const char *value)
+{
+	bool equal_texts = strcmp(x->text, value) == 0;
+
+	if (strchr(op, '~'))
+		return NGINX_REFUSED;
+	return equal_texts != (*op == '!') ? NGINX_TRUE : NGINX_FALSE;
+}
+
+/* "if ($x)": neither empty nor "0". */
+static enum nginx_truth is_set(struct nginx_program *g, const struct nginx_outcome *o,
+			       const char *word, struct value_match *ret, bool *ret_query)
+{
+	struct operand x;
+
+	if (!read_operand(g, o, word, false, &x))
+		return NGINX_REFUSED;
+	if (x.text)
+		return *x.text && strcmp(x.text, "0") != 0 ? NGINX_TRUE : NGINX_FALSE;
+	if (!set_match(g, &x, "~", "^(0.+|[^0].*)$", ret))
+		return NGINX_REFUSED;
+	*ret_query = x.query != NULL;
+	return NGINX_DEPENDS;
+}
+
+enum nginx_truth nginx_condition_read(struct nginx_program *g, const struct nginx_outcome *o,
+				      const char *const *words, size_t n, struct value_match *ret,
+				      bool *ret_query, bool *ret_swap)
+{
+	static const char *const operators[] = { "=", "!=", "~", "!~", "~*", "!~*" };
+	struct operand x;
+	const char *op = NULL, *value;
+
+	if (n == 1)
+		return is_set(g, o, words[0], ret, ret_query);
+	for (size_t i = 0; n == 3 && i < ARRAY_SIZE(operators); i++)
+		if (strcmp(operators[i], words[1]) == 0)
+			op = operators[i];
+	if (!op || !read_operand(g, o, words[0], strchr(op, '~') != NULL, &x))
+		return NGINX_REFUSED;
+	value = strchr(op, '~') ? words[2] : nginx_program_plain(g, o, words[2]);
+	if (!value)
+		return NGINX_REFUSED;
+	if (x.text)
+		return compare(&x, op, value);
+	if (!set_match(g, &x, op, value, ret))
+		return NGINX_REFUSED;
+	*ret_query = x.query != NULL;
+	/* A condition cannot always be inverted: the outcomes change places. */
+	*ret_swap = (*op == '!') != ret->invert;
+	if (ret->invert) {
+		ret->invert = false;
+		return NGINX_DEPENDS;
+	}
+	return NGINX_DEPENDS;
+}
+
+enum nginx_truth nginx_condition_path(struct nginx_program *g, const char *regex,
+				      struct value_match *ret)
+{
+	static const char *const all[] = { "^",       ".*",    "^.*",    "^.*$",  "(.*)", "^(.*)$",
+					   "^/(.*)$", "/(.*)", "^/(.*)", "^(.*)", "^/",   "/" };
+	struct operand x = { .header = ":path", .shape = path };
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (strcmp(all[i], regex) == 0)
+			return NGINX_TRUE;
+	return set_match(g, &x, "~", regex, ret) ? NGINX_DEPENDS : NGINX_REFUSED;
+}

@@ -1,0 +1,14 @@
+/* default-backend and custom-http-errors: the Service that answers instead of a path's own. */
+#pragma once
+
+#include "translator/nginx/nginx-plan.h"
+
+/* If a path's Service has no endpoints, the default-backend's Service becomes its target, if that
+ * has some; request: the headers that describe the request to it. */
+void nginx_error_instead(struct nginx_plan *p, const struct nginx_source *s, struct target *target,
+			 struct header_edits *request);
+/* custom-http-errors, into the filters of a path. */
+void nginx_error_read(struct nginx_plan *p, const struct nginx_source *s,
+		      struct route_filters *ret);
+/* The routes that answer for the pages of plan->pages. */
+void nginx_error_append(struct nginx_plan *p);

@@ -1,0 +1,148 @@
+/* Keys of the ConfigMap that hold for all paths and have no annotation. */
+#include <string.h>
+#include <strings.h>
+
+#include "translator/nginx/nginx-address.h"
+#include "translator/nginx/nginx-config.h"
+#include "translator/nginx/nginx-global.h"
+#include "translator/nginx/nginx-program.h"
+#include "translator/nginx/nginx-variable.h"
+#include "translator/resolve/object.h"
+
+/* ---- blocking ---- */
+
+/* An item is a whole text, "~regex", or "~*regex" in any case. */
+static bool read_item(struct arena *a, const char *item, struct value_match *ret)
+{
+	bool regex = *item == '~', any_case = regex && item[1] == '*';
+
+	if (!regex) {
+		ret->op = MATCH_EXACT;
+		ret->value = item;
+		return true;
+	}
+	ret->op = MATCH_REGEX;
+	ret->value = arena_printf(a, "%s.*?(?:%s).*", any_case ? "(?i)" : "", item + 1 + any_case);
+	return nginx_condition_is_regex(ret->value);
+}
+
+static void block(struct nginx_plan *p, const char *key, const char *header)
+{
+	const char *list = nginx_config_text(p->r, key);
+	struct nginx_source s = { .ingress = p->mains[0],
+				  .text = "/",
+				  .field = "metadata.annotations" };
+
+	for (const char *q = list ? list + strspn(list, ", ") : ""; *q; q += strspn(q, ", ")) {
+		size_t n = strcspn(q, ",");
+		struct value_match m = { .name = header };
+		struct route route = { .match = { .kind = PATH_PREFIX, .path = "/" },
+				       .kind = ROUTE_ANSWER,
+				       .answer = { .status = 403 } };
+
+		if (read_item(p->a, arena_strndup(p->a, q, n), &m)) {
+			match_add_header(p->a, &route.match, m);
+			nginx_route_append(p, &s, &route);
+		}
+		q += n;
+	}
+}
+
+void nginx_global_block(struct nginx_plan *p)
+{
+	block(p, "block-user-agents", "user-agent");
+	block(p, "block-referers", "referer");
+}
+
+const struct address_rules *nginx_global_addresses(struct nginx_plan *p)
+{
+	const char *list = nginx_config_text(p->r, "block-cidrs");
+	struct nginx_network *networks;
+	struct address_rules *rules;
+	size_t n = list ? nginx_addresses_read(p->a, list, &networks) : 0;
+
+	if (!n)
+		return NULL;
+	rules = arena_new_of(p->a, struct address_rules, 1);
+	rules->deny = true;
+	rules->n = n;
+	rules->all = arena_new_of(p->a, struct address_range, n);
+	for (size_t i = 0; i < n; i++)
+		rules->all[i] = (struct address_range){ .address = networks[i].address,
+							.bits = networks[i].bits };
+	return rules;
+}
+
+/* ---- headers ---- */
+
+static const K8s__ConfigMap *find_map(struct nginx_plan *p, const char *key)
+{
+	const char *name = nginx_config_text(p->r, key);
+
+	return name && strchr(name, '/') ? read_message(p->r, OBJECT_CONFIG_MAP, name) : NULL;
+}
+
+static void set_headers(struct nginx_plan *p, const struct nginx_source *s,
+			const K8s__ConfigMap *map, struct header_edits *ret)
+{
+	for (size_t i = 0; map && i < map->n_data; i++) {
+		const char *name = map->data[i]->key, *text = map->data[i]->value;
+		const char *format = nginx_variable_format(p, s, text);
+
+		if (!match_is_token(name) || !format || !header_is_value(text))
+			continue;
+		if (strcasecmp(name, "Host") == 0) {
+			const char *host = nginx_variable_plain(p, s, text);
+
+			if (host && *host)
+				ret->host = host;
+		} else if (*format) {
+			nginx_edits_set_format(p->a, ret, name, format);
+		} else {
+			nginx_edits_remove(p->a, ret, name);
+		}
+	}
+}
+
+void nginx_global_request(struct nginx_plan *p, const struct nginx_source *s,
+			  struct header_edits *ret)
+{
+	set_headers(p, s, find_map(p, "proxy-set-headers"), ret);
+	if (nginx_config_flag(p->r, "proxy-add-original-uri-header", false))
+		nginx_edits_set_format(p->a, ret, "X-Original-Uri", "%REQ(:path)%");
+}
+
+void nginx_global_response(struct nginx_plan *p, const struct nginx_source *s,
+			   struct header_edits *ret)
+{
+	const char *list = nginx_config_text(p->r, "hide-headers");
+
+	for (const char *q = list ? list + strspn(list, ", ") : ""; *q; q += strspn(q, ", ")) {
+		size_t n = strcspn(q, ", ");
+		const char *name = arena_strndup(p->a, q, n);
+
+		if (match_is_token(name))
+			nginx_edits_remove(p->a, ret, name);
+		q += n;
+	}
+	set_headers(p, s, find_map(p, "add-headers"), ret);
+}
+
+/* ---- words ---- */
+
+const char *nginx_global_forbidden(struct reader *r, const struct nginx_ingress *in)
+{
+	const char *list = nginx_config_text(r, "annotation-value-word-blocklist");
+	struct arena *a = reader_arena(r);
+
+	for (const char *q = list ? list + strspn(list, ", ") : ""; *q; q += strspn(q, ", ")) {
+		size_t n = strcspn(q, ",");
+		const char *word = arena_strndup(a, q, n);
+
+		for (size_t i = 0; i < in->n_values; i++)
+			if (strstr(in->values[i].text, word))
+				return word;
+		q += n;
+	}
+	return NULL;
+}

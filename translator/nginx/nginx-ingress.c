@@ -1,0 +1,250 @@
+/* The annotations of one Ingress. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/base/spelling.h"
+#include "translator/nginx/nginx-config.h"
+#include "translator/nginx/nginx-global.h"
+#include "translator/nginx/nginx-ingress.h"
+#include "translator/nginx/nginx-inspect.h"
+#include "translator/nginx/nginx-snippet.h"
+#include "translator/resolve/annotation.h"
+#include "translator/resolve/object.h"
+
+#define INFO    PORTOLAN__IPC__SEVERITY__SEVERITY_INFO
+#define WARNING PORTOLAN__IPC__SEVERITY__SEVERITY_WARNING
+
+#define PREFIX_SLIPS 2 /* letters that may differ */
+
+struct reading {
+	struct reader *r;
+	struct arena *a;
+	struct nginx_ingress *in;
+	bool say;
+};
+
+static _printf_(5, 6) void say(const struct reading *g, Portolan__Ipc__Severity severity,
+			       const char *reason, const char *name, const char *fmt, ...)
+{
+	va_list ap;
+	char text[512];
+
+	if (!g->say)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	emit_problem(g->r, OBJECT_INGRESS, g->in->key, severity, reason,
+		     arena_printf(g->a, "metadata.annotations[%s]", name), "%s", text);
+}
+
+/* ---- values ---- */
+
+/* Each line without the spaces around it, as ingress-nginx reads texts. */
+static const char *trim(struct arena *a, const char *value)
+{
+	const char *end = value + strlen(value);
+
+	value += strspn(value, " \t\r\n");
+	while (end > value && strchr(" \t\r\n", end[-1]))
+		end--;
+	return arena_strndup(a, value, (size_t)(end - value));
+}
+
+static void refuse(struct reading *g, const struct nginx_annotation *row, const char *full)
+{
+	static const char *const outcomes[] = {
+		[NGINX_DEFAULTED] = "the default is used",
+		[NGINX_IGNORED] = "the whole Ingress is not served, as with ingress-nginx",
+		[NGINX_DENIED] = "its paths answer 503",
+		[NGINX_DROPPED] = "it has no effect",
+	};
+	const char *class = nginx_class_text(row->class);
+	bool closes = row->invalid == NGINX_DENIED ||
+		      (row->invalid == NGINX_DROPPED && row->protects);
+	const char *outcome = closes ? outcomes[NGINX_DENIED] : outcomes[row->invalid];
+	const char *why = arena_printf(g->a, "%s must be %s%s%s", full, class,
+				       row->words ? ": " : "", row->words ? row->words : "");
+
+	say(g, WARNING, "AnnotationInvalid", full, "the value must be %s%s%s; %s", class,
+	    row->words ? ": " : "", row->words ? row->words : "", outcome);
+	if (closes)
+		g->in->denied = why;
+	else if (row->invalid == NGINX_IGNORED)
+		g->in->ignored = why;
+}
+
+static void take(struct reading *g, const struct nginx_annotation *row, const char *full,
+		 const char *value)
+{
+	const char *text = trim(g->a, value);
+
+	if (!*text)
+		return;
+	if (!nginx_annotation_valid(row, text)) {
+		refuse(g, row, full);
+		return;
+	}
+	g->in->values[g->in->n_values++] = (struct nginx_value){ row, text };
+	if (row->fidelity == NGINX_NO)
+		say(g, WARNING, "AnnotationUnsupported", full, "it is not served: %s", row->note);
+	else if (row->fidelity == NGINX_NEAR)
+		say(g, INFO, "AnnotationDiffers", full, "it is served with a difference: %s",
+		    row->note);
+}
+
+static void take_unknown(struct reading *g, const char *full, const char *name)
+{
+	const char *dead = nginx_annotation_dead(name), *near = nginx_annotation_nearest(name);
+
+	if (dead)
+		say(g, WARNING, "AnnotationUnknown", full, "it has no effect: %s", dead);
+	else if (near)
+		say(g, WARNING, "AnnotationUnknown", full,
+		    "ingress-nginx has no such annotation; did you mean " NGINX_PREFIX "%s?", near);
+	else
+		say(g, WARNING, "AnnotationUnknown", full, "ingress-nginx has no such annotation");
+}
+
+/* A slip in the prefix takes all effect from an annotation. */
+static bool is_near_prefix(const char *full)
+{
+	size_t len = strlen(NGINX_PREFIX);
+	const char *slash = strchr(full, '/');
+
+	if (strncasecmp(full, NGINX_PREFIX, len) == 0)
+		return true;
+	return slash && spelling_distance(full, (size_t)(slash + 1 - full), NGINX_PREFIX, len,
+					  PREFIX_SLIPS) <= PREFIX_SLIPS;
+}
+
+static void read_annotation(struct reading *g, const char *full, const char *value)
+{
+	const struct nginx_annotation *row;
+	const char *name;
+
+	if (strncmp(full, NGINX_OLD_PREFIX, strlen(NGINX_OLD_PREFIX)) == 0) {
+		say(g, WARNING, "AnnotationUnknown", full,
+		    "the old prefix never had an effect; the prefix is " NGINX_PREFIX);
+		return;
+	}
+	if (strncmp(full, NGINX_PREFIX, strlen(NGINX_PREFIX)) != 0) {
+		if (is_near_prefix(full))
+			say(g, WARNING, "AnnotationUnknown", full,
+			    "it has no effect: the prefix is " NGINX_PREFIX);
+		return;
+	}
+	name = full + strlen(NGINX_PREFIX);
+	row = nginx_annotation_find(name);
+	if (row)
+		take(g, row, full, value);
+	else
+		take_unknown(g, full, name);
+}
+
+static void forbid(struct reading *g)
+{
+	const char *word = nginx_global_forbidden(g->r, g->in);
+
+	if (!word)
+		return;
+	g->in->ignored = arena_printf(g->a, "a value has the word \"%s\"", word);
+	say(g, WARNING, "AnnotationInvalid", "*",
+	    "a value has the word \"%s\", which annotation-value-word-blocklist forbids; the whole "
+	    "Ingress is not served",
+	    word);
+}
+
+/* ingress-nginx's "deep inspection": names and paths that could reach into its configuration. */
+static void inspect(struct reading *g)
+{
+	const char *field, *text = nginx_inspect(g->a, g->in->object->spec, &field);
+
+	if (!text)
+		return;
+	g->in->ignored = arena_printf(g->a, "%s has \"%s\"", field, text);
+	if (g->say)
+		object_error(g->r, OBJECT_INGRESS, g->in->key, "InvalidPath", field,
+			     "it has \"%s\", which ingress-nginx refuses; the whole Ingress is not "
+			     "served",
+			     text);
+}
+
+struct nginx_ingress *nginx_ingress_read(struct reader *r, const char *key, bool say)
+{
+	static const char *const served[] = { NGINX_PREFIX, NGINX_OLD_PREFIX, NULL };
+	struct arena *a = reader_arena(r);
+	const K8s__Ingress *object = read_message(r, OBJECT_INGRESS, key);
+	struct nginx_ingress *in;
+	struct reading g;
+	const K8s__ObjectMeta *meta;
+	const char *name;
+	bool canary;
+
+	if (!object)
+		return NULL;
+	meta = object->metadata;
+	in = arena_new_of(a, struct nginx_ingress, 1);
+	in->key = arena_strdup(a, key);
+	object_split_key(r, key, &in->namespace, &name);
+	in->object = object;
+	in->values = arena_new_of(a, struct nginx_value, meta->n_annotations + 1);
+	g = (struct reading){ r, a, in, say };
+	for (size_t i = 0; i < meta->n_annotations; i++)
+		read_annotation(&g, meta->annotations[i]->key, meta->annotations[i]->value);
+	if (say)
+		annotation_check_foreign(r, OBJECT_INGRESS, key, meta, served);
+	forbid(&g);
+	inspect(&g);
+	nginx_snippet_values(r, in);
+	in->canary = nginx_bool(nginx_own_text(in, "canary") ?: "", &canary) && canary;
+	return in;
+}
+
+/* ---- questions ---- */
+
+static const char *find(const struct nginx_ingress *in, const char *name)
+{
+	for (size_t i = 0; name && i < in->n_values; i++)
+		if (strcmp(in->values[i].row->name, name) == 0)
+			return in->values[i].text;
+	return NULL;
+}
+
+const char *nginx_own_text(const struct nginx_ingress *in, const char *name)
+{
+	const char *text = find(in, name);
+
+	return text ? text : find(in, nginx_annotation_alias(name));
+}
+
+const char *nginx_text(struct reader *r, const struct nginx_ingress *in, const char *name)
+{
+	const char *text = nginx_own_text(in, name);
+
+	return text ? text : nginx_config_text(r, name);
+}
+
+bool nginx_flag(struct reader *r, const struct nginx_ingress *in, const char *name, bool otherwise)
+{
+	const char *text = nginx_text(r, in, name);
+	bool flag;
+
+	return text && nginx_bool(text, &flag) ? flag : otherwise;
+}
+
+long nginx_number(struct reader *r, const struct nginx_ingress *in, const char *name,
+		  long otherwise)
+{
+	const char *text = nginx_text(r, in, name);
+	char *end;
+	long n;
+
+	if (!text)
+		return otherwise;
+	n = strtol(text, &end, 10);
+	return *end || n < INT32_MIN || n > INT32_MAX ? otherwise : n;
+}

@@ -1,0 +1,265 @@
+/* The run of a snippet: outcomes that split at each condition. */
+#include <string.h>
+
+#include "common/base/strbuf.h"
+#include "translator/nginx/nginx-program.h"
+#include "translator/nginx/nginx-variable.h"
+
+void nginx_program_start(struct nginx_program *g, struct nginx_plan *p,
+			 const struct nginx_source *s, bool server)
+{
+	*g = (struct nginx_program){ .p = p, .s = s, .server = server };
+	g->all[g->n++] = arena_new_of(p->a, struct nginx_outcome, 1);
+}
+
+bool nginx_program_refuse(struct nginx_program *g, const struct nginx_directive *d, const char *why)
+{
+	if (!g->why)
+		g->why = arena_printf(g->p->a, "line %u: \"%s\" %s", d->line, d->words[0], why);
+	return false;
+}
+
+/* ---- texts ---- */
+
+static const char *value_of(const struct nginx_outcome *o, const char *name)
+{
+	for (size_t i = 0; i < o->n_sets; i++)
+		if (strcmp(o->sets[i].name, name) == 0)
+			return o->sets[i].text;
+	return NULL;
+}
+
+const char *nginx_program_substitute(struct nginx_program *g, const struct nginx_outcome *o,
+				     const char *text)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+
+	while (*text) {
+		const char *name = NULL, *value = NULL;
+		const char *rest = *text == '$' ? nginx_variable_scan(g->p->a, text, &name) : NULL;
+
+		value = rest ? value_of(o, name) : NULL;
+		if (value) {
+			strbuf_puts(&b, value);
+			text = rest;
+		} else {
+			strbuf_putc(&b, *text++);
+		}
+	}
+	return arena_strdup(g->p->a, strbuf_str(&b));
+}
+
+const char *nginx_program_format(struct nginx_program *g, const struct nginx_outcome *o,
+				 const char *text)
+{
+	return nginx_variable_format(g->p, g->s, nginx_program_substitute(g, o, text));
+}
+
+const char *nginx_program_plain(struct nginx_program *g, const struct nginx_outcome *o,
+				const char *text)
+{
+	return nginx_variable_plain(g->p, g->s, nginx_program_substitute(g, o, text));
+}
+
+/* ---- outcomes ---- */
+
+static struct value_match *with(struct arena *a, const struct value_match *all, size_t n,
+				const struct value_match *one)
+{
+	struct value_match *more = arena_new_of(a, struct value_match, n + 1);
+
+	if (n)
+		memcpy(more, all, n * sizeof(*more));
+	more[n] = *one;
+	return more;
+}
+
+struct nginx_outcome *nginx_program_split(struct nginx_program *g, struct nginx_outcome *o,
+					  const struct value_match *m, bool query)
+{
+	struct nginx_outcome *copy;
+	size_t at = 0;
+
+	if (g->n == NGINX_OUTCOMES_MAX)
+		return NULL;
+	copy = arena_memdup(g->p->a, o, sizeof(*o));
+	if (query)
+		copy->queries = with(g->p->a, o->queries, copy->n_queries++, m);
+	else
+		copy->headers = with(g->p->a, o->headers, copy->n_headers++, m);
+	while (g->all[at] != o)
+		at++;
+	memmove(g->all + at + 1, g->all + at, (g->n - at) * sizeof(g->all[0]));
+	g->all[at] = copy;
+	g->n++;
+	return copy;
+}
+
+/* ---- if ---- */
+
+/* "(", "$a", "=", "b)" or any other way to write them, without the parentheses. */
+static size_t strip(struct arena *a, const struct nginx_directive *d, const char **ret)
+{
+	size_t n = 0;
+
+	for (size_t i = 1; i < d->n; i++) {
+		const char *word = d->words[i];
+		size_t len = strlen(word);
+
+		if (i == 1 && *word == '(') {
+			word++;
+			len--;
+		}
+		if (i == d->n - 1 && len && word[len - 1] == ')')
+			len--;
+		/* An empty text in quotes is a word, too. */
+		if (len || (i > 1 && i < d->n - 1))
+			ret[n++] = arena_strndup(a, word, len);
+	}
+	return n;
+}
+
+static bool run_body(struct nginx_program *g, struct nginx_outcome *o,
+		     const struct nginx_directives *d, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++) {
+		if (d->all[i].block)
+			return nginx_program_refuse(g, &d->all[i], "in an if is not translated");
+		if (!nginx_directive_run(g, o, &d->all[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool run_if_in(struct nginx_program *g, struct nginx_outcome *o,
+		      const struct nginx_directives *d, size_t at, size_t end)
+{
+	const char *words[NGINX_WORDS_MAX];
+	size_t n = strip(g->p->a, &d->all[at], words);
+	struct value_match m = { 0 };
+	struct nginx_outcome *copy;
+	bool query = false, swap = false;
+
+	switch (nginx_condition_read(g, o, words, n, &m, &query, &swap)) {
+	case NGINX_FALSE:
+		return true;
+	case NGINX_TRUE:
+		return run_body(g, o, d, at + 1, end);
+	case NGINX_DEPENDS:
+		copy = nginx_program_split(g, o, &m, query);
+		if (!copy)
+			return nginx_program_refuse(g, &d->all[at], "is one condition too many");
+		return run_body(g, swap ? o : copy, d, at + 1, end);
+	default:
+		return nginx_program_refuse(g, &d->all[at],
+					    "has a condition that is not translated");
+	}
+}
+
+static bool run_if(struct nginx_program *g, const struct nginx_directives *d, size_t at, size_t end)
+{
+	struct nginx_outcome *before[NGINX_OUTCOMES_MAX];
+	size_t n = g->n;
+
+	memcpy(before, g->all, n * sizeof(before[0]));
+	for (size_t i = 0; i < n; i++)
+		if (before[i]->kind == NGINX_FORWARDED && !before[i]->stopped &&
+		    !run_if_in(g, before[i], d, at, end))
+			return false;
+	return true;
+}
+
+/* ---- all ---- */
+
+size_t nginx_program_end(const struct nginx_directives *d, size_t at)
+{
+	size_t end = at + 1;
+
+	while (end < d->n && d->all[end].depth > d->all[at].depth)
+		end++;
+	return end;
+}
+
+static bool run_one(struct nginx_program *g, const struct nginx_directive *d)
+{
+	struct nginx_outcome *before[NGINX_OUTCOMES_MAX];
+	size_t n = g->n;
+
+	memcpy(before, g->all, n * sizeof(before[0]));
+	for (size_t i = 0; i < n; i++)
+		if (before[i]->kind == NGINX_FORWARDED && !nginx_directive_run(g, before[i], d))
+			return false;
+	return true;
+}
+
+bool nginx_program_run(struct nginx_program *g, const struct nginx_directives *d, size_t from,
+		       size_t to, unsigned depth)
+{
+	g->depth = depth;
+	for (size_t i = from; i < to;) {
+		const struct nginx_directive *one = &d->all[i];
+		size_t end = nginx_program_end(d, i);
+
+		if (one->depth != depth)
+			return nginx_program_refuse(g, one, "is not translated here");
+		if (one->block && strcmp(one->words[0], "if") == 0) {
+			if (!run_if(g, d, i, end))
+				return false;
+		} else if (one->block) {
+			return nginx_program_refuse(g, one, "is not translated");
+		} else if (!run_one(g, one)) {
+			return false;
+		}
+		i = end;
+	}
+	return true;
+}
+
+/* ---- what is refused ---- */
+
+#define REFUSALS_MAX 12 /* lines that a message names */
+
+/* An if, or a directive by itself; what came before has set its variables. */
+static bool examine(struct nginx_program *g, struct nginx_outcome *o,
+		    const struct nginx_directives *d, size_t at, bool in_if)
+{
+	const struct nginx_directive *one = &d->all[at];
+
+	g->why = NULL;
+	g->n = 1;
+	g->all[0] = o;
+	o->kind = NGINX_FORWARDED;
+	o->stopped = false;
+	g->depth = one->depth - in_if;
+	if (!one->block)
+		return nginx_directive_run(g, o, one);
+	if (strcmp(one->words[0], "if") == 0 && !in_if)
+		return run_if(g, d, at, at + 1);
+	return (g->server && one->depth == 0 && strcmp(one->words[0], "location") == 0) ||
+	       nginx_program_refuse(g, one,
+				    in_if ? "in an if is not translated" : "is not translated");
+}
+
+const char *nginx_program_refusals(struct nginx_program *g, const struct nginx_directives *d,
+				   const char *first)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	struct nginx_outcome *o = arena_new_of(g->p->a, struct nginx_outcome, 1);
+	size_t n = 0, block = 0; /* one behind the if that a directive is in */
+
+	strbuf_puts(&b, first);
+	g->n_access = 0;
+	for (size_t i = 0; i < d->n; i++) {
+		bool in_if = block && d->all[i].depth > d->all[block - 1].depth;
+
+		block = in_if ? block : 0;
+		if (!examine(g, o, d, i, in_if) && g->why && !strstr(first, g->why) &&
+		    ++n <= REFUSALS_MAX)
+			strbuf_printf(&b, "; %s", g->why);
+		if (d->all[i].block && !block && strcmp(d->all[i].words[0], "if") == 0)
+			block = i + 1;
+	}
+	if (n > REFUSALS_MAX)
+		strbuf_printf(&b, "; and %zu more", n - REFUSALS_MAX);
+	return arena_strdup(g->p->a, strbuf_str(&b));
+}

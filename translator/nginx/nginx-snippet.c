@@ -1,0 +1,324 @@
+/* Snippets: text for nginx. Where the settings allow it, and each directive is one that is known,
+ * they are run here (nginx-program.c); others are refused as a whole, and each line is named. */
+#include <string.h>
+
+#include "translator/nginx/nginx-config.h"
+#include "translator/nginx/nginx-program.h"
+#include "translator/nginx/nginx-snippet.h"
+
+#define ANNOTATION(name) "metadata.annotations[" NGINX_PREFIX name "]"
+
+/* ---- refusals ---- */
+
+/* Why the paths must answer 503: it restricts, and is not translated. */
+static const char *restriction(struct nginx_plan *p, const struct nginx_directives *d)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (nginx_directive_restricts(&d->all[i]))
+			return arena_printf(p->a, "\"%s\" in line %u restricts access",
+					    d->all[i].words[0], d->all[i].line);
+	return NULL;
+}
+
+/* g has run the snippet, or would have. */
+static const char *refuse(struct nginx_program *g, const struct nginx_directives *d,
+			  const char *field, const char *why)
+{
+	struct nginx_plan *p = g->p;
+	const struct nginx_source *s = g->s;
+	const char *closed = restriction(p, d);
+
+	why = nginx_program_refusals(g, d, why);
+	nginx_warning(p, s->ingress, "SnippetRefused", field, "the snippet is not served: %s%s",
+		      why, closed ? "; it restricts access, so its paths answer 503" : "");
+	return closed;
+}
+
+/* ---- a location's ---- */
+
+static void close_all(struct nginx_outcomes *ret, const char *closed)
+{
+	ret->n = 1;
+	ret->all[0] = (struct nginx_outcome *)&nginx_no_outcome;
+	ret->addresses = NULL;
+	ret->closed = closed;
+}
+
+/* "deny all" and nothing else: refuses all requests. */
+static void refuse_all(struct nginx_program *g)
+{
+	for (size_t i = 0; i < g->n; i++) {
+		if (g->all[i]->kind != NGINX_FORWARDED)
+			continue;
+		g->all[i]->kind = NGINX_ANSWERED;
+		g->all[i]->status = 403;
+	}
+}
+
+static bool run_text(struct nginx_program *g, const char *text, struct nginx_directives *d)
+{
+	const char *why;
+
+	if (nginx_tokens_read(g->p->a, text, d, &why) < 0)
+		g->why = why;
+	else if (!nginx_config_translates_snippets(g->p->r))
+		g->why = "ingressNginx.translateSnippets is off";
+	else
+		return nginx_program_run(g, d, 0, d->n, 0);
+	return false;
+}
+
+static bool finish(struct nginx_program *g, struct nginx_outcomes *ret)
+{
+	const struct address_rules *rules;
+
+	if (!nginx_directive_access(g, &rules)) {
+		g->why = "a deny behind an allow is not translated";
+		return false;
+	}
+	if (rules && !rules->n)
+		refuse_all(g);
+	else
+		ret->addresses = rules;
+	memcpy(ret->all, g->all, g->n * sizeof(g->all[0]));
+	ret->n = g->n;
+	return true;
+}
+
+const struct nginx_outcome nginx_no_outcome;
+
+void nginx_snippet_read(struct nginx_plan *p, const struct nginx_source *s,
+			struct nginx_outcomes *ret)
+{
+	const char *texts[] = { nginx_config_text(p->r, "location-snippet"),
+				nginx_own_text(s->ingress, "configuration-snippet") };
+	struct nginx_program *g = arena_new_of(p->a, struct nginx_program, 1);
+	struct nginx_directives d = { 0 };
+
+	*ret = (struct nginx_outcomes){ .n = 1 };
+	ret->all[0] = &nginx_no_outcome;
+	nginx_program_start(g, p, s, false);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		if (!texts[i] || run_text(g, texts[i], &d))
+			continue;
+		close_all(ret, refuse(g, &d,
+				      i ? ANNOTATION("configuration-snippet")
+					: "location-snippet of the ConfigMap",
+				      g->why));
+		return;
+	}
+	if (!finish(g, ret))
+		close_all(ret, refuse(g, &d, ANNOTATION("configuration-snippet"), g->why));
+}
+
+/* ---- routes ---- */
+
+void nginx_snippet_match(struct nginx_plan *p, const struct nginx_outcome *o, struct route_match *m)
+{
+	struct value_match *queries;
+
+	for (size_t i = 0; i < o->n_headers; i++)
+		match_add_header(p->a, m, o->headers[i]);
+	if (!o->n_queries)
+		return;
+	queries = arena_new_of(p->a, struct value_match, m->n_queries + o->n_queries);
+	if (m->n_queries)
+		memcpy(queries, m->queries, m->n_queries * sizeof(*queries));
+	memcpy(queries + m->n_queries, o->queries, o->n_queries * sizeof(*queries));
+	m->queries = queries;
+	m->n_queries += o->n_queries;
+}
+
+bool nginx_snippet_answer(struct nginx_plan *p, const struct nginx_source *s,
+			  const struct nginx_outcome *o, const struct route *base)
+{
+	struct route route = *base;
+
+	if (o->kind == NGINX_FORWARDED)
+		return false;
+	if (o->kind == NGINX_REDIRECTED) {
+		route.kind = ROUTE_REDIRECT;
+		route.redirect = o->redirect;
+	} else {
+		route.kind = ROUTE_ANSWER;
+		route.answer = (struct answer){ .status = o->status, .body = o->body };
+		if (o->location)
+			nginx_edits_set_format(p->a, &route.response, "Location", o->location);
+		if (o->body && !header_edits_find(&route.response, "Content-Type"))
+			nginx_edits_set(p->a, &route.response, "Content-Type", "text/html");
+	}
+	nginx_route_append(p, s, &route);
+	return true;
+}
+
+/* ---- a server's ---- */
+
+/* location [= | ~ | ~* | ^~] text */
+static bool read_place(struct nginx_plan *p, const struct nginx_directive *d,
+		       struct route_match *ret, unsigned *ret_rank)
+{
+	const char *mark = d->n == 3 ? d->words[1] : "", *text = d->n > 1 ? d->words[d->n - 1] : "";
+
+	if (d->n < 2 || d->n > 3 || !*text)
+		return false;
+	*ret_rank = *mark == '=' ? 0 : *mark == '~' ? 1 : 2;
+	if (*mark == '~') {
+		*ret = (struct route_match){
+			.kind = PATH_REGEX,
+			.path = arena_printf(p->a, "%s.*?(?:%s).*", mark[1] ? "(?i)" : "", text),
+		};
+		return nginx_condition_is_regex(ret->path);
+	}
+	*ret = (struct route_match){ .kind = *mark == '=' ? PATH_EXACT : PATH_PREFIX,
+				     .path = text };
+	return *text == '/' && (!*mark || strcmp(mark, "=") == 0 || strcmp(mark, "^~") == 0);
+}
+
+/* nginx would choose a longer path of the Ingress before this prefix. */
+static bool hides_a_path(const struct nginx_plan *p, const struct route_match *m)
+{
+	size_t n = strlen(m->path);
+
+	for (size_t i = 0; m->kind == PATH_PREFIX && i < p->n_paths; i++)
+		if (strncmp(p->paths[i].text, m->path, n) == 0)
+			return true;
+	return false;
+}
+
+static bool add_place(struct nginx_plan *p, const struct nginx_source *s,
+		      const struct nginx_directives *d, size_t at, unsigned rank,
+		      const char **ret_why)
+{
+	struct nginx_program *g = arena_new_of(p->a, struct nginx_program, 1);
+	struct nginx_outcomes found = { 0 };
+	struct route base = { 0 };
+	unsigned own;
+
+	nginx_program_start(g, p, s, false);
+	if (!read_place(p, &d->all[at], &base.match, &own) || hides_a_path(p, &base.match)) {
+		(void)nginx_program_refuse(g, &d->all[at], "is not translated in this form");
+		*ret_why = g->why;
+		return false;
+	}
+	if (!nginx_program_run(g, d, at + 1, nginx_program_end(d, at), d->all[at].depth + 1) ||
+	    !finish(g, &found)) {
+		*ret_why = g->why;
+		return false;
+	}
+	for (size_t i = 0; i < found.n; i++) {
+		if (found.all[i]->kind == NGINX_FORWARDED) {
+			(void)nginx_program_refuse(g, &d->all[at],
+						   "neither returns nor denies all");
+			*ret_why = g->why;
+			return false;
+		}
+	}
+	for (size_t i = 0; own == rank && i < found.n; i++) {
+		struct route one = base;
+
+		nginx_snippet_match(p, found.all[i], &one.match);
+		nginx_response_headers(p, s, &one.response);
+		nginx_edits_join(p->a, &one.response, &found.all[i]->response);
+		(void)nginx_snippet_answer(p, s, found.all[i], &one);
+	}
+	return true;
+}
+
+/* The locations first by their kind, then in their order. */
+static bool add_places(struct nginx_plan *p, const struct nginx_source *s,
+		       const struct nginx_directives *d, const char **ret_why)
+{
+	for (unsigned rank = 0; rank <= 2; rank++)
+		for (size_t i = 0; i < d->n; i++)
+			if (d->all[i].depth == 0 && d->all[i].block &&
+			    strcmp(d->all[i].words[0], "location") == 0 &&
+			    !add_place(p, s, d, i, rank, ret_why))
+				return false;
+	return true;
+}
+
+/* The directives outside the locations. */
+static void without_places(struct nginx_plan *p, const struct nginx_directives *d,
+			   struct nginx_directives *ret)
+{
+	ret->all = arena_new_of(p->a, struct nginx_directive, d->n + 1);
+	for (size_t i = 0; i < d->n;) {
+		size_t end = nginx_program_end(d, i);
+
+		if (!d->all[i].block || strcmp(d->all[i].words[0], "location") != 0)
+			for (size_t k = i; k < end; k++)
+				ret->all[ret->n++] = d->all[k];
+		i = end;
+	}
+}
+
+/* A condition that only edits headers is refused: nginx has no such thing for a server. */
+static bool add_outcomes(struct nginx_plan *p, const struct nginx_source *s,
+			 struct nginx_program *g, struct nginx_outcomes *found)
+{
+	for (size_t i = 0; i < found->n; i++) {
+		const struct nginx_outcome *o = found->all[i];
+		struct route base = { .match = { .kind = PATH_PREFIX, .path = "/" } };
+
+		if (o->kind == NGINX_FORWARDED && (o->n_headers || o->n_queries)) {
+			g->why = "a condition neither returns nor redirects";
+			return false;
+		}
+		nginx_snippet_match(p, o, &base.match);
+		nginx_response_headers(p, s, &base.response);
+		nginx_edits_join(p->a, &base.response, &o->response);
+		if (!nginx_snippet_answer(p, s, o, &base))
+			nginx_edits_join(p->a, &p->server.response, &o->response);
+	}
+	p->server.addresses = found->addresses;
+	return true;
+}
+
+static void add_server(struct nginx_plan *p, const struct nginx_source *s, const char *text)
+{
+	struct nginx_program *g = arena_new_of(p->a, struct nginx_program, 1);
+	struct nginx_outcomes found = { 0 };
+	struct nginx_directives d = { 0 }, rest = { 0 };
+	size_t before = p->routes.n;
+	const char *why = NULL;
+
+	nginx_program_start(g, p, s, true);
+	if (nginx_tokens_read(p->a, text, &d, &why) == 0 && !nginx_config_translates_snippets(p->r))
+		why = "ingressNginx.translateSnippets is off";
+	without_places(p, &d, &rest);
+	if (!why && nginx_program_run(g, &rest, 0, rest.n, 0) && finish(g, &found) &&
+	    add_outcomes(p, s, g, &found) && add_places(p, s, &d, &why))
+		return;
+	p->routes.n = before;
+	p->server = (struct nginx_server){ 0 };
+	p->server.closed = refuse(g, &d, s->field, why ? why : g->why);
+}
+
+void nginx_snippet_server(struct nginx_plan *p)
+{
+	const char *all = nginx_config_text(p->r, "server-snippet");
+	struct nginx_source s = { .ingress = p->mains[0],
+				  .text = "/",
+				  .field = "server-snippet of the ConfigMap" };
+	bool done = false;
+
+	p->server = (struct nginx_server){ 0 };
+	if (all)
+		add_server(p, &s, all);
+	s.field = ANNOTATION("server-snippet");
+	for (size_t i = 0; i < p->n_mains; i++) {
+		const char *text = nginx_own_text(p->mains[i], "server-snippet");
+
+		if (!text)
+			continue;
+		s.ingress = p->mains[i];
+		if (done)
+			nginx_warning(p, s.ingress, "AnnotationOverruled", s.field,
+				      "an older Ingress of host %s has a server-snippet; this one "
+				      "is not served",
+				      p->host);
+		else if (!p->server.closed)
+			add_server(p, &s, text);
+		done = true;
+	}
+}

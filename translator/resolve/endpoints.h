@@ -1,0 +1,24 @@
+/* Endpoints of Services. */
+#pragma once
+
+#include "envoy/config/endpoint/v3/endpoint_components.pb-c.h"
+#include "k8s/core.pb-c.h"
+#include "translator/envoy/envoy.h"
+#include "translator/graph/graph.h"
+#include "translator/model/message.h"
+
+/* A slice's metadata without the rest of it, in the arena; NULL if it has none. */
+const K8s__ObjectMeta *endpoints_metadata(const struct item *slice, struct arena *a);
+/* The name of the Service that a slice with this metadata belongs to, or NULL. */
+const char *endpoints_service(const K8s__ObjectMeta *meta);
+/* Index: EndpointSlices by the Service that they belong to. */
+int endpoints_index(const struct item *object, struct arena *scratch, const char **ret_key);
+/* The endpoints of a port of the Service "namespace/service". port_name "": the Service's only
+ * port, which needs no name. health_name: the name of the port of their health checks, or NULL. */
+EnvoyLbEndpoint **endpoints_read(struct reader *r, const char *service, const char *port_name,
+				 const char *health_name, size_t *ret_n);
+/* No slice names the Service: its controller may not have come to it yet. */
+bool endpoints_are_unsliced(struct reader *r, const char *service);
+/* The same as endpoints_read() for a UDP port. */
+EnvoyLbEndpoint **endpoints_read_udp(struct reader *r, const char *service, const char *port_name,
+				     size_t *ret_n);

@@ -1,0 +1,149 @@
+/* Why a port of a Service has no endpoints. */
+#include <string.h>
+
+#include "common/base/wire.h"
+#include "k8s/discovery.pb-c.h"
+#include "translator/kinds.h"
+#include "translator/resolve/endpoints.h"
+#include "translator/resolve/no-endpoints.h"
+#include "translator/resolve/object.h"
+
+#define SERVICE_LABEL "kubernetes.io/service-name"
+#define NAMES_MAX     5
+
+/* ---- indexes ---- */
+
+static int unlabelled_key(const K8s__ObjectMeta *m, struct arena *scratch, const char **ret_key)
+{
+	if (endpoints_service(m))
+		return -1;
+	*ret_key = arena_strdup(scratch, m->namespace_);
+	return (int)strlen(*ret_key);
+}
+
+int no_endpoints_unlabelled_index(const struct item *object, struct arena *scratch,
+				  const char **ret_key)
+{
+	const K8s__ObjectMeta *m = endpoints_metadata(object, scratch);
+
+	return m ? unlabelled_key(m, scratch, ret_key) : -1;
+}
+
+int no_endpoints_name_index(const struct item *object, struct arena *scratch, const char **ret_key)
+{
+	const K8s__ObjectMeta *m = endpoints_metadata(object, scratch);
+
+	*ret_key = m ? endpoints_service(m) : NULL;
+	return *ret_key ? (int)strlen(*ret_key) : -1;
+}
+
+/* ---- causes, the likeliest first ---- */
+
+struct cause {
+	struct reader *r;
+	struct arena *a;
+	const char *service, *namespace, *name, *port_name;
+};
+
+static const K8s__EndpointSlice *slice_of(const struct cause *c, const struct item *i)
+{
+	return k8s__endpoint_slice__unpack(arena_pb(c->a), i->value_len, item_value(i));
+}
+
+static const char *name_of(const struct item *i)
+{
+	const char *slash = strchr(item_key(i), '/');
+
+	return slash ? slash + 1 : item_key(i);
+}
+
+/* No slice in the namespace has the label: perhaps one lacks it, or is elsewhere. */
+static const char *no_slice(const struct cause *c)
+{
+	const struct item *const *other;
+	const char *hint = "";
+	size_t n;
+
+	other = read_index(c->r, INDEX_SLICES_UNLABELLED, c->namespace, &n);
+	for (size_t i = 0; i < n; i++) {
+		object_warning(c->r, OBJECT_ENDPOINT_SLICE, item_key(other[i]), "NoService",
+			       "metadata.labels",
+			       "it has no label " SERVICE_LABEL
+			       ", so no Service has its endpoints");
+		emit_verdict(c->r, OBJECT_ENDPOINT_SLICE, item_key(other[i]),
+			     PORTOLAN__IPC__VERDICT__VERDICT_IGNORED);
+	}
+	if (n)
+		hint = arena_printf(c->a, "; EndpointSlice %s is there, but has no such label",
+				    name_of(other[0]));
+	other = read_index(c->r, INDEX_SLICES_OF_NAME, c->name, &n);
+	if (n && !*hint)
+		hint = arena_printf(c->a, "; EndpointSlice %s is in another namespace",
+				    item_key(other[0]));
+	if (!*hint)
+		hint = " (with objects from files you write it yourself; Endpoints of v1 are not "
+		       "read)";
+	return arena_printf(c->a,
+			    "no EndpointSlice in namespace %s has the label " SERVICE_LABEL
+			    ": %s%s",
+			    c->namespace, c->name, hint);
+}
+
+static bool has_port(const struct cause *c, const K8s__EndpointSlice *s)
+{
+	for (size_t i = 0; i < s->n_ports; i++)
+		if (!*c->port_name || !s->ports[i]->name || !*s->ports[i]->name ||
+		    strcmp(s->ports[i]->name, c->port_name) == 0)
+			return true;
+	return false;
+}
+
+static const char *port_names(const struct cause *c, const K8s__EndpointSlice *s)
+{
+	const char *names = "";
+
+	for (size_t i = 0; i < s->n_ports && i < NAMES_MAX; i++)
+		names = arena_printf(c->a, "%s%s%s", names, i ? ", " : "",
+				     s->ports[i]->name && *s->ports[i]->name
+					     ? s->ports[i]->name
+					     : "one without a name");
+	return *names ? names : "none";
+}
+
+static const char *unusable(const struct cause *c, const struct item *const *items, size_t n)
+{
+	size_t endpoints = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const K8s__EndpointSlice *s = slice_of(c, items[i]);
+
+		if (!s)
+			continue;
+		if (s->n_endpoints && !has_port(c, s))
+			return arena_printf(c->a,
+					    "EndpointSlice %s has no port \"%s\" (it has: %s)",
+					    name_of(items[i]), c->port_name, port_names(c, s));
+		endpoints += s->n_endpoints;
+	}
+	if (!endpoints)
+		return arena_printf(
+			c->a,
+			"EndpointSlice %s has no endpoints: does the Service's selector "
+			"fit any pod?",
+			name_of(items[0]));
+	return arena_printf(c->a, "%zu endpoint%s, none of them ready", endpoints,
+			    endpoints == 1 ? "" : "s");
+}
+
+const char *no_endpoints_why(struct reader *r, const char *service, const char *port_name)
+{
+	struct cause c = {
+		.r = r, .a = reader_arena(r), .service = service, .port_name = port_name
+	};
+	const struct item *const *items;
+	size_t n;
+
+	object_split_key(r, service, &c.namespace, &c.name);
+	items = read_index(r, INDEX_SLICES_OF_SERVICE, service, &n);
+	return n ? unusable(&c, items, n) : no_slice(&c);
+}

@@ -1,0 +1,51 @@
+/* One object that we own, or want: its state at the API, and the object that the translator wants.
+ */
+#pragma once
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "common/link/state.h"
+#include "watcher/kube/http.h"
+#include "watcher/provision/owned-kind.h"
+
+struct provision;
+
+/* The Gateway of some objects. */
+struct owner {
+	TAILQ_HEAD(owned_objects, owned) objects;
+	struct item *said; /* the Infrastructure that the store has */
+	bool dirty;
+	size_t len;
+	char key[]; /* "namespace/name" */
+};
+
+struct owned {
+	struct provision *provision;
+	const struct owned_kind *kind;
+	struct owner *owner;
+	TAILQ_ENTRY(owned) of_owner;
+	TAILQ_ENTRY(owned) queue;
+	char *namespace, *name;
+	struct item *desired;     /* a DesiredObject; NULL: it is not wanted */
+	struct json_object *live; /* NULL: absent, as far as known */
+	uint32_t epoch;           /* of the list that it was last seen in */
+	struct http_call *call;
+	bool queued, again;
+	bool asked;   /* the API has confirmed that the name is free */
+	bool deleted; /* the call deletes it */
+	bool kept;    /* it is wanted as it is, whatever that is */
+	bool fixed_replicas;
+	int64_t not_before, retry_usec;
+	char *problem, *reason; /* NULL: all is well */
+	size_t key_len;
+	char key[]; /* "Kind namespace/name" */
+};
+
+/* The wanted object, with its owner added. The caller frees it. NULL, and *ret_why, if it must not
+ * be written. */
+struct json_object *owned_compose(const struct owned *o, const char *uid, const char **ret_why);
+/* Whether all wanted fields have their values already. */
+bool owned_is_within(struct json_object *wanted, struct json_object *live);

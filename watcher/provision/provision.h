@@ -1,0 +1,53 @@
+/* Writes the objects of Gateways that have Envoys of their own: by server-side apply, as the
+ * translator wants them and owned-kind.h allows. Changes by others are reverted. Objects that are
+ * not wanted any more are deleted, also if that changed while the watcher did not run. Only the
+ * leader writes; every replica reports the state of the objects to its translator. */
+#pragma once
+
+#include "common/base/document.h"
+#include "common/base/event-loop.h"
+#include "common/base/strbuf.h"
+#include "common/link/state.h"
+#include "watcher/kube/http.h"
+#include "watcher/kube/kube-object.h"
+
+struct provision;
+
+struct provision_config {
+	struct event_loop *loop;
+	struct http *http;
+	struct kube_objects *objects; /* the Gateways are among them */
+	const struct state *store;    /* with the authority of the certificates */
+	const struct state *statuses; /* of the translator: Gateways that it has seen have one */
+	const char *own_namespace;
+	/* The state of the Gateway's objects; NULL: it has none. Takes the reference. */
+	void (*tell)(void *ctx, const char *gateway, size_t len, struct item *infrastructure);
+	/* provision_synced() may have changed. */
+	void (*synced)(void *ctx);
+	void *ctx;
+};
+
+struct provision *provision_new(const struct provision_config *config);
+void provision_free(struct provision *p);
+DEFINE_CLEANUP(struct provision *, provision_free)
+
+/* The configuration asks for it, or not: then all objects go. authority: the name of the Secret
+ * with the authority, "" for the usual one. */
+void provision_enable(struct provision *p, bool enabled, const char *authority);
+/* The existing objects are known. */
+bool provision_synced(const struct provision *p);
+/* Reports the states of objects that have not been reported. */
+void provision_tell(struct provision *p);
+void provision_leader(struct provision *p, bool leader);
+/* What the translator wants at this key: a DesiredObject, or NULL. Borrowed. */
+void provision_desired(struct provision *p, const char *key, size_t len, struct item *desired);
+/* The translator has decided on the Gateway: objects that it has not named are not wanted. */
+void provision_gateway(struct provision *p, const char *gateway, size_t len);
+/* A Gateway came, changed or went, or another object that these objects depend on. */
+void provision_look_again(struct provision *p);
+
+struct provision_counters {
+	uint64_t applied, deleted, refused, failures;
+	uint64_t objects; /* existing ones */
+};
+const struct provision_counters *provision_counters(const struct provision *p);
