@@ -130,6 +130,12 @@ def events_of(kube, namespace, name):
             if e["involvedObject"]["name"] == name]
 
 
+def watch_events(kube, namespace, name):
+    """Watch the Events about one object: the API server writes Events about its own objects, too."""
+    return kube.client.watch(kube.client.path("Event", namespace),
+                             fieldSelector=f"involvedObject.name={name},source=portolan")
+
+
 def test_a_problem_becomes_an_event_and_a_repetition_a_count(kube, namespace, lease, tmp_path):
     item = kube.client.create(web("a", namespace))
     problem = ("ServiceUnresolved", "there is no Service a")
@@ -139,8 +145,7 @@ def test_a_problem_becomes_an_event_and_a_repetition_a_count(kube, namespace, le
                 watcher.translator() as translator:
             translator.wait_for("Ingress", f"{namespace}/a")
             watcher.wait_logged("writing statuses")
-            with kube.client.watch(kube.client.path("Event", namespace),
-                                   fieldSelector="involvedObject.name=a") as events:
+            with watch_events(kube, namespace, "a") as events:
                 translator.set_status("Ingress", f"{namespace}/a", PARTIAL, [problem])
                 return next(e["object"] for e in events if wanted(e["object"]))
 
@@ -389,7 +394,7 @@ def test_the_documented_rights_are_enough_and_no_more(own_kube, tmp_path):
                      account=account) as watcher, watcher.translator() as translator:
         translator.wait_for("Ingress", "default/a")
         watcher.wait_logged("leader of portolan/portolan: writing statuses")
-        with kube.client.watch(kube.client.path("Event", "default")) as events:
+        with watch_events(kube, "default", "a") as events:
             translator.set_status("Ingress", "default/a", PARTIAL, [("A", "b")])
             wait_addresses(kube, "default", "a", "192.0.2.7")
             assert next(events)["object"]["reason"] == "A"
