@@ -298,3 +298,27 @@ TEST(filters_of_a_route_are_encoded_in_one_order)
 	CHECK(strstr(is, "\"context_extensions\":{\"k\":\"v\"}"));
 	CHECK(!strstr(is, "http.cors") && !strstr(is, "http.lua"));
 }
+
+TEST(a_route_is_counted_by_the_service_and_by_its_host)
+{
+	static struct target target = { "a", 1 };
+	static struct rate_limit_entry entries[] = { { RATE_LIMIT_BY_KEY, "k", "1" },
+						     { RATE_LIMIT_BY_KEY, "k", "2" } };
+	static struct rate_limit services[] = { { &entries[0], 1 }, { &entries[1], 1 } };
+	static struct shared_limit hosts[] = { { "h1", 1, 1, 1000000 }, { "h2", 2, 2, 1000000 } };
+	struct route r = { .match = { PATH_PREFIX, "/" },
+			   .forward = { .targets = &target, .n_targets = 1 },
+			   .filters = { .rate_limits = { services, 2 }, .counted = { hosts, 2 } } };
+	static const char *const has[] = {
+		"{\"actions\":[{\"generic_key\":{\"descriptor_value\":\"1\",\"descriptor_key\":"
+		"\"k\"}}]},"
+		"{\"actions\":[{\"generic_key\":{\"descriptor_value\":\"2\",\"descriptor_key\":"
+		"\"k\"}}]},"
+		"{\"stage\":1,\"actions\":[{\"generic_key\":{\"descriptor_value\":\"h1\"}},",
+		"{\"stage\":1,\"actions\":[{\"generic_key\":{\"descriptor_value\":\"h2\"}},",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(has); i++)
+		expect("limits", "*", &r, has[i]);
+	CHECK_EQ(envoy_route(arena, "*", false, &r)->route->n_rate_limits, 4);
+}

@@ -291,8 +291,6 @@ EnvoyRouteAction *envoy_forward(struct arena *a, const struct route *r)
 	ret->internal_redirect_policy = internal_redirect(a, f->internal_redirect);
 	if (f->websocket)
 		allow_websocket(a, ret);
-	ret->rate_limits = envoy_rate_limits(a, &r->filters.rate_limits);
-	ret->n_rate_limits = r->filters.rate_limits.n;
 	envoy_count(a, &r->filters, ret);
 	return ret;
 }

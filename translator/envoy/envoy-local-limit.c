@@ -101,24 +101,29 @@ GoogleAny *envoy_shared_limits(struct arena *a, const struct shared_limits *l)
 			 &limit.base);
 }
 
+static EnvoyRateLimit *count_by(struct arena *a, const struct shared_limit *l)
+{
+	EnvoyRateLimit *rate = message_new(a, EnvoyRateLimit);
+
+	rate->stage = envoy_uint32(a, ENVOY_SHARED_LIMITS_STAGE);
+	rate->actions = arena_new_of(a, EnvoyRateLimitAction *, 3);
+	rate->actions[rate->n_actions++] = by_key(a, l->key);
+	if (l->has_exempt)
+		rate->actions[rate->n_actions++] = by_exemption(a);
+	rate->actions[rate->n_actions++] = by_address(a);
+	return rate;
+}
+
 void envoy_count(struct arena *a, const struct route_filters *f, EnvoyRouteAction *ret)
 {
-	const struct shared_limits *l = &f->counted;
+	EnvoyRateLimit **services = envoy_rate_limits(a, &f->rate_limits);
+	const struct shared_limits *hosts = &f->counted;
 
-	if (!l->n)
-		return;
-	ret->rate_limits = arena_new_of(a, EnvoyRateLimit *, l->n);
-	for (size_t i = 0; i < l->n; i++) {
-		EnvoyRateLimit *rate = message_new(a, EnvoyRateLimit);
-
-		rate->stage = envoy_uint32(a, ENVOY_SHARED_LIMITS_STAGE);
-		rate->actions = arena_new_of(a, EnvoyRateLimitAction *, 3);
-		rate->actions[rate->n_actions++] = by_key(a, l->all[i].key);
-		if (l->all[i].has_exempt)
-			rate->actions[rate->n_actions++] = by_exemption(a);
-		rate->actions[rate->n_actions++] = by_address(a);
-		ret->rate_limits[ret->n_rate_limits++] = rate;
-	}
+	ret->rate_limits = arena_new_of(a, EnvoyRateLimit *, f->rate_limits.n + hosts->n + 1);
+	for (size_t i = 0; i < f->rate_limits.n; i++)
+		ret->rate_limits[ret->n_rate_limits++] = services[i];
+	for (size_t i = 0; i < hosts->n; i++)
+		ret->rate_limits[ret->n_rate_limits++] = count_by(a, &hosts->all[i]);
 }
 
 GoogleAny *envoy_local_limit(struct arena *a, const struct local_limit *l)

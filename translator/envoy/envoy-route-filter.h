@@ -18,7 +18,8 @@ EnvoyRateLimit **envoy_rate_limits(struct arena *a, const struct rate_limits *l)
 GoogleAny *envoy_cors(struct arena *a, const struct cors *c);
 GoogleAny *envoy_local_limit(struct arena *a, const struct local_limit *l);
 GoogleAny *envoy_shared_limits(struct arena *a, const struct shared_limits *l);
-/* The route's requests are counted by limits of its host. */
+/* The route's requests are counted by the rate limit service, then by limits of the route's host.
+ */
 void envoy_count(struct arena *a, const struct route_filters *f, EnvoyRouteAction *ret);
 /* Apart from the descriptors of the rate limit service, which are of stage 0. */
 #define ENVOY_SHARED_LIMITS_STAGE 1
