@@ -38,6 +38,15 @@ def ask(path, page, timeout=20):
         connection.close()
 
 
+PLAINTEXT = "--insecure-plaintext"
+
+
+def plaintext(program):
+    """The words that ask an xds-server of any build for plain TCP: an older one knows no other and no such option."""
+    known = subprocess.run([program, "--help"], text=True, capture_output=True, check=True).stdout
+    return [PLAINTEXT] if PLAINTEXT in known else []
+
+
 class Stage:
     """One process. Its stderr goes to a file, which is shown when a test fails."""
 
@@ -66,8 +75,7 @@ class Stage:
         self.notify = Notify(self.dir / f"{self.name}.notify")
         folder = Folder(self.dir)
         binary = self.installed / self.program if self.installed else program(self.program)
-        command = [*self.prefix, binary, "--runtime-dir", self.dir, "--log-level",
-                   "debug", *self.args]
+        command = [*self.prefix, binary, "--runtime-dir", self.dir, "--log-level", "debug", *self.words(binary)]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -81,6 +89,12 @@ class Stage:
         finally:
             folder.close()
         return self
+
+    def words(self, binary):
+        if not self.installed or PLAINTEXT not in self.args:
+            return self.args
+        at = self.args.index(PLAINTEXT)
+        return [*self.args[:at], *plaintext(binary), *self.args[at + 1:]]
 
     def wait_ready(self):
         self.notify.wait_for("READY", self.process)
@@ -161,7 +175,7 @@ class Stage:
 class XdsServer(Stage):
     def __init__(self, runtime_dir, *args):
         super().__init__("xds-server", runtime_dir, "--xds-address", "127.0.0.1:0",
-                         "--insecure-plaintext", *args)
+                         PLAINTEXT, *args)
 
     @property
     def address(self):

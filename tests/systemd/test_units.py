@@ -14,6 +14,7 @@ import boot
 from backends import Backend, Load
 from objects import ingress, path, port, rule, service, slice_of
 from programs import missing
+from stage import PLAINTEXT, plaintext
 
 UNITS = [f"portolan-{name}.service" for name in (*boot.STAGES, "passwords", "recorder", "envoy")]
 
@@ -213,17 +214,15 @@ def test_going_back_to_an_older_build_and_an_upgrade_fail_no_request(serving, ol
         program = f"/proc/{serving.leader}/root/proc/{serving.pid(stage)}/exe"
         return hashlib.sha256(pathlib.Path(program).read_bytes()).hexdigest()
 
-    # The older build may know no Unix socket for Envoys, nor that plain TCP is asked for by name.
+    # The older build may know no Unix socket for Envoys.
     [program] = pathlib.Path(older).rglob("portolan-xds-server")
-    known = subprocess.run([program, "--help"], text=True, capture_output=True).stdout
-    plaintext = ["--insecure-plaintext"] if "--insecure-plaintext" in known else []
-    serving.by_tcp("--insecure-plaintext")
+    serving.by_tcp(PLAINTEXT)
     serving.systemctl("restart", "portolan-xds-server", "portolan-envoy")
     serving.settle()
     now, envoy = {s: built(s) for s in boot.STAGES}, serving.pid("envoy")
     with Load(serving.client, "web.example.com") as load:
         boot.put(serving.root, older)
-        serving.by_tcp(*plaintext)
+        serving.by_tcp(*plaintext(program))
         changed(serving, load, boot.STAGES)
         was = {s: built(s) for s in boot.STAGES}
         serving.write("old.yaml", *web("old", backend))
@@ -231,7 +230,7 @@ def test_going_back_to_an_older_build_and_an_upgrade_fail_no_request(serving, ol
         pushed = serving.pushed()
 
         boot.install(serving.root)
-        serving.by_tcp("--insecure-plaintext")
+        serving.by_tcp(PLAINTEXT)
         changed(serving, load, reversed(boot.STAGES))
         serving.write("upgraded.yaml", *web("upgraded", backend))
         assert serving.client.get("upgraded.example.com").backend == "web"
