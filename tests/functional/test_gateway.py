@@ -92,7 +92,7 @@ def world(site):
 
 
 def test_the_more_exact_match_goes_first(world):
-    """2.7, G-PRE-3: exact, longer prefix, method, headers, query; whole path elements."""
+    """G-PRE-1, G-PRE-3: exact, longer prefix, method, headers, query; whole path elements."""
     for name in ("root", "exact", "long", "method", "header", "query"):
         world.backend(name)
     world.write(gateway("web", listener("http", 80)), route(
@@ -169,7 +169,7 @@ def test_shares_are_exact(world):
 
 
 def test_redirects_name_the_right_port(world):
-    """G-FLT-4, E-RD-1…5."""
+    """G-FLT-4, E-RD-1…5: the given one, the scheme's, or the listener's."""
     def to(**redirect):
         return [{"type": "RequestRedirect", "requestRedirect": redirect}]
 
@@ -199,7 +199,7 @@ def test_redirects_name_the_right_port(world):
 
 
 def test_rewrites(world):
-    """G-FLT-3's table, and rewrites of single backends (E-RW-6)."""
+    """G-FLT-3: Gateway API's table of prefixes; and rewrites of single backends (E-RW-6)."""
     def to(path=None, host=None):
         return [{"type": "URLRewrite", "urlRewrite": {**({"hostname": host} if host else {}),
                                                      **({"path": path} if path else {})}}]
@@ -225,7 +225,7 @@ def test_rewrites(world):
 
 
 def test_headers_are_edited(world):
-    """G-FLT-1, V-3, V-5, and those of one backend."""
+    """G-FLT-1, V-3, V-5: of a rule, and of one backend."""
     got = world.backend("b", lambda asked: (200, [("x-response", "old"), ("x-gone", "1")]))
     world.write(gateway("web", listener("http", 80)), route("r", rule(
         backend("b", filters=[{"type": "RequestHeaderModifier", "requestHeaderModifier": {
@@ -243,7 +243,7 @@ def test_headers_are_edited(world):
 
 
 def test_cors(world):
-    """2.12, E-CO-1…8: preflights also of entries for one method."""
+    """E-CO-1…8: preflights also of entries for one method."""
     world.backend("b")
     world.write(gateway("web", listener("http", 80)), route("r", rule(
         backend("b"), matches=[{"path": {"value": "/"}, "method": "GET"}], filters=[{"type": "CORS", "cors": {
@@ -356,7 +356,7 @@ def test_tls_routes_pass_through_and_terminate(world):
 
 
 def test_tcp_goes_to_the_oldest_route(world):
-    """G-L4-2, G-L4-3, G-L4-9."""
+    """G-L4-2, G-L4-3, G-L4-9: the others are attached, too; without a route the port closes what connects."""
     world.backend("old")
     world.backend("new")
     world.write(gateway("web", listener("tcp", 9300, "TCP"), listener("bare", 9301, "TCP")),
@@ -481,7 +481,7 @@ def test_no_wrong_answer_while_a_route_changes(world):
 
 
 def test_references_are_granted_and_revoked(world):
-    """G-RG-4: at once."""
+    """G-RG-4: both count at once."""
     world.backend("b")
     others = [o for o in backend_objects(world.backends["b"], namespace="other")]
     common = [*others, gateway("web", listener("http", 80)), route("r", rule(backend("b", namespace="other")))]

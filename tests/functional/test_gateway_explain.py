@@ -77,7 +77,7 @@ def test_where_a_route_is_attached_and_what_is_missing(manifests):
 
 
 def test_what_lost_by_precedence(manifests):
-    """2.7: the older route, and the rule by which the other comes after it."""
+    """The older route goes first, and the rule by which the other comes after it is named."""
     asked = explain(manifests, "http://shop.com:8090/")
     assert asked["route"]["made_by"]["name"] == "old"
     assert [(r["made_by"]["name"], r["why"]) for r in asked["lost"]] == [("new", "its route is younger")]

@@ -1,4 +1,4 @@
-"""ExternalAuth filters (GEP-1494, 2.13, E-EA-1 to E-EA-5, R-56 to R-58), through a real Envoy, newest and oldest."""
+"""ExternalAuth filters (GEP-1494, E-EA-1 to E-EA-5, R-56 to R-58), through a real Envoy, newest and oldest."""
 
 import http.client
 
@@ -106,7 +106,7 @@ def test_who_cannot_be_asked_lets_nobody_pass(world, asked_by_http):
 
 
 def test_redirects_ask_and_own_answers_do_not(world, asked_by_http):
-    """R-57, E-EA-5."""
+    """R-57, E-EA-5: answers for a missing backend."""
     to = [{"type": "RequestRedirect", "requestRedirect": {"scheme": "https"}}]
     world.write(*web(rule(at="/move", filters=external("HTTP", "auth") + to),
                      rule(backend("missing", 0), at="/own", filters=external("HTTP", "auth"))))

@@ -1,5 +1,5 @@
 """Random Gateways, routes and requests: a real Envoy's answers equal those of a plain reading of
-the API in Python (2.4 to 2.7: host names, isolation, attachment, precedence)."""
+the API in Python (host names, isolation, attachment, precedence)."""
 
 import json
 import os

@@ -1,6 +1,6 @@
 """The tests that Gateway API v1.7.0 added to its conformance suite, or changed, against a real
 Envoy: the suite itself is not here (docs/conformance/README.md). Each test has the name of the
-suite's in its first line."""
+suite's in its first line, or the text of v1.7.0 that no test of the suite's holds."""
 
 import threading
 
@@ -259,7 +259,7 @@ def test_the_longest_name_of_a_gateway(world):
 
 
 def test_routes_of_both_kinds_with_one_hostname(world):
-    """Section 5: an HTTPRoute and a GRPCRoute of one listener may both be served."""
+    """GRPCRoute.spec.hostnames: an HTTPRoute and a GRPCRoute of one listener may both be served."""
     server, objects = calls("calls", world)
     world.backend("pages")
     world.write(*objects, gateway("web", listener("http", 80)), route("h", rule(backend("pages")), hosts=["a.com"]),
@@ -272,7 +272,7 @@ def test_routes_of_both_kinds_with_one_hostname(world):
 
 
 def test_retries_of_what_was_sent_are_by_code_only(world):
-    """Section 5: a connection that ends after the request was sent is not tried again."""
+    """GEP-1731: a connection that ends after the request was sent is not tried again."""
     tries = []
 
     def reply(asked):

@@ -1,5 +1,5 @@
-"""The reference has 102 cases of what ingress-nginx does. Each is held by a test that asks a real Envoy; this
-table says which, and a test says that none of them is missing."""
+"""102 cases of what ingress-nginx does, by number. Each is held by a test that asks a real Envoy; this table says
+which, and a test says that none of them is missing."""
 
 import ast
 import pathlib

@@ -15,7 +15,7 @@ OURS = "gateway-exists-finalizer.gateway.networking.k8s.io"
 THEIRS = "other.example/stays"
 DEFINITION = "gatewayclasses.gateway.networking.k8s.io"
 VERSION = "gateway.networking.k8s.io/bundle-version"
-# v1.7.0's names (gateway-api-1.7.md, section 3).
+# By the names in pkg/features of Gateway API v1.7.0.
 FEATURES = set("""Gateway GatewayAddressEmpty GatewayBackendClientCertificate GatewayFrontendClientCertificateValidation
 GatewayFrontendClientCertificateValidationInsecureFallback GatewayHTTPListenerIsolation
 GatewayHTTPSListenerDetectMisdirectedRequests GatewayInfrastructure GatewayPort8080

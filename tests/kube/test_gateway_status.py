@@ -136,7 +136,7 @@ def test_what_others_wrote_stays_byte_for_byte(gateway_kube, namespace, started)
 
 
 def test_an_entry_that_somebody_removed_or_that_is_in_the_way_is_put_right(gateway_kube, namespace, started):
-    """NGF#1813, EG#9023, S-W-2: conflicts are resolved against the present object."""
+    """S-RT-2, S-W-2, S-W-6: conflicts are resolved against the present object."""
     _, translator = started
     client = gateway_kube.client
     item = client.create(route(namespace, "r", "g"))

@@ -517,7 +517,7 @@ TEST(older_versions_of_gateway_api_are_read_as_the_newest)
 
 TEST(an_http_route_is_completed_as_by_the_api_server)
 {
-	/* V-DEF-1, V-DEF-2, V-DEF-4 */
+	/* Kinds, weights and matches (V-DEF-1, V-DEF-2), and generation 1 (V-DEF-4). */
 	check_text(
 		DECODE_YAML,
 		ROUTE("{parentRefs: [{name: g}], rules: [{backendRefs: [{name: s, port: 80}]}]}"),

@@ -6,7 +6,7 @@
 #include "translator/gateway/gateway-listener.h"
 #include "translator/model/host-name.h"
 
-/* The reference's 2.4, G-HN-1 and G-HN-2. */
+/* G-HN-1, G-HN-2: one lies in the other, or they have nothing in common. */
 TEST(host_names_intersect_in_the_more_specific_one)
 {
 	static const struct {
@@ -78,7 +78,7 @@ static const char *conflict(const struct listener_owner *o, size_t i)
 	return o->listeners[i].conflict.reason ? o->listeners[i].conflict.reason : "";
 }
 
-/* G-LST-1…6. */
+/* G-LST-1…6: protocols and host names on one port. */
 TEST(in_one_object_no_listener_wins_a_conflict)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new(4096);
@@ -110,7 +110,7 @@ TEST(in_one_object_no_listener_wins_a_conflict)
 	CHECK_STR(o.listeners[9].accepted.reason, "UnsupportedProtocol");
 }
 
-/* G-LS-3, G-LS-5. */
+/* G-LS-3, G-LS-5: ports are compared before host names. */
 TEST(the_earlier_object_has_what_a_later_one_wants_too)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new(4096);
@@ -134,7 +134,7 @@ TEST(the_earlier_object_has_what_a_later_one_wants_too)
 	CHECK_STR(conflict(&o[2], 1), "");
 }
 
-/* G-ISO-2. */
+/* G-ISO-2: so the others cannot serve it. */
 TEST(a_more_specific_listener_takes_its_host_from_those_above)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new(4096);

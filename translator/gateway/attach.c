@@ -1,5 +1,5 @@
-/* Attachment: parents, sections and ports, kinds, namespaces, host names, in this order (the API's
- * own; the reference's 2.6). */
+/* Attachment: parents, sections and ports, kinds, namespaces, host names, in this order, which
+ * is the API's own (G-ATT-1). */
 #include "translator/gateway/attach.h"
 
 #include <string.h>

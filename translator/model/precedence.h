@@ -1,5 +1,5 @@
 /* The place of a Gateway API route among all routes of a host name: bytes that memcmp() orders, the
- * first is tried first (the reference's 2.7). */
+ * first is tried first (HTTPRoute.spec.rules.matches says in which order). */
 #pragma once
 
 #include <stdbool.h>
