@@ -4,7 +4,6 @@ that close a path, and requests while it does not run."""
 import base64
 import concurrent.futures
 import re
-import time
 
 import pytest
 
@@ -113,9 +112,8 @@ def test_what_cannot_be_checked_closes_the_path(world, objects, annotations):
 
 def test_a_hash_that_would_take_too_long(world):
     world.write(secret(world, auth=f"alice:{HASHES['bcrypt']}\nmallory:$2y$31${'a' * 53}\n"), closed(world))
-    began = time.monotonic()
+    # The client waits for 10 s: the hash would take days.
     assert world.served(headers=basic("mallory", "password")) == 401
-    assert time.monotonic() - began < 5
     assert world.served(headers=GOOD) == "echo"
     status = world.site.pipeline.statuses()[f"Ingress default/{world.name}-a"]
     assert ["line 2" in p["message"] for p in status["problems"] if p["reason"] == "PasswordUnusable"] == [True]

@@ -158,8 +158,8 @@ def test_each_further_end_waits_longer(supervise):
 
 
 def test_a_stage_that_does_not_feed_its_watchdog_is_aborted(supervise):
-    s, stages = supervise("one", "two", options=["--watchdog-msec", "1000"], ready=False)
-    assert stages["one"].watchdog_usec == "1000000"
+    s, stages = supervise("one", "two", options=["--watchdog-msec", "3000"], ready=False)
+    assert stages["one"].watchdog_usec == "3000000"
     # One is pinged whenever two is silent for long: it has to outlive it.
     again = None
     s.listener.settimeout(0.2)
@@ -194,7 +194,8 @@ def test_it_ends_the_stages_in_opposite_order(supervise):
 
 
 def test_a_stage_that_does_not_end_is_killed(supervise):
-    s, stages = supervise("one", options=["--stop-msec", "100"], words=["stubborn"])
+    # As long as it needs to say that it was told.
+    s, stages = supervise("one", options=["--stop-msec", "2000"], words=["stubborn"])
     assert s.stop() == 0
     assert stages["one"].heard() == "SIGTERM"
     assert stages["one"].heard() == ""

@@ -165,10 +165,10 @@ def test_a_tcp_health_check_needs_a_connection_only(site):
 
 def test_a_new_endpoint_starts_slowly(site):
     old, new = site.backend("slow-old"), site.backend("slow-new")
-    window = 1.0
+    window = 3.0  # in most of which the new state is settled, and the requests are made
     # Raised to the tenth power, the share stays at its minimum for most of the window.
     objects = proxy("slow", to({"name": "slow", "slowStartPolicy": {
-        "window": "1s", "aggression": "0.1", "minWeightPercent": 10}}), fqdn="slow.example.com")
+        "window": "3s", "aggression": "0.1", "minWeightPercent": 10}}), fqdn="slow.example.com")
     site.write("slow.yaml", *several("slow", old), objects)
     begin = time.monotonic()
     while time.monotonic() < begin + window:
