@@ -9,6 +9,7 @@ import dataclasses
 import socket
 import struct
 import threading
+import time
 import urllib.parse
 
 import h2.config
@@ -137,7 +138,8 @@ class Request:
     """What a client asked, and how far it was answered.
 
     `method`, `path` (without the query), `query` (of the last value of each), `headers` (lower-case
-    names), `body`; `connection` and `number` count from 1; `user` is the common name of the client's
+    names), `body`; `connection` and `number` count from 1; `came` is a time of the monotonic clock,
+    before any of the answer; `user` is the common name of the client's
     certificate. `sent` counts bytes of the answer's body. `outcome` is None while it is served, then
     "complete", "cut", "reset", "frozen", "gone" where the client left first, or "error" where the
     script itself failed.
@@ -151,6 +153,7 @@ class Request:
         self.query = dict(urllib.parse.parse_qsl(parts.query, keep_blank_values=True))
         self.headers = headers
         self.connection = connection.number
+        self.came = time.monotonic()
         self.protocol = connection.protocol
         self.user = connection.user
         self.body = b""
