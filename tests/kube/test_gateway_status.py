@@ -251,6 +251,8 @@ def test_kinds_come_with_their_crds_and_a_missing_one_holds_nothing_up(own_kube,
         kube.client.call("DELETE", kube.client.path("CustomResourceDefinition", name="httproutes.gateway.networking.k8s.io"))
         translator.wait_gone("HTTPRoute", "default/h", timeout=60)
         assert translator.get("TLSRoute", "default/t") is not None
+        # Its objects go before its watch ends.
+        poll(lambda: watcher.kind("HTTPRoute")["state"] == "absent", 60)
         assert watcher.reasons() == []
 
 

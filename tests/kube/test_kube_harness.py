@@ -131,7 +131,7 @@ def test_watch_streams_the_list_first_and_marks_its_end(kube, namespace):
         assert bookmark["annotations"]["k8s.io/initial-events-end"] == "true"
         assert int(bookmark["resourceVersion"]) <= kube.revision()
         kube.client.delete(config_map(namespace, "a"))
-        assert next(watch)["type"] == "DELETED"
+        assert next(e["type"] for e in watch if e["type"] != "BOOKMARK") == "DELETED"
 
 
 def test_watch_in_protobuf(kube, namespace):
@@ -271,8 +271,10 @@ def test_wait_for_ends_with_the_state_that_was_wanted(kube, namespace):
 
 
 def test_paused_server_is_silent_until_it_is_resumed(own_kube):
-    impatient = own_kube.new_client(own_kube.admin, timeout=0.5)
+    impatient = own_kube.new_client(own_kube.admin)
     assert impatient.request("GET", "/version").status == 200
+    # From now on, and on this connection.
+    impatient.local.connection.sock.settimeout(0.5)
     own_kube.pause_apiserver()
     with pytest.raises(TimeoutError):
         impatient.request("GET", "/version")

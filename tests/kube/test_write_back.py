@@ -58,9 +58,9 @@ def test_an_ingress_is_told_its_addresses_once(kube, namespace, lease, tmp_path)
         item = wait_addresses(kube, namespace, "ours", "192.0.2.7", "lb.example.org")
         kube.client.patch(item, {"metadata": {"labels": {"a": "b"}}})
         translator.wait_for("Ingress", f"{namespace}/ours", lambda now: b"\n\1a\x12\1b" in now.value)
-        metrics = watcher.metrics()
-        assert metrics["portolan_kube_status_writes_total"] == 2
-        assert metrics["portolan_kube_status_failures_total"] == 0
+        # A write is counted when its answer is read, which may be after we have seen the object.
+        poll(lambda: watcher.metrics()["portolan_kube_status_writes_total"] == 2, 10)
+        assert watcher.metrics()["portolan_kube_status_failures_total"] == 0
 
 
 def test_addresses_follow_a_service(kube, namespace, lease, tmp_path):
@@ -120,14 +120,13 @@ def test_many_statuses_are_written_while_config_goes_on(kube, namespace, lease, 
         translator.wait_for("Service", f"{namespace}/late")
         for name in names:
             wait_addresses(kube, namespace, name, "192.0.2.7")
-        metrics = watcher.metrics()
-        assert metrics["portolan_kube_status_writes_total"] == len(names)
-        assert metrics["portolan_kube_status_waiting"] <= 1
+        poll(lambda: watcher.metrics()["portolan_kube_status_waiting"] == 0, 10)
+        assert watcher.metrics()["portolan_kube_status_writes_total"] == len(names)
 
 
 def events_of(kube, namespace, name):
-    return [e for e in kube.client.list("Event", namespace)["items"]
-            if e["involvedObject"]["name"] == name]
+    query = {"fieldSelector": f"involvedObject.name={name},source=portolan"}
+    return kube.client.list("Event", namespace, query=query)["items"]
 
 
 def watch_events(kube, namespace, name):
@@ -195,7 +194,7 @@ def test_a_proxy_has_a_condition_that_says_what_is_wrong(own_kube, tmp_path):
         translator.set_status("HTTPProxy", "default/a", generation=1)
         kube.client.patch(item, {"spec": {"virtualhost": {"fqdn": "other.example"}}})
         translator.wait_for("HTTPProxy", "default/a", lambda now: b"other.example" in now.value)
-        assert watcher.metrics()["portolan_kube_status_writes_total"] == 1
+        poll(lambda: watcher.metrics()["portolan_kube_status_writes_total"] == 1, 10)
         status, second = wait(
             translator, "invalid", {"status": "False", "reason": "ErrorPresent", "observedGeneration": 2},
             verdict=PARTIAL, problems=[("TLSError/SecretNotValid", "no such Secret")], generation=2)
@@ -267,6 +266,11 @@ def test_a_proxy_and_a_route_say_when_envoys_have_accepted_them(own_kube, tmp_pa
         return [(c["status"], c["reason"], c["observedGeneration"]) for place in places
                 for c in place.get("conditions", ()) if c["type"] == "Propagated"]
 
+    def is_late(item):
+        """Said when this client's answers take long, as on a busy machine: one more write."""
+        return any(c["type"] == "Propagated" and c["reason"] == "Pending"
+                   for c in item.get("status", {}).get("conditions", ()))
+
     def wait(world, kind, generation):
         poll(lambda: world.quiet() or said(kind) == [("True", "Accepted", generation)], 30)
 
@@ -291,7 +295,8 @@ def test_a_proxy_and_a_route_say_when_envoys_have_accepted_them(own_kube, tmp_pa
         kube.client.patch(items["HTTPRoute"], {"spec": {"hostnames": ["r.example"]}})
         wait(world, "HTTPRoute", 2)
         kube.client.patch(items["HTTPProxy"], {"metadata": {"labels": {"last": "word"}}})
-        changes = list(itertools.takewhile(lambda e: "labels" not in e["object"]["metadata"], versions))
+        changes = [e for e in itertools.takewhile(lambda e: "labels" not in e["object"]["metadata"], versions)
+                   if not is_late(e["object"])]
         # The change itself, the verdict, and the condition: with the verdict if Envoys were quick.
         assert 2 <= len(changes) <= 3, changes
         assert watcher.metrics()["portolan_kube_status_failures_total"] == 0
@@ -360,8 +365,14 @@ def test_a_leader_that_ends_hands_over_at_once(kube, namespace, lease, tmp_path)
         first.start()
         first.wait_logged("writing statuses")
         second.start()
-        first.stop()
-        assert holder(kube.client.get("Lease", namespace, "portolan")) == ""
+        held = kube.client.get("Lease", namespace, "portolan")
+        with kube.client.watch(kube.client.path("Lease", namespace), fieldSelector="metadata.name=portolan",
+                               resourceVersion=held["metadata"]["resourceVersion"]) as versions:
+            first.stop()
+            # The second may have it by now: it is enough that it was free in between.
+            holders = itertools.groupby(holder(v["object"]) for v in itertools.chain([{"object": held}], versions))
+            found = [name for name, _ in itertools.islice(holders, 3)]
+        assert found[0] and found[1] == "" and found[2] not in ("", found[0])
         second.wait_logged("writing statuses", timeout=8)
     finally:
         first.close()

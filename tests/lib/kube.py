@@ -30,6 +30,9 @@ ISSUER = "https://kubernetes.default.svc"
 IN_CLUSTER = "/var/run/secrets/kubernetes.io/serviceaccount"
 START_SECONDS = 60
 STOP_SECONDS = 20
+# Objects that a server makes for itself.
+OWN = ["/api/v1/namespaces/default/services/kubernetes",
+       *(f"/api/v1/namespaces/{name}" for name in ("default", "kube-node-lease", "kube-public", "kube-system"))]
 
 @functools.cache
 def binaries():
@@ -244,7 +247,12 @@ class KubeCluster:
         self.apiserver.wait_ready(self._ready)
 
     def _ready(self):
-        return self.client.request("GET", "/readyz").status == 200
+        """It answers, and has made (or made again) its own objects, which it does after it is ready."""
+        if self.client.request("GET", "/readyz").status != 200:
+            return False
+        slices = self.client.request("GET", self.client.path("EndpointSlice", "default", "kubernetes"))
+        return (slices.status == 200 and slices.json()["endpoints"]
+                and all(self.client.request("GET", path).status == 200 for path in OWN))
 
     def stop_apiserver(self, sig=signal.SIGTERM):
         """End the server: SIGTERM lets it say goodbye, SIGKILL does not."""
@@ -440,6 +448,15 @@ class KubeCluster:
                     and self.client.request("GET", f"{root}/{plural}").status == 200)
 
         poll(lambda: all(is_there(f"/apis/{spec['group']}/{name}") for name in served), 30)
+
+    def uninstall(self, definition):
+        """Delete a CustomResourceDefinition, and wait until it is gone: it goes after its objects.
+
+        Until then the same definition, applied again, would change the one that goes.
+        """
+        path = self.client.path("CustomResourceDefinition", name=definition["metadata"]["name"])
+        self.client.call("DELETE", path)
+        poll(lambda: self.client.request("GET", path).status == 404, 30)
 
     def service_account(self, namespace, name):
         """Make a service account (nothing is bound to it yet) and return its user name."""

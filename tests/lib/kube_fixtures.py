@@ -62,8 +62,7 @@ def gateway_kube(shared_kube):
     yield shared_kube
     shared_kube.ensure_running()
     for definition in gateway_api.definitions().values():
-        shared_kube.client.call("DELETE", shared_kube.client.path(
-            "CustomResourceDefinition", name=definition["metadata"]["name"]))
+        shared_kube.uninstall(definition)
 
 
 @pytest.fixture
