@@ -149,16 +149,18 @@ def manager(routes, *filters):
             "http_filters": [*filters, {"name": "router", "typed_config": {"@type": f"{FILTERS}.http.router.v3.Router"}}]}
 
 
-def _listener(name, filter):
+def _listener(place, name, filter):
+    """Envoy binds it in spite of bind_to_port: a place is one call's own, as others run at the same time."""
     return {"@type": "type.googleapis.com/envoy.config.listener.v3.Listener", "name": name, "bind_to_port": False,
-            "address": {"pipe": {"path": f"@{name}"}}, "filter_chains": [{"filters": [{"name": "http", "typed_config": filter}]}]}
+            "address": {"pipe": {"path": f"@{place}/{name}"}}, "filter_chains": [{"filters": [{"name": "http", "typed_config": filter}]}]}
 
 
 def takes(folder, which, managers, bad):
     """{name: whether Envoy takes it}, of {name: connection manager}. Each is of a listener of its own, and all come at once:
     Envoy says which it refuses, and takes the others. bad: one that it refuses; with it all have been read."""
+    place = os.urandom(8).hex()
     listeners, config = folder / f"{which}-listeners.json", folder / f"{which}.json"
-    listeners.write_text(json.dumps({"resources": [_listener(n, m) for n, m in [*managers.items(), (LAST, bad)]]}))
+    listeners.write_text(json.dumps({"resources": [_listener(place, n, m) for n, m in [*managers.items(), (LAST, bad)]]}))
     admin = folder / f"{which}.admin"
     config.write_text(json.dumps({
         "node": {"id": "judge", "cluster": "judge"}, "admin": {"address": {"pipe": {"path": str(admin)}}},
