@@ -23,6 +23,7 @@ class Envoy:
         self.log = self.dir / "envoy.log"
         self.config = self.dir / "bootstrap.yaml"
         self.process = None
+        self.drain_seconds = 1  # how long connections of a listener's former form go on
         self.prefix = list(prefix)  # words before the command: netns.prefix()
         self.bootstrap = ["--xds-address", xds_address, "--admin-path", self.admin_path,
                           "--node-id", node or "test-envoy", *bootstrap]
@@ -35,7 +36,8 @@ class Envoy:
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 [*self.prefix, self.binary, "-c", self.config, "--use-dynamic-base-id", "--concurrency", "2",
-                 "--log-level", "warning", "--file-flush-interval-msec", "50", "--drain-time-s", "1", "--parent-shutdown-time-s", "2"],
+                 "--log-level", "warning", "--file-flush-interval-msec", "50", "--drain-time-s", str(self.drain_seconds),
+                 "--parent-shutdown-time-s", str(self.drain_seconds + 1)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             folder.wait_for(self.admin_path.name, self.process, timeout)

@@ -55,7 +55,7 @@ enum standing {
 static enum standing standing_of(struct explain *e, const char *table, const char *domain,
 				 bool of_gateway)
 {
-	const char *own = host_table(e->scratch, domain);
+	bool own = host_table_is_of(table, domain);
 	struct graph *g = e->world.graph;
 	char *key = arena_printf(e->scratch, "%s %s", table, domain);
 	size_t len = strlen(key);
@@ -70,12 +70,11 @@ static enum standing standing_of(struct explain *e, const char *table, const cha
 		return same_version(wanted, explain_sent_part(e, RESOURCE_ROUTE, table, domain))
 			       ? PRESENT
 			       : EARLIER;
-	if (strcmp(table, HOST_ROUTES_TABLE) != 0 && strcmp(table, own) != 0 && !of_gateway)
+	if (strcmp(table, HOST_ROUTES_TABLE) != 0 && !own && !of_gateway)
 		return NOT_ITS;
-	wanted = graph_wanted(g, RESOURCE_ROUTE, own, strlen(own));
-	return strcmp(table, own) == 0 && same_version(wanted, explain_sent(e, RESOURCE_ROUTE, own))
-		       ? PRESENT
-		       : EARLIER;
+	wanted = graph_wanted(g, RESOURCE_ROUTE, table, strlen(table));
+	return own && same_version(wanted, explain_sent(e, RESOURCE_ROUTE, table)) ? PRESENT
+										   : EARLIER;
 }
 
 void explain_origins_of_table(struct explain *e, const char *table, const char *domain, bool tls,

@@ -24,15 +24,38 @@ const char *gateway_socket_name(const struct gateway *g, uint32_t port, bool udp
 			    udp ? "/udp" : "");
 }
 
-/* The route table of an HTTP or HTTPS listener; for others the same as the socket. */
-static const char *table_name(const struct gateway *g, uint32_t port,
-			      enum listener_protocol protocol, const char *host)
+void gateway_sockets_count_guards(struct gateway *g, const struct gateway_listener *l)
 {
-	if (protocol == LISTENER_HTTP)
-		return arena_printf(g->a, "gateway/%s/%u", g->key, port);
-	if (protocol == LISTENER_HTTPS)
-		return arena_printf(g->a, "gateway/%s/%u/%s", g->key, port, host);
-	return gateway_socket_name(g, port, protocol == LISTENER_UDP);
+	if (!l->n_guards || l->protocol != LISTENER_HTTP)
+		return;
+	if (!g->http_guards)
+		g->http_guards = arena_new_of(g->a, uint8_t, UINT16_MAX + 1);
+	g->http_guards[(uint16_t)l->spec->port] =
+		MAX(g->http_guards[(uint16_t)l->spec->port], (uint8_t)l->n_guards);
+}
+
+/* In the listener's connection manager. */
+static size_t count_guards(const struct gateway *g, const struct gateway_listener *l)
+{
+	if (l->protocol != LISTENER_HTTP)
+		return l->n_guards;
+	return g->http_guards ? g->http_guards[(uint16_t)l->spec->port] : 0;
+}
+
+/* The route table of an HTTP or HTTPS listener; for others the same as the socket. Its name has the
+ * number of guards: connections that are older than a guard keep the former table, so no route of
+ * the new one is ever served without the guard. */
+static const char *table_name(const struct gateway *g, const struct gateway_listener *l)
+{
+	uint32_t port = (uint32_t)l->spec->port;
+	size_t n = count_guards(g, l);
+	const char *guards = n ? arena_printf(g->a, "?guards=%zu", n) : "";
+
+	if (l->protocol == LISTENER_HTTP)
+		return arena_printf(g->a, "gateway/%s/%u%s", g->key, port, guards);
+	if (l->protocol == LISTENER_HTTPS)
+		return arena_printf(g->a, "gateway/%s/%u/%s%s", g->key, port, l->host, guards);
+	return gateway_socket_name(g, port, l->protocol == LISTENER_UDP);
 }
 
 /* ---- parents ---- */
@@ -63,7 +86,7 @@ static ParentListener *parent_listener(struct gateway *g, const struct gateway_l
 	p->port = (uint32_t)l->spec->port;
 	p->protocol = l->protocol;
 	p->host = (char *)l->host;
-	p->table = (char *)table_name(g, p->port, l->protocol, l->host);
+	p->table = (char *)table_name(g, l);
 	p->accepted = gateway_listener_is_accepted(l);
 	p->n_kinds = l->n_kinds;
 	p->kinds = arena_new_of(g->a, uint32_t, 2);
@@ -181,7 +204,7 @@ static void want_socket(struct gateway *g, const struct gateway_listener *const 
 		chains[i] = (struct listener_chain){
 			.protocol = l->protocol,
 			.host = l->host,
-			.table = table_name(g, spec.port, l->protocol, l->host),
+			.table = table_name(g, l),
 			.closed = listener_terminates_tls(l->protocol) &&
 				  !gateway_listener_is_served(l),
 			.secrets = l->secrets,

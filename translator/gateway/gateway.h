@@ -84,6 +84,7 @@ struct gateway {
 	const struct listener_set *sets; /* all its sets */
 	size_t n_sets;
 	const char *client_secret;
-	bool insecure; /* a listener serves clients without a valid certificate */
+	uint8_t *http_guards; /* of each port: all its HTTP listeners share them; NULL: no guards */
+	bool insecure;        /* a listener serves clients without a valid certificate */
 	struct flaw accepted, resolved;
 };

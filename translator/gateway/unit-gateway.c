@@ -88,6 +88,7 @@ static void find_guards(struct gateway *g, struct gateway_listener *l)
 	parent->namespace_ = (char *)l->owner->namespace;
 	parent->client_secret = (char *)g->client_secret;
 	gateway_listener_find_guards(g->r, parent, l);
+	gateway_sockets_count_guards(g, l);
 }
 
 static void translate(struct gateway *g)

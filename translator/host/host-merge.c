@@ -150,7 +150,35 @@ const struct host_route *host_settled_at(const struct host_settled *s, bool http
 	return NULL;
 }
 
-const char *host_table(struct arena *a, const char *host)
+#define TABLE_PREFIX "https/"
+#define TABLE_GUARDS "?guards="
+
+const char *host_table(struct arena *a, const char *host, const ModelHostTls *tls)
 {
-	return arena_printf(a, "https/%s", host);
+	const struct {
+		bool there;
+		const char *name;
+	} guards[] = { { tls->services && tls->services->authorization, "authorization" },
+		       { tls->has_jwt, "jwt" },
+		       { tls->access, "access" } };
+	const char *name = arena_printf(a, TABLE_PREFIX "%s", host);
+	const char *before = TABLE_GUARDS;
+
+	for (size_t i = 0; i < ARRAY_SIZE(guards); i++) {
+		if (!guards[i].there)
+			continue;
+		name = arena_printf(a, "%s%s%s", name, before, guards[i].name);
+		before = ",";
+	}
+	return name;
+}
+
+bool host_table_is_of(const char *table, const char *host)
+{
+	size_t prefix = strlen(TABLE_PREFIX), len = strlen(host);
+	const char *end = table + prefix + len;
+
+	return strncmp(table, TABLE_PREFIX, prefix) == 0 &&
+	       strncmp(table + prefix, host, len) == 0 &&
+	       (!*end || strncmp(end, TABLE_GUARDS, strlen(TABLE_GUARDS)) == 0);
 }

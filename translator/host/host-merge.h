@@ -47,8 +47,12 @@ typedef const struct item *const *host_facts(void *ctx, const char *host, size_t
 void host_settle(struct arena *a, const char *host, host_facts *facts, void *ctx,
 		 struct host_settled *ret);
 
-/* The name of the host's own route table, which its TLS connections have. */
-const char *host_table(struct arena *a, const char *host);
+/* The name of the host's own route table, which its TLS connections have. It names the filters that
+ * guard the routes: when a guard comes, connections that are older than it keep the former table,
+ * and no route of the new one is ever served without the guard. */
+const char *host_table(struct arena *a, const char *host, const ModelHostTls *tls);
+/* Whether it is such a table of the host. */
+bool host_table_is_of(const char *table, const char *host);
 
 /* The index-th of the routes that the host has over TLS, or over plain HTTP; NULL: not so many. */
 const struct host_route *host_settled_at(const struct host_settled *s, bool https, size_t index);

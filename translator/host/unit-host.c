@@ -245,9 +245,9 @@ static void emit_https(struct reader *r, const char *host, const struct host_mer
 		       const ModelHostTls *tls, ModelHostRoutes **specs, size_t n)
 {
 	struct arena *a = reader_arena(r);
-	const char *table = host_table(a, host);
-	uint8_t *head, *own, *rest, *all;
-	size_t head_len, own_len, rest_len, len, n_others;
+	const char *table = host_table(a, host, tls);
+	uint8_t *head, *own, *rest = NULL, *all;
+	size_t head_len, own_len, rest_len = 0, len, n_others;
 	const char **others = want_hosts_below(r, host, &n_others);
 	const uint8_t *routes = join(r, l, true, &len);
 
@@ -261,13 +261,16 @@ static void emit_https(struct reader *r, const char *host, const struct host_mer
 		emit_unnamed(r, host, tls->secret, own, own_len);
 		return;
 	}
-	others[n_others++] = "*";
-	envoy_misdirected(a, tls->services && tls->services->authorization, others, n_others, &rest,
-			  &rest_len);
+	if (strcmp(host, "*") != 0)
+		others[n_others++] = "*";
+	if (n_others)
+		envoy_misdirected(a, tls->services && tls->services->authorization, others,
+				  n_others, &rest, &rest_len);
 	all = arena_alloc(a, head_len + own_len + rest_len);
 	memcpy(all, head, head_len);
 	memcpy(all + head_len, own, own_len);
-	memcpy(all + head_len + own_len, rest, rest_len);
+	if (rest_len)
+		memcpy(all + head_len + own_len, rest, rest_len);
 	emit_resource(r, RESOURCE_ROUTE, table, all, head_len + own_len + rest_len);
 	if (tls->fallback)
 		emit_unnamed(r, host, tls->fallback, own, own_len);
