@@ -75,6 +75,7 @@ void kube_source_why(const struct source *source, struct strbuf *out)
 	}
 	if (s->configuration)
 		kube_configuration_why(s->configuration, out);
+	kube_writers_why(s->writers, out);
 }
 
 static const struct {
@@ -187,7 +188,7 @@ void kube_source_debug(const struct source *source, struct document *d)
 	document_put_string(d, "server", s->access->server);
 	document_put_string(d, "access", s->access->origin);
 	document_put_bool(d, "reachable", http_reachable(s->http));
-	document_put_bool(d, "leader", kube_writers_leader(s->writers));
+	kube_writers_debug(s->writers, d);
 	document_key(d, "kinds");
 	document_list(d);
 	for (size_t i = 0; i < s->n_collections; i++)

@@ -168,6 +168,11 @@
 	  "Events dropped because there were too many.") \
 	M(KUBE_EVENT_FAILURES, COUNTER, "", "watcher", "portolan_kube_event_failures_total", "", \
 	  "Events that could not be written.") \
+	M(KUBE_FLEETS_WAITING, GAUGE, "", "watcher", "portolan_kube_fleets_waiting", "", \
+	  "Gateways' own Envoys that wait to be upgraded.") \
+	M(KUBE_FLEET_UPGRADE_AGE, GAUGE, "seconds", "watcher", \
+	  "portolan_kube_fleet_upgrade_age_seconds", "", \
+	  "For how long the upgrade of one Gateway's Envoys has been under way; 0: none is.") \
 	M(TRANSLATOR_OBJECTS, GAUGE, "", "translator", "portolan_translator_objects", "", \
 	  "Kubernetes objects held.") \
 	M(TRANSLATOR_RESOURCES, GAUGE, "", "translator", "portolan_translator_resources", "", \

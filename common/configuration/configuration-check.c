@@ -306,6 +306,8 @@ static const struct rule rules[] = {
 	  WORDS("keep", "reject", "unescape-and-redirect", "unescape-and-forward"), .keep = true },
 	{ "portolan.edge.headersWithUnderscores", word, WORDS("allow", "reject", "drop"),
 	  .keep = true },
+	{ "portolan.gateway.envoyUpgrades", word, WORDS("one-at-a-time", "at-once", "hold"),
+	  .keep = true },
 	{ "portolan.hosts.ownership", word, WORDS("owner", "strict", "contour"), .keep = true },
 	{ "portolan.ingressNginx.configMap", object_key },
 	{ "portolan.ingressNginx.passwords", word, WORDS("checker", "envoy"), .keep = true },

@@ -193,6 +193,9 @@ static const struct {
 	  "Their image." },
 	{ "portolan.gateway.image", "registry.example/portolan:0.1.0",
 	  "The image that writes their bootstrap and ends them gently." },
+	{ "portolan.gateway.envoy-upgrades", "one-at-a-time",
+	  "How they get new images: one-at-a-time, one Gateway's after the other's; at-once; or "
+	  "hold, not at all. Default: one-at-a-time." },
 	{ "ingressNginx.enabled", "false",
 	  "Serve the Ingresses of ingress-nginx. Default: false." },
 	{ "ingressNginx.classes", "[nginx]", "Names of its classes. Default: nginx." },

@@ -147,6 +147,7 @@ static const struct row {
 	{ "portolan.gateway.xds-authority", "portolan.gateway.xdsAuthority" },
 	{ "portolan.gateway.envoy-image", "portolan.gateway.envoyImage" },
 	{ "portolan.gateway.image", "portolan.gateway.image" },
+	{ "portolan.gateway.envoy-upgrades", "portolan.gateway.envoyUpgrades" },
 	{ "portolan.http.address", "envoy.http.address" },
 	{ "portolan.http.port", "envoy.http.port" },
 	{ "portolan.http.access-log", "envoy.http.accessLog" },

@@ -184,6 +184,7 @@ static const struct {
 	{ "envoy.logging.accessLogLevel", "info" },
 	{ "rateLimitService.domain", "contour" },
 	{ "portolan.tls.hosts", "chains" },
+	{ "portolan.gateway.envoyUpgrades", "one-at-a-time" },
 	{ "portolan.hosts.ownership", "owner" },
 	{ "portolan.ingressNginx.passwords", "checker" },
 	{ "portolan.edge.requestHeadersTimeout", "10s" },

@@ -185,6 +185,7 @@ def test_provisioning_adds_its_rights_its_configuration_and_a_way_to_xds():
     gateway = config["portolan"]["gateway"]
     assert gateway["provisioning"] is True and gateway["xds-address"] == "portolan-xds.portolan.svc:8001"
     assert gateway["xds-authority"] == "portolan-xds-ca" and gateway["envoy-image"] and gateway["image"]
+    assert gateway["envoy-upgrades"] == "one-at-a-time"
     [xds] = of(objects, "NetworkPolicy", "portolan")["spec"]["ingress"][:1]
     assert {"namespaceSelector", "podSelector"} in [set(f) for f in xds["from"]]
     roles = of(chart.template(VARIANTS["provisioning-namespaces"]), "Role")

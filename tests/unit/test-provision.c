@@ -2,6 +2,7 @@
 #include "tests/lib/test.h"
 #include "watcher/provision/owned-kind.h"
 #include "watcher/provision/owned-object.h"
+#include "watcher/provision/workload.h"
 
 #define META(kind, api)                                                                     \
 	"{\"apiVersion\":\"" api "\",\"kind\":\"" kind "\",\"metadata\":{\"name\":\"web\"," \
@@ -129,4 +130,92 @@ TEST(what_others_add_is_no_difference_and_what_they_change_is)
 	CHECK(!within("{\"a\":1}", "{}"));
 	CHECK(!within("{\"a\":[1]}", "{\"a\":[1,2]}"));
 	CHECK(!within("{\"a\":{\"b\":1}}", "{\"a\":1}"));
+}
+
+#define DEPLOYMENT(generation, observed, replicas, updated, available)              \
+	"{\"metadata\":{\"generation\":" #generation "},\"spec\":{\"replicas\":2}," \
+	"\"status\":{\"observedGeneration\":" #observed ",\"replicas\":" #replicas  \
+	",\"updatedReplicas\":" #updated ",\"availableReplicas\":" #available "}}"
+#define DAEMON_SET(observed, wanted, updated, available)                                 \
+	"{\"metadata\":{\"generation\":2},\"status\":{\"observedGeneration\":" #observed \
+	",\"desiredNumberScheduled\":" #wanted ",\"updatedNumberScheduled\":" #updated   \
+	",\"numberAvailable\":" #available "}}"
+
+static bool is_complete(const char *text, bool daemon_set)
+{
+	struct json_object *o = json_tokener_parse(text);
+	bool is;
+
+	CHECK(o);
+	is = workload_is_complete(o, daemon_set);
+	json_object_put(o);
+	return is;
+}
+
+TEST(a_deployment_is_complete_when_only_new_pods_are_left_and_all_are_available)
+{
+	CHECK(is_complete(DEPLOYMENT(2, 2, 2, 2, 2), false));
+	CHECK(is_complete(DEPLOYMENT(2, 3, 3, 3, 3), false));
+	CHECK(!is_complete(DEPLOYMENT(2, 1, 2, 2, 2), false));
+	CHECK(!is_complete(DEPLOYMENT(2, 2, 2, 1, 2), false));
+	CHECK(!is_complete(DEPLOYMENT(2, 2, 3, 2, 2), false));
+	CHECK(!is_complete(DEPLOYMENT(2, 2, 2, 2, 1), false));
+	/* Nobody has looked at it yet. */
+	CHECK(!is_complete("{\"metadata\":{\"generation\":1},\"spec\":{\"replicas\":0}}", false));
+	/* One replica, if nothing is said. */
+	CHECK(!is_complete("{\"metadata\":{},\"status\":{}}", false));
+	CHECK(is_complete("{\"spec\":{\"replicas\":0}}", false));
+}
+
+TEST(a_daemon_set_is_complete_when_each_node_has_a_new_pod_that_is_available)
+{
+	CHECK(is_complete(DAEMON_SET(2, 3, 3, 3), true));
+	CHECK(is_complete(DAEMON_SET(2, 0, 0, 0), true));
+	CHECK(!is_complete(DAEMON_SET(1, 3, 3, 3), true));
+	CHECK(!is_complete(DAEMON_SET(2, 3, 2, 3), true));
+	CHECK(!is_complete(DAEMON_SET(2, 3, 3, 2), true));
+	/* Its pods are replaced by hand, now or never. */
+	CHECK(is_complete("{\"spec\":{\"updateStrategy\":{\"type\":\"OnDelete\"}},\"status\":{"
+			  "\"desiredNumberScheduled\":3}}",
+			  true));
+}
+
+TEST(a_workloads_images_are_those_of_all_its_containers)
+{
+	struct json_object *o = json_tokener_parse(
+		"{\"spec\":{\"template\":{\"spec\":{\"initContainers\":[{\"image\":\"p:1\"}],"
+		"\"containers\":[{\"image\":\"e:1\"},{\"image\":\"x:1\"}]}}}}");
+	struct json_object *none = json_tokener_parse("{\"spec\":{}}");
+	char *images = workload_images(o);
+
+	CHECK(strcmp(images, "p:1, e:1, x:1") == 0);
+	CHECK(!workload_images(none));
+	free(images);
+	json_object_put(o);
+	json_object_put(none);
+}
+
+static const char *failure(const char *status)
+{
+	static char found[64];
+	char text[256];
+	struct json_object *o;
+	const char *words;
+
+	(void)snprintf(text, sizeof(text),
+		       "{\"status\":{\"conditions\":[{\"type\":\"Available\",\"status\":\"False\"},"
+		       "{\"type\":\"Progressing\",\"status\":\"%s\",\"message\":\"late\"}]}}",
+		       status);
+	o = json_tokener_parse(text);
+	words = workload_failure(o);
+	(void)snprintf(found, sizeof(found), "%s", words ? words : "none");
+	json_object_put(o);
+	return found;
+}
+
+TEST(a_roll_out_has_failed_when_kubernetes_says_so)
+{
+	CHECK(strcmp(failure("True"), "none") == 0);
+	CHECK(strcmp(failure("False"), "late") == 0);
+	CHECK(!workload_failure(NULL));
 }

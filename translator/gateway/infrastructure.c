@@ -424,6 +424,9 @@ static void find_state(struct infrastructure *i)
 		flaw_set(&addresses->programmed, "NoResources",
 			 arena_printf(i->g->a, "%s: %s", s->problems[k]->field,
 				      s->problems[k]->message));
+	if (s && s->upgrade)
+		emit_problem(i->g->r, OBJECT_GATEWAY, i->g->key, s->upgrade->severity,
+			     s->upgrade->reason, s->upgrade->field, "%s", s->upgrade->message);
 	check_addresses(i, s);
 	if (!s || !s->available)
 		flaw_set(&addresses->programmed, "NoResources",

@@ -8,6 +8,9 @@ libwatcher_a_SOURCES += \
 	watcher/provision/owned-object.h \
 	watcher/provision/provision-infrastructure.c \
 	watcher/provision/provision-parts.h \
+	watcher/provision/provision-upgrade.c \
 	watcher/provision/provision-watch.c \
 	watcher/provision/provision.c \
-	watcher/provision/provision.h
+	watcher/provision/provision.h \
+	watcher/provision/workload.c \
+	watcher/provision/workload.h

@@ -22,6 +22,15 @@ struct owner {
 	char key[]; /* "namespace/name" */
 };
 
+/* A workload whose images differ from the wanted ones is upgraded when its turn comes. */
+enum owned_upgrade {
+	UPGRADE_NONE,
+	UPGRADE_WAITS,
+	UPGRADE_HELD,  /* the configuration says so */
+	UPGRADE_ROLLS, /* it has the new images, and not all of its pods */
+	UPGRADE_STUCK, /* and takes too long */
+};
+
 struct owned {
 	struct provision *provision;
 	const struct owned_kind *kind;
@@ -39,7 +48,11 @@ struct owned {
 	bool kept;    /* it is wanted as it is, whatever that is */
 	bool fixed_replicas;
 	int64_t not_before, retry_usec;
-	char *problem, *reason; /* NULL: all is well */
+	enum owned_upgrade upgrade;
+	char *wanted_images, *live_images; /* of a workload; NULL: it is not wanted, or absent */
+	char *sent_images;                 /* written, and not seen at the API yet */
+	int64_t rolls_since;               /* 0: it does not */
+	char *problem, *reason;            /* NULL: all is well */
 	size_t key_len;
 	char key[]; /* "Kind namespace/name" */
 };

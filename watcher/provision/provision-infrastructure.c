@@ -8,11 +8,14 @@
 #include "common/decode/object-kind.h"
 #include "ipc.pb-c.h"
 #include "watcher/provision/provision-parts.h"
+#include "watcher/provision/workload.h"
 
 #define ADDRESSES_MAX 16 /* of a Gateway's status */
 
 typedef Portolan__Ipc__AddressStatus AddressStatus;
 typedef Portolan__Ipc__Infrastructure Infrastructure;
+typedef Portolan__Ipc__Problem Problem;
+typedef Portolan__Ipc__Severity Severity;
 
 static void add_address(struct arena *a, Infrastructure *m, const char *value)
 {
@@ -65,23 +68,48 @@ static uint32_t count_of(struct json_object *o)
 	return o ? (uint32_t)MAX(json_object_get_int(o), 0) : 0;
 }
 
-static void add_problem(struct arena *a, Infrastructure *m, const struct owned *o)
+static Problem *make_problem(struct arena *a, const struct owned *o, Severity severity,
+			     const char *reason, const char *message)
 {
-	Portolan__Ipc__Problem *p = arena_new_of(a, Portolan__Ipc__Problem, 1);
+	Problem *p = arena_new_of(a, Problem, 1);
 
 	portolan__ipc__problem__init(p);
 	p->has_severity = 1;
-	p->severity = PORTOLAN__IPC__SEVERITY__SEVERITY_ERROR;
-	p->reason = o->reason;
-	p->message = o->problem;
+	p->severity = severity;
+	p->reason = (char *)reason;
+	p->message = (char *)message;
 	p->field = (char *)o->key;
-	m->problems[m->n_problems++] = p;
+	return p;
+}
+
+/* Whose turn it is is not said: each Gateway's status would change with each turn. */
+static Problem *find_upgrade(struct arena *a, const struct owned *o)
+{
+	const char *failure = o->live ? workload_failure(o->live) : NULL;
+
+	switch (o->upgrade) {
+	case UPGRADE_WAITS:
+		return make_problem(a, o, PORTOLAN__IPC__SEVERITY__SEVERITY_INFO, "UpgradeWaits",
+				    "it is not changed before its turn to get new images");
+	case UPGRADE_HELD:
+		return make_problem(a, o, PORTOLAN__IPC__SEVERITY__SEVERITY_INFO, "UpgradeHeld",
+				    "it is not changed as long as portolan.gateway.envoy-upgrades "
+				    "holds its new images back");
+	case UPGRADE_STUCK:
+		return make_problem(
+			a, o, PORTOLAN__IPC__SEVERITY__SEVERITY_WARNING, "UpgradeStuck",
+			arena_printf(a, "pods with the new images do not become available: %s",
+				     failure ? failure : "it takes too long"));
+	case UPGRADE_NONE:
+	case UPGRADE_ROLLS:
+		break;
+	}
+	return NULL;
 }
 
 static int compare_problems(const void *a, const void *b)
 {
-	return strcmp((*(Portolan__Ipc__Problem *const *)a)->field,
-		      (*(Portolan__Ipc__Problem *const *)b)->field);
+	return strcmp((*(Problem *const *)a)->field, (*(Problem *const *)b)->field);
 }
 
 static bool collect(struct arena *a, struct owner *owner, Infrastructure *m)
@@ -92,13 +120,16 @@ static bool collect(struct arena *a, struct owner *owner, Infrastructure *m)
 
 	TAILQ_FOREACH (o, &owner->objects, of_owner)
 		n++;
-	m->problems = arena_new_of(a, Portolan__Ipc__Problem *, n + 1);
+	m->problems = arena_new_of(a, Problem *, n + 1);
 	m->addresses = arena_new_of(a, AddressStatus *, ADDRESSES_MAX);
 	m->has_available = 1;
 	TAILQ_FOREACH (o, &owner->objects, of_owner) {
 		any |= o->desired || o->live;
 		if (o->problem)
-			add_problem(a, m, o);
+			m->problems[m->n_problems++] =
+				make_problem(a, o, PORTOLAN__IPC__SEVERITY__SEVERITY_ERROR,
+					     o->reason, o->problem);
+		m->upgrade = m->upgrade ? m->upgrade : find_upgrade(a, o);
 		if (!o->live)
 			continue;
 		if (strcmp(o->kind->kind, "Service") == 0)

@@ -25,6 +25,11 @@ struct provision {
 	bool enabled, leader;
 	unsigned in_flight;
 	struct provision_counters counters;
+	enum provision_upgrades upgrades;
+	bool upgrade_due;    /* something has changed for workloads */
+	struct owned *turn;  /* the workload that may be upgraded now, or NULL */
+	struct owned *rolls; /* a workload that others wait for, or NULL */
+	size_t waiting;      /* workloads */
 };
 
 /* ---- provision.c ---- */
@@ -35,6 +40,22 @@ void owned_enqueue(struct owned *o, int64_t delay);
 /* Forgets it if it is neither wanted nor there. */
 void owned_release(struct owned *o);
 void owner_dirty(struct owner *owner);
+bool owned_is_workload(const struct owned *o);
+
+/* ---- provision-upgrade.c ---- */
+
+/* Whether the workload may be written: its images stay, or it is its turn. */
+bool upgrade_allows(const struct owned *o);
+/* It is being written. */
+void upgrade_sent(struct owned *o);
+/* The write has failed: its turn is over, but it comes again. */
+void upgrade_failed(struct owned *o);
+/* The object at the API has changed, or the wanted one; json: as it is now, or NULL. */
+void upgrade_live(struct owned *o);
+void upgrade_wanted(struct owned *o, struct json_object *json);
+void upgrade_forget(struct owned *o);
+/* Chooses whose turn it is, after changes. */
+void upgrade_look(struct provision *p);
 
 /* ---- provision-watch.c ---- */
 

@@ -28,6 +28,7 @@ static void set_live(struct owned *o, struct json_object *live)
 	o->provision->counters.objects += (live != NULL) - (o->live != NULL);
 	json_object_put(o->live);
 	o->live = live;
+	upgrade_live(o);
 	/* The next owner of the name is asked for. */
 	if (!live)
 		o->asked = false;

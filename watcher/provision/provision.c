@@ -113,6 +113,7 @@ static void owned_free(struct owned *o)
 	TAILQ_REMOVE(&o->owner->objects, o, of_owner);
 	owner_dirty(o->owner);
 	item_unref(o->desired);
+	upgrade_forget(o);
 	json_object_put(o->live);
 	free(o->problem);
 	free(o->reason);
@@ -180,6 +181,7 @@ static void on_refusal(struct owned *o, const struct http_result *r)
 
 	kube_result_status(a, r, &s);
 	o->provision->counters.failures++;
+	upgrade_failed(o);
 	switch (s.code) {
 	case 401:
 	case 403:
@@ -256,6 +258,7 @@ static void on_done(void *ctx, const struct http_result *r)
 	p->in_flight--;
 	if (r->error < 0) {
 		p->counters.failures++;
+		upgrade_failed(o);
 		retry(o, 0);
 	} else if (asking) {
 		on_found(o, r);
@@ -357,7 +360,8 @@ static void apply(struct owned *o, const char *uid)
 	} else if (o->live && owned_is_within(json, o->live)) {
 		set_problem(o, NULL, NULL);
 		o->retry_usec = 0;
-	} else {
+	} else if (upgrade_allows(o)) {
+		upgrade_sent(o);
 		request(o, "PATCH", APPLY_QUERY, "application/apply-patch+yaml",
 			json_object_to_json_string_ext(
 				json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
@@ -380,7 +384,7 @@ static bool is_over(const struct owned *o)
 	return state_get(p->config.statuses, OBJECT_GATEWAY, o->owner->key, o->owner->len) != NULL;
 }
 
-static bool is_workload(const struct owned *o)
+bool owned_is_workload(const struct owned *o)
 {
 	return strcmp(o->kind->api_version, "apps/v1") == 0;
 }
@@ -399,10 +403,11 @@ static bool is_awaited(const struct owned *o)
 {
 	const struct owned *other;
 
-	if (!is_workload(o) || !uid_of(o->provision, o->owner))
+	if (!owned_is_workload(o) || !uid_of(o->provision, o->owner))
 		return false;
 	TAILQ_FOREACH (other, &o->owner->objects, of_owner)
-		if (other != o && other->desired && is_workload(other) && !is_available(other))
+		if (other != o && other->desired && owned_is_workload(other) &&
+		    !is_available(other))
 			return true;
 	return false;
 }
@@ -459,6 +464,8 @@ static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *ctx
 		dequeue(o);
 		look_at(o);
 	}
+	if (provision_synced(p) && p->enabled)
+		upgrade_look(p);
 	provision_tell(p);
 	if (wake != INT64_MAX)
 		event_loop_arm(p->timer, wake - now);
@@ -490,8 +497,19 @@ static void on_sweep(evutil_socket_t fd _unused_, short what _unused_, void *ctx
 {
 	struct provision *p = ctx;
 
+	p->upgrade_due = true;
 	provision_look_again(p);
 	event_loop_arm(p->sweep, SWEEP_USEC);
+}
+
+static void note_wanted(struct owned *o, const Portolan__Ipc__DesiredObject *m)
+{
+	_cleanup_free_ char *text = o->desired ? xstrndup((const char *)m->json.data, m->json.len)
+					       : NULL;
+	struct json_object *json = text ? json_tokener_parse(text) : NULL;
+
+	upgrade_wanted(o, json);
+	json_object_put(json);
 }
 
 void provision_desired(struct provision *p, const char *key, size_t len, struct item *desired)
@@ -510,6 +528,7 @@ void provision_desired(struct provision *p, const char *key, size_t len, struct 
 		o->fixed_replicas = o->desired && m->fixed_replicas;
 		if (!o->desired || o->kept)
 			set_problem(o, NULL, NULL);
+		note_wanted(o, m);
 		owner_dirty(o->owner);
 		owned_enqueue(o, 0);
 		owned_release(o);
@@ -524,7 +543,8 @@ void provision_leader(struct provision *p, bool leader)
 		provision_look_again(p);
 }
 
-void provision_enable(struct provision *p, bool enabled, const char *authority)
+void provision_enable(struct provision *p, bool enabled, const char *authority,
+		      enum provision_upgrades upgrades)
 {
 	char *secret = strchr(authority, '/')
 			       ? xstrdup(authority)
@@ -533,6 +553,11 @@ void provision_enable(struct provision *p, bool enabled, const char *authority)
 
 	free(p->authority);
 	p->authority = secret;
+	if (p->upgrades != upgrades) {
+		p->upgrades = upgrades;
+		p->upgrade_due = true;
+		provision_look_again(p);
+	}
 	/* Once on, it stays on: objects must be deleted when they are not wanted any more. */
 	if (enabled && !p->enabled) {
 		p->enabled = true;

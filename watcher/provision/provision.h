@@ -13,6 +13,13 @@
 
 struct provision;
 
+/* How workloads get new images. */
+enum provision_upgrades {
+	UPGRADES_ONE_AT_A_TIME,
+	UPGRADES_AT_ONCE,
+	UPGRADES_HELD,
+};
+
 struct provision_config {
 	struct event_loop *loop;
 	struct http *http;
@@ -33,7 +40,8 @@ DEFINE_CLEANUP(struct provision *, provision_free)
 
 /* The configuration asks for it, or not: then all objects go. authority: the name of the Secret
  * with the authority, "" for the usual one. */
-void provision_enable(struct provision *p, bool enabled, const char *authority);
+void provision_enable(struct provision *p, bool enabled, const char *authority,
+		      enum provision_upgrades upgrades);
 /* The existing objects are known. */
 bool provision_synced(const struct provision *p);
 /* Reports the states of objects that have not been reported. */
@@ -51,3 +59,10 @@ struct provision_counters {
 	uint64_t objects; /* existing ones */
 };
 const struct provision_counters *provision_counters(const struct provision *p);
+
+/* ---- upgrades of Envoys ---- */
+
+/* A line, if a fleet that does not become ready holds the others back. */
+void provision_why(const struct provision *p, struct strbuf *out);
+void provision_metrics(const struct provision *p, struct strbuf *out);
+void provision_debug(const struct provision *p, struct document *d);

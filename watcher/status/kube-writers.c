@@ -42,11 +42,6 @@ struct kube_writers {
 	bool depended;   /* likewise another object that objects of Gateways depend on */
 };
 
-bool kube_writers_leader(const struct kube_writers *w)
-{
-	return w->leader;
-}
-
 bool kube_writers_wants(unsigned kind)
 {
 	return status_writer_wants(kind);
@@ -149,6 +144,14 @@ static void on_object(void *ctx, struct item *before, struct item *after)
 		w->depended = true;
 }
 
+/* A word that is wrong upgrades nothing. */
+static enum provision_upgrades upgrades_of(const char *word)
+{
+	if (strcmp(word, "one-at-a-time") == 0)
+		return UPGRADES_ONE_AT_A_TIME;
+	return strcmp(word, "at-once") == 0 ? UPGRADES_AT_ONCE : UPGRADES_HELD;
+}
+
 /* Whether the present configuration gives Gateways their own Envoys. */
 static void configure_provision(struct kube_writers *w)
 {
@@ -164,7 +167,8 @@ static void configure_provision(struct kube_writers *w)
 		return;
 	configuration_fill(a, c->spec);
 	g = c->spec->portolan->gateway;
-	provision_enable(w->provision, g->provisioning && *g->xds_address, g->xds_authority);
+	provision_enable(w->provision, g->provisioning && *g->xds_address, g->xds_authority,
+			 upgrades_of(g->envoy_upgrades));
 }
 
 bool kube_writers_complete(struct kube_writers *w)
@@ -320,4 +324,16 @@ void kube_writers_metrics(const struct kube_writers *w, struct strbuf *out)
 	metric_single(out, METRIC_KUBE_EVENT_REPEATS, e->repeated);
 	metric_single(out, METRIC_KUBE_EVENT_DROPS, e->dropped);
 	metric_single(out, METRIC_KUBE_EVENT_FAILURES, e->failures);
+	provision_metrics(w->provision, out);
+}
+
+void kube_writers_why(const struct kube_writers *w, struct strbuf *out)
+{
+	provision_why(w->provision, out);
+}
+
+void kube_writers_debug(const struct kube_writers *w, struct document *d)
+{
+	document_put_bool(d, "leader", w->leader);
+	provision_debug(w->provision, d);
 }

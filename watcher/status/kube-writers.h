@@ -1,6 +1,7 @@
 /* Writes statuses of objects, and events on them, to the Kubernetes API; only the leader does. */
 #pragma once
 
+#include "common/base/document.h"
 #include "common/base/event-loop.h"
 #include "common/base/strbuf.h"
 #include "common/link/state.h"
@@ -36,7 +37,6 @@ int kube_writers_new(struct event_loop *loop, struct http *http, const struct ku
 bool kube_writers_complete(struct kube_writers *w);
 /* Gives the lease back, waiting up to a second. */
 void kube_writers_free(struct kube_writers *w);
-bool kube_writers_leader(const struct kube_writers *w);
 /* Whether to keep version and status of objects of this kind. */
 bool kube_writers_wants(unsigned kind);
 /* Whether that status is kept as JSON rather than in its proto/k8s schema. */
@@ -47,3 +47,6 @@ void kube_writers_object(struct kube_writers *w, const struct kube_object *objec
 void kube_writers_status(struct kube_writers *w, const struct item *before,
 			 const struct item *after);
 void kube_writers_metrics(const struct kube_writers *w, struct strbuf *out);
+/* A line for each reason why writing is degraded. */
+void kube_writers_why(const struct kube_writers *w, struct strbuf *out);
+void kube_writers_debug(const struct kube_writers *w, struct document *d);

@@ -155,7 +155,8 @@ secret:
   "xds-address" (printf "%s:%v" (include "portolan.xdsHost" .) .Values.xds.port)
   "xds-authority" (default (include "portolan.caSecret" .) .Values.gatewayProvisioning.authority)
   "envoy-image" (include "portolan.image" (dict "image" .Values.envoy.image "tag" ""))
-  "image" (include "portolan.ownImage" .)) }}
+  "image" (include "portolan.ownImage" .)
+  "envoy-upgrades" .Values.gatewayProvisioning.upgrades) }}
 {{- end }}
 {{- toYaml (mergeOverwrite $ours (deepCopy .Values.config)) }}
 {{- end }}
