@@ -88,11 +88,13 @@ struct given {
 	bool exact, regex, rewrites;
 };
 
-/* "=/a" exact, "^/a" prefix, "~…" regex, "301 /a" a redirect to the slash. */
+/* "=/a" exact, "^/a" prefix, "i/a" a prefix in any case, "~…" regex, "301 /a" a redirect to the
+ * slash. */
 static void check_locations(const struct given *given, const char *expected)
 {
 	static const char *const marks[] = { [NGINX_MATCH_EXACT] = "=",
 					     [NGINX_MATCH_PREFIX] = "^",
+					     [NGINX_MATCH_ANY_CASE] = "i",
 					     [NGINX_MATCH_REGEX] = "~" };
 	_cleanup_(arena_freep) struct arena *a = arena_new(1024);
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
@@ -139,9 +141,17 @@ TEST(one_regex_makes_all_paths_of_a_host_regexes)
 						{ "/foo/bar/[a-z]{3}", 0, 1, 0 },
 						{ "/Foo", 1, 0, 0 },
 						{ 0 } },
-			"~(?i)/foo/bar/[a-z]{3}.* ~(?i)/foo/.* ~(?i)/foo.* ~(?i)/Foo.* ~(?i)/.*");
+			"~(?i)/foo/bar/[a-z]{3}.* i/foo/ i/foo i/Foo i/");
 	check_locations((const struct given[]){ { "/a", 0, 0, 1 }, { "/b", 1, 0, 0 }, { 0 } },
-			"~(?i)/b.* ~(?i)/a.*");
+			"i/b i/a");
+	/* Texts that are more than the start of a path. */
+	check_locations(
+		(const struct given[]){ { "^/a", 0, 1, 0 },
+					{ "/a.b", 0, 0, 0 },
+					{ "/a//b", 0, 0, 0 },
+					{ "/é", 0, 0, 0 },
+					{ 0 } },
+		"~(?i)/a//b/.* ~(?i)/a//b.* ~(?i)/a.b/.* ~(?i)/a.b.* i/a ~(?i)/é/.* ~(?i)/é.*");
 	check_locations((const struct given[]){ { "/a|/b", 0, 1, 0 }, { 0 } },
 			"~(?i).*?(?:^/a|/b).*");
 }

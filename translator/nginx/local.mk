@@ -23,6 +23,8 @@ libtranslator_a_SOURCES += \
 	translator/nginx/nginx-forward.c \
 	translator/nginx/nginx-global.c \
 	translator/nginx/nginx-global.h \
+	translator/nginx/nginx-hoist.c \
+	translator/nginx/nginx-hoist.h \
 	translator/nginx/nginx-ingress.c \
 	translator/nginx/nginx-ingress.h \
 	translator/nginx/nginx-inspect.c \

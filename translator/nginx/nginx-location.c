@@ -1,4 +1,5 @@
 /* The order of a host's locations. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,20 @@ static const char *regex_of(struct arena *a, const char *text)
 	if (strchr(text, '|'))
 		return arena_printf(a, "(?i).*?(?:^%s).*", text);
 	return arena_printf(a, "(?i)%s.*", text + (*text == '^'));
+}
+
+/* Whether a regular expression is the start of a path, in characters that stand for themselves. A
+ * comparison of prefixes costs Envoy a tenth of what it pays for a regular expression, at each
+ * change of the table. Requests have no double slash. */
+static bool is_literal(const char *regex)
+{
+	if (*regex != '/' || strstr(regex, "//"))
+		return false;
+	for (; *regex; regex++)
+		if (!isascii(*regex) ||
+		    (!isalnum((unsigned char)*regex) && !strchr("/-_~", *regex)))
+			return false;
+	return true;
 }
 
 static bool rewrites_or_regex(const struct nginx_path *p)
@@ -133,9 +148,12 @@ static void add_regexes(struct arena *a, const struct drafts *d, struct nginx_lo
 	ret->bad = arena_new_of(a, struct nginx_bad_path, d->n + 1);
 	for (size_t i = 0; i < d->n; i++) {
 		const char *regex = regex_of(a, d->all[i].text);
+		const char *start = d->all[i].text + (*d->all[i].text == '^');
 		char why[128];
 
-		if (regex_check(regex, arena_charged(a), why, sizeof(why)) == 0)
+		if (is_literal(start))
+			add(ret, NGINX_MATCH_ANY_CASE, start, d->all[i].path, false);
+		else if (regex_check(regex, arena_charged(a), why, sizeof(why)) == 0)
 			add(ret, NGINX_MATCH_REGEX, regex, d->all[i].path, false);
 		else
 			ret->bad[ret->n_bad++] =

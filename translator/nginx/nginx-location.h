@@ -19,9 +19,10 @@ struct nginx_path {
 };
 
 enum nginx_match {
-	NGINX_MATCH_EXACT,  /* the whole path, case counts */
-	NGINX_MATCH_PREFIX, /* text is a prefix, as a string */
-	NGINX_MATCH_REGEX,  /* text is RE2 and matches the whole path */
+	NGINX_MATCH_EXACT,    /* the whole path, case counts */
+	NGINX_MATCH_PREFIX,   /* text is a prefix, as a string */
+	NGINX_MATCH_ANY_CASE, /* the same, and case does not count */
+	NGINX_MATCH_REGEX,    /* text is RE2 and matches the whole path */
 };
 
 struct nginx_location {

@@ -91,6 +91,7 @@ struct nginx_plan {
 	struct nginx_pages pages;
 	struct shared_limits limits; /* of its Ingresses */
 	struct routes routes;
+	size_t forward; /* of the location's routes: the first with filters or an upstream */
 };
 
 /* ---- nginx-unknown.c ---- */

@@ -148,11 +148,6 @@ static uint32_t secure_status(struct nginx_plan *p)
 	return 308;
 }
 
-static bool may_end_with_slash(const struct route_match *m)
-{
-	return m->kind != PATH_EXACT || m->path[strlen(m->path) - 1] == '/';
-}
-
 /* Where a request is sent, at the same address. */
 struct place {
 	const char *scheme;
@@ -168,11 +163,13 @@ static const char *origin(struct nginx_plan *p, const struct place *to)
 	return arena_printf(p->a, "%s://%s", to->scheme, to->host);
 }
 
-/* nginx cuts one slash off the end of the address, so that "/" gives "https://host". */
+/* nginx cuts one slash off the end of the address, so that "/" gives "https://host". A path without
+ * such an end has these routes as well: then all paths of a host have the same, and they are made
+ * once (nginx-hoist.h). */
 static void redirect_to(struct nginx_plan *p, const struct nginx_source *s,
 			const struct route *base, const struct place *to)
 {
-	bool cut_slash = !to->keep && may_end_with_slash(&base->match);
+	bool cut_slash = !to->keep;
 	struct route route = *base;
 
 	if (cut_slash && to->host) {

@@ -5,6 +5,7 @@
 #include "translator/nginx/nginx-error.h"
 #include "translator/nginx/nginx-extra.h"
 #include "translator/nginx/nginx-global.h"
+#include "translator/nginx/nginx-hoist.h"
 #include "translator/nginx/nginx-plan.h"
 #include "translator/nginx/nginx-snippet.h"
 
@@ -52,10 +53,13 @@ static struct route_match match_of(const struct nginx_location *l)
 	static const enum path_kind kinds[] = {
 		[NGINX_MATCH_EXACT] = PATH_EXACT,
 		[NGINX_MATCH_PREFIX] = PATH_PREFIX,
+		[NGINX_MATCH_ANY_CASE] = PATH_PREFIX,
 		[NGINX_MATCH_REGEX] = PATH_REGEX,
 	};
 
-	return (struct route_match){ .kind = kinds[l->match], .path = l->text };
+	return (struct route_match){ .kind = kinds[l->match],
+				     .path = l->text,
+				     .ignore_case = l->match == NGINX_MATCH_ANY_CASE };
 }
 
 static void append_answer(struct nginx_plan *p, const struct nginx_source *s,
@@ -95,6 +99,7 @@ static void append_forward(struct nginx_plan *p, const struct nginx_source *s,
 	struct route route = *base;
 	bool none;
 
+	p->forward = MIN(p->forward, p->routes.n);
 	*target = (struct target){ .weight = 1 };
 	find_cluster(p, s, target, &none);
 	route.filters = *filters;
@@ -229,6 +234,31 @@ static bool is_hidden(struct nginx_plan *p, const struct nginx_locations *l,
 	return true;
 }
 
+/* The routes that all locations share go first. Where the location of all paths is the implicit /,
+ * its routes have to stay after those of other objects. */
+static void add_locations(struct nginx_plan *p, const struct nginx_locations *l)
+{
+	struct nginx_span *spans = arena_new_of(p->a, struct nginx_span, l->n + 1);
+	const struct nginx_location *last = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		const struct nginx_source *s = l->all[i].path->of;
+
+		if (is_hidden(p, l, l->all[i].path))
+			continue;
+		spans[n].from = p->routes.n;
+		p->forward = SIZE_MAX;
+		add_route(p, &l->all[i]);
+		spans[n].to = p->routes.n;
+		spans[n].forward = MIN(p->forward, p->routes.n);
+		n++;
+		last = s->implicit ? NULL : &l->all[i];
+	}
+	if (last && last->match != NGINX_MATCH_EXACT && strcmp(last->text, "/") == 0)
+		nginx_hoist(p->a, spans, n, &p->routes);
+}
+
 static void add_all(struct nginx_plan *p, const struct nginx_locations *l, bool tls)
 {
 	p->tls = tls;
@@ -239,9 +269,7 @@ static void add_all(struct nginx_plan *p, const struct nginx_locations *l, bool 
 	nginx_global_block(p);
 	nginx_snippet_server(p);
 	nginx_redirect_app_root(p);
-	for (size_t i = 0; i < l->n; i++)
-		if (!is_hidden(p, l, l->all[i].path))
-			add_route(p, &l->all[i]);
+	add_locations(p, l);
 	nginx_error_append(p);
 }
 
