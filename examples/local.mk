@@ -11,5 +11,6 @@ EXTRA_DIST += examples/backend.py examples/hello.yaml \
 	examples/manifests/hello.yaml \
 	examples/manifests/secure.yaml \
 	examples/manifests/wildcard.yaml \
+	examples/rbac-propagated.yaml \
 	examples/rbac-provisioning.yaml \
 	examples/rbac.yaml

@@ -99,6 +99,8 @@ static void remember(const struct decoding *d, struct item *item, const char *ap
 	free(k->version);
 	k->version = xstrdup(t->version);
 	k->generation = t->generation;
+	free(k->propagated);
+	k->propagated = t->propagated ? xstrdup(t->propagated) : NULL;
 	keep_status(k, d->object, t);
 	if (c->kind == OBJECT_GATEWAY_CLASS)
 		class_finalizer_keep(k, d->object->json);

@@ -163,8 +163,8 @@ static const struct {
 	  "Serve the hosts that have a certificate over HTTP/3, too. Default: false." },
 	{ "portolan.http3.port", "443", "The UDP port that answers tell clients. Default: 443." },
 	{ "portolan.status.propagated", "true",
-	  "Say in the status of HTTPProxies and routes whether all connected Envoys have accepted "
-	  "them. Default: false." },
+	  "Say in the status of HTTPProxies and routes, and in an annotation of Ingresses, whether "
+	  "all connected Envoys have accepted them. Default: false." },
 	{ "portolan.hosts.ownership", "owner",
 	  "Who owns a host, where objects of several namespaces want it: owner, strict or "
 	  "contour. Default: owner." },

@@ -177,6 +177,21 @@ def test_the_rights_are_those_that_the_tests_of_the_watcher_run_with():
     assert {v for _, r, v in made if r == "secrets"} == {"list", "watch"}
 
 
+def test_the_right_to_annotate_ingresses_is_there_where_that_is_asked_for():
+    def may_patch(values):
+        return [(o["kind"], o["metadata"].get("namespace")) for o in chart.template(values)
+                if o["kind"] in ("ClusterRole", "Role") and o["metadata"]["name"].startswith("portolan")
+                and {"apiGroups": ["networking.k8s.io"], "resources": ["ingresses"], "verbs": ["patch"]} in o["rules"]]
+
+    on = {"config": {"portolan": {"status": {"propagated": True}}}}
+    [example] = [o["rules"] for o in yaml.safe_load_all((TOP / "examples/rbac-propagated.yaml").read_text())
+                 if o["kind"] == "ClusterRole"]
+    assert example == [{"apiGroups": ["networking.k8s.io"], "resources": ["ingresses"], "verbs": ["patch"]}]
+    assert may_patch({}) == may_patch({"config": {"portolan": {"status": {"propagated": False}}}}) == []
+    assert may_patch(on) == [("ClusterRole", None)]
+    assert may_patch({**on, **VARIANTS["namespaces"]}) == [("Role", "a"), ("Role", "b")]
+
+
 def test_provisioning_adds_its_rights_its_configuration_and_a_way_to_xds():
     objects = chart.template(VARIANTS["provisioning"])
     example = next(o for o in yaml.safe_load_all((TOP / "examples/rbac-provisioning.yaml").read_text()))

@@ -260,8 +260,14 @@ def test_a_proxy_and_a_route_say_when_envoys_have_accepted_them(own_kube, tmp_pa
         "apiVersion": gateway, "kind": "HTTPRoute", "metadata": {"name": "a", "namespace": "default"},
         "spec": {"parentRefs": [{"name": "web"}], "rules": [{"backendRefs": [{"name": "app", "port": 80}]}]}})
 
+    items["Ingress"] = kube.client.create(ingress("a", rule("a.example", path("app")), namespace="default"))
+
     def said(kind):
-        status = kube.client.get(kind, "default", "a", api_version=items[kind]["apiVersion"]).get("status", {})
+        now = kube.client.get(kind, "default", "a", api_version=items[kind]["apiVersion"])
+        if kind == "Ingress":
+            generation, *words = (propagated(now) or "0").split()
+            return [(*words, int(generation))]
+        status = now.get("status", {})
         places = [status] if kind == "HTTPProxy" else status.get("parents", ())
         return [(c["status"], c["reason"], c["observedGeneration"]) for place in places
                 for c in place.get("conditions", ()) if c["type"] == "Propagated"]
@@ -300,6 +306,82 @@ def test_a_proxy_and_a_route_say_when_envoys_have_accepted_them(own_kube, tmp_pa
         # The change itself, the verdict, and the condition: with the verdict if Envoys were quick.
         assert 2 <= len(changes) <= 3, changes
         assert watcher.metrics()["portolan_kube_status_failures_total"] == 0
+
+
+def propagated(i):
+    return i["metadata"].get("annotations", {}).get("portolan.io/propagated")
+
+
+def say_propagated(translator, key, generation, status, reason):
+    condition = frames.message("Condition", type="Propagated", status=status, reason=reason, message="")
+    translator.say("Ingress", key, verdict=ACCEPTED, observed_generation=generation, propagated=condition,
+                   propagated_generation=generation)
+    translator.commit()
+
+
+def test_an_ingress_says_by_an_annotation_whether_envoys_have_accepted_it(kube, namespace, lease, tmp_path):
+    """Ours is no part of the object: neither writing it nor losing it is a change for the translator."""
+    key = f"{namespace}/a"
+    item = kube.client.create(web("a", namespace))
+    with KubeWatcher(kube, tmp_path / "w", "--publish-address", "192.0.2.7", *lease) as watcher, \
+            watcher.translator() as translator, \
+            kube.client.watch(kube.client.path("Ingress", namespace),
+                              resourceVersion=item["metadata"]["resourceVersion"]) as versions:
+        before = translator.wait_for("Ingress", key)
+        say_propagated(translator, key, 1, 1, "Accepted")
+        kube.client.wait_for("Ingress", namespace, "a", lambda i: propagated(i) == "1 True Accepted")
+        # Somebody else takes it away, and it is written again.
+        kube.client.patch(item, {"metadata": {"annotations": {"portolan.io/propagated": None}}})
+        kube.client.wait_for("Ingress", namespace, "a", lambda i: propagated(i) == "1 True Accepted")
+        kube.client.patch(item, {"spec": {"rules": [{"host": "other.example"}]}})
+        after = translator.wait_for("Ingress", key, lambda now: b"other.example" in now.value)
+        assert b"portolan.io/propagated" not in before.value + after.value
+        say_propagated(translator, key, 2, 0, "RejectedByEnvoy")
+        kube.client.wait_for("Ingress", namespace, "a", lambda i: propagated(i) == "2 False RejectedByEnvoy")
+        kube.client.patch(item, {"metadata": {"labels": {"last": "word"}}})
+        translator.wait_for("Ingress", key, lambda now: b"word" in now.value)
+        changes = list(itertools.takewhile(lambda e: "labels" not in e["object"]["metadata"], versions))
+        # The address, the annotation, its loss, the annotation, the new spec, the annotation.
+        assert len(changes) == 6, [(propagated(e["object"]), e["object"]["spec"]) for e in changes]
+        of_ingress = [k for _, puts, _ in translator.mirror.log for k in puts if k[1] == key.encode()]
+        assert len(of_ingress) == 2, "the spec and the label, nothing of ours"
+        metrics = watcher.metrics()
+        assert metrics["portolan_kube_status_writes_total"] == 4
+        assert metrics["portolan_kube_status_failures_total"] == 0
+
+
+def test_without_the_right_to_annotate_an_ingress_statuses_are_written(own_kube, tmp_path):
+    kube = own_kube
+    kube.kubectl("apply", "-f", TOP / "examples/rbac.yaml")
+    account = kube.service_account_folder("portolan", "portolan")
+    for name in ("a", "b"):
+        kube.client.create(web(name, "default"))
+
+    def run(folder, then):
+        with KubeWatcher(kube, tmp_path / folder, "--publish-address", "192.0.2.7",
+                         account=account) as watcher, watcher.translator() as translator:
+            watcher.wait_logged("writing statuses")
+            for name in ("a", "b"):
+                translator.wait_for("Ingress", f"default/{name}")
+                say_propagated(translator, f"default/{name}", 1, 1, "Accepted")
+            then(watcher)
+
+    def denied(watcher):
+        watcher.wait_logged("cannot write the annotation of Ingress default/[ab]: 403")
+        for name in ("a", "b"):
+            wait_addresses(kube, "default", name, "192.0.2.7")
+
+    def allowed(watcher):
+        for name in ("a", "b"):
+            kube.client.wait_for("Ingress", "default", name, lambda i: propagated(i) == "1 True Accepted")
+        assert "403" not in watcher.logged()
+
+    run("denied", denied)
+    kube.kubectl("apply", "-f", TOP / "examples/rbac-propagated.yaml")
+    run("allowed", allowed)
+    user = ["--as", "system:serviceaccount:portolan:portolan"]
+    for words in ("update ingresses", "delete ingresses", "create ingresses", "get ingresses"):
+        assert kube.kubectl(*user, "auth", "can-i", *words.split(), check=False).stdout.strip() == "no", words
 
 
 def test_an_extension_service_has_a_condition_that_follows_what_it_needs(own_kube, tmp_path):

@@ -3,12 +3,14 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "common/decode/object-kind.h"
 #include "k8s/core.pb-c.h"
 #include "k8s/networking.pb-c.h"
 #include "tests/lib/test.h"
 #include "watcher/kube/kube-object.h"
+#include "watcher/status/propagated-annotation.h"
 #include "watcher/status/status-render.h"
 
 static struct arena *arena;
@@ -185,5 +187,84 @@ TEST(an_ingress_status_is_written_only_where_it_differs_and_is_ours)
 	CHECK_STR(render("192.0.2.1", accepted, NULL, 0, &json), "");
 	CHECK_STR(render("192.0.2.9", PORTOLAN__IPC__VERDICT__VERDICT_IGNORED, one, 1, &json), "");
 	CHECK(!status_render_row(OBJECT_SERVICE));
+}
+
+TEST(what_we_write_on_an_ingress_is_no_part_of_it)
+{
+	struct kube_trimmed a = trim_ingress("u", "7", "192.0.2.1", KUBE_PROPAGATED);
+	struct kube_trimmed b = trim_ingress("u", "8", "192.0.2.1",
+					     "kubectl.kubernetes.io/last-applied-configuration");
+
+	CHECK(a.propagated && !b.propagated);
+	CHECK_EQ(a.value_len, b.value_len);
+	CHECK(memcmp(a.value, b.value, a.value_len) == 0);
+}
+
+/* The annotation of an Ingress of generation 3 that has `present`, for a condition that is about
+ * the generation `about` and came with the verdict of generation 3. */
+static const char *annotate(const char *present, int condition, const char *reason, int64_t about,
+			    int verdict, struct strbuf *value)
+{
+	_cleanup_(item_unrefp) struct item *item = item_new(OBJECT_INGRESS, "a/b", 3, "", 0, "", 0);
+	struct kube_object object = { .item = item,
+				      .generation = 3,
+				      .propagated = (char *)(uintptr_t)present };
+	Portolan__Ipc__ObjectStatus status = PORTOLAN__IPC__OBJECT_STATUS__INIT;
+	Portolan__Ipc__Condition c = PORTOLAN__IPC__CONDITION__INIT;
+	struct status_input in = { .arena = arena, .object = &object, .status = &status };
+
+	c.has_status = 1;
+	c.status = (Portolan__Ipc__ConditionStatus)condition;
+	c.reason = (char *)(uintptr_t)reason;
+	status.verdict = (Portolan__Ipc__Verdict)verdict;
+	status.observed_generation = 3;
+	status.propagated_generation = about;
+	status.propagated = reason ? &c : NULL;
+	strbuf_clear(value);
+	return propagated_annotation_render(&in, value) ? strbuf_str(value) : "";
+}
+
+TEST(an_ingress_says_once_for_each_generation_whether_envoys_have_it)
+{
+	enum {
+		YES = PORTOLAN__IPC__CONDITION_STATUS__CONDITION_TRUE,
+		NO = PORTOLAN__IPC__CONDITION_STATUS__CONDITION_FALSE,
+		UNKNOWN = PORTOLAN__IPC__CONDITION_STATUS__CONDITION_UNKNOWN,
+		OURS = PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED,
+		IGNORED = PORTOLAN__IPC__VERDICT__VERDICT_IGNORED,
+	};
+	static const struct {
+		const char *present;
+		int condition;
+		const char *reason;
+		int64_t about;
+		int verdict;
+		const char *wanted;
+	} cases[] = {
+		{ NULL, YES, "Accepted", 3, OURS, "3 True Accepted" },
+		{ "2 True Accepted", YES, "Accepted", 3, OURS, "3 True Accepted" },
+		{ "3 True Accepted", YES, "Accepted", 3, OURS, "" },
+		{ "3 Unknown Pending", YES, "Accepted", 3, OURS, "3 True Accepted" },
+		{ "3 True Accepted", NO, "RejectedByEnvoy", 3, OURS, "3 False RejectedByEnvoy" },
+		/* What has arrived is not pending again, as after a restart. */
+		{ "3 True Accepted", UNKNOWN, "Pending", 3, OURS, "" },
+		{ "2 True Accepted", UNKNOWN, "Pending", 3, OURS, "3 Unknown Pending" },
+		{ "somebody's", YES, "Accepted", 3, OURS, "3 True Accepted" },
+		{ "", YES, "Accepted", 3, OURS, "3 True Accepted" },
+		/* Not asked for, not ours, about another generation than the verdict. */
+		{ NULL, YES, NULL, 3, OURS, "" },
+		{ NULL, YES, "Accepted", 3, IGNORED, "" },
+		{ NULL, YES, "Accepted", 2, OURS, "" },
+		{ NULL, YES, "Accepted", 4, OURS, "" },
+	};
+	_cleanup_strbuf_ struct strbuf value = STRBUF_INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		(void)fprintf(stderr, "%s %s\n", cases[i].present ? cases[i].present : "",
+			      cases[i].reason ? cases[i].reason : "");
+		CHECK_STR(annotate(cases[i].present, cases[i].condition, cases[i].reason,
+				   cases[i].about, cases[i].verdict, &value),
+			  cases[i].wanted);
+	}
 	arena_free(arena);
 }

@@ -38,6 +38,7 @@ static void object_free(struct kube_object *o)
 	free(o->version);
 	free(o->status);
 	free(o->finalizers);
+	free(o->propagated);
 	free(o);
 }
 
@@ -114,20 +115,27 @@ static bool is_useless_annotation(const char *key)
 	return strcmp(key, "kubectl.kubernetes.io/last-applied-configuration") == 0;
 }
 
-static void trim_metadata(K8s__ObjectMeta *m, struct kube_trimmed *ret)
+static void trim_annotations(K8s__ObjectMeta *m, unsigned kind, struct kube_trimmed *ret)
 {
 	size_t n = 0;
 
+	for (size_t i = 0; i < m->n_annotations; i++)
+		if (kind == OBJECT_INGRESS && strcmp(m->annotations[i]->key, KUBE_PROPAGATED) == 0)
+			ret->propagated = m->annotations[i]->value;
+		else if (!is_useless_annotation(m->annotations[i]->key))
+			m->annotations[n++] = m->annotations[i];
+	m->n_annotations = n;
+}
+
+static void trim_metadata(K8s__ObjectMeta *m, unsigned kind, struct kube_trimmed *ret)
+{
 	ret->uid = m->uid;
 	ret->version = m->resource_version;
 	ret->generation = m->generation;
 	m->uid = (char *)(uintptr_t)protobuf_c_empty_string;
 	m->resource_version = (char *)(uintptr_t)protobuf_c_empty_string;
 	m->deletion_timestamp = NULL;
-	for (size_t i = 0; i < m->n_annotations; i++)
-		if (!is_useless_annotation(m->annotations[i]->key))
-			m->annotations[n++] = m->annotations[i];
-	m->n_annotations = n;
+	trim_annotations(m, kind, ret);
 }
 
 /* kubernetes.io/tls and Opaque are the types whose data can be referenced. */
@@ -192,7 +200,7 @@ int kube_object_trim(struct arena *arena, unsigned kind, const uint8_t *value, s
 	if (!metadata || metadata->descriptor != &k8s__object_meta__descriptor)
 		return -EBADMSG;
 	*ret = (struct kube_trimmed){ 0 };
-	trim_metadata((K8s__ObjectMeta *)metadata, ret);
+	trim_metadata((K8s__ObjectMeta *)metadata, kind, ret);
 	status = take_member(m, "status");
 	if (kind == OBJECT_SECRET)
 		trim_secret(m);

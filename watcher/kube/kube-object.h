@@ -12,6 +12,10 @@
 
 #define KUBE_UID_MAX 40
 
+/* Our own annotation of Ingresses, which have no conditions. It is never in an item: what the
+ * watcher writes there changes nothing for the translator. */
+#define KUBE_PROPAGATED "portolan.io/propagated"
+
 /* An existing object, by "namespace/name". */
 struct kube_object {
 	struct item *item;   /* a reference, the same as in the store */
@@ -25,6 +29,7 @@ struct kube_object {
 	uint8_t *status;
 	size_t status_len;
 	char *finalizers;    /* a JSON list; only where we have one of our own; NULL: see there */
+	char *propagated;    /* the value of KUBE_PROPAGATED; NULL: absent */
 	const char *api_key; /* borrowed: its key at the API; NULL: the item's key */
 	const char *api_version; /* borrowed: the version it is read at; NULL: its kind's */
 };
@@ -50,9 +55,10 @@ struct kube_object *kube_objects_next(const struct kube_objects *o, unsigned kin
 bool kube_object_set_status(struct kube_object *o, const uint8_t *status, size_t len);
 
 /* An object without the fields that the translator does not read, in canonical bytes: no uid,
- * resourceVersion or status, no data of secrets and config maps that can never be used. */
+ * resourceVersion, status or annotation of our own, no data of secrets and config maps that can
+ * never be used. */
 struct kube_trimmed {
-	const char *uid, *version;
+	const char *uid, *version, *propagated;
 	int64_t generation;
 	uint8_t *value; /* everything is in the arena */
 	size_t value_len;

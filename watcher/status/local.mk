@@ -10,6 +10,8 @@ libwatcher_a_SOURCES += \
 	watcher/status/kube-writers.h \
 	watcher/status/lease.c \
 	watcher/status/lease.h \
+	watcher/status/propagated-annotation.c \
+	watcher/status/propagated-annotation.h \
 	watcher/status/publish-address.c \
 	watcher/status/publish-address.h \
 	watcher/status/status-condition.c \

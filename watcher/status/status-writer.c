@@ -14,6 +14,7 @@
 
 #include "watcher/kube/kube-message.h"
 #include "watcher/status/class-finalizer.h"
+#include "watcher/status/propagated-annotation.h"
 #include "watcher/status/status-render.h"
 #include "watcher/status/status-writer.h"
 
@@ -28,13 +29,19 @@
 /* If we may not write, trying each object is useless. */
 #define DENIED_USEC (60 * USEC_PER_SEC)
 
+/* A part of an object that is written by itself. What is more than a status needs a right of its
+ * own; where that is denied, statuses are written all the same. */
+enum part { PART_STATUS, PART_FINALIZERS, PART_ANNOTATION, PARTS };
+
+static const char *const part_names[PARTS] = { "status", "finalizers", "annotation" };
+
 struct entry {
 	struct status_writer *writer;
 	TAILQ_ENTRY(entry) queue;
 	struct item *status;
 	struct http_call *call;
 	bool queued, again;
-	bool finalizer; /* the finalizers were sent, not the status */
+	enum part sent; /* last */
 	int64_t not_before, retry_usec;
 	int64_t written, pace_usec; /* when it was written last, and how long it then waits */
 	unsigned kind;
@@ -56,7 +63,7 @@ struct status_writer {
 	double tokens;
 	int64_t filled; /* when tokens were last counted */
 	int64_t denied_until[OBJECT_KIND_MAX_];
-	int64_t finalizers_denied_until;
+	int64_t parts_denied_until[PARTS]; /* not PART_STATUS: that is a kind's */
 	struct status_writer_counters counters;
 };
 
@@ -160,7 +167,7 @@ static void retry(struct entry *e, int64_t at_least)
 
 static void log_refusal(const struct entry *e, const struct kube_status *s)
 {
-	log_warning("cannot write the %s of %s %s: %u: %s", e->finalizer ? "finalizers" : "status",
+	log_warning("cannot write the %s of %s %s: %u: %s", part_names[e->sent],
 		    object_kind(e->kind)->kind, e->id + 1, s->code, s->message);
 }
 
@@ -180,9 +187,10 @@ static void on_refusal(struct entry *e, const struct http_result *r)
 		return;
 	case 403:
 		w->counters.failures++;
-		if (e->finalizer) {
-			log_refusal(e, &s);
-			w->finalizers_denied_until = clock_monotonic() + DENIED_USEC;
+		if (e->sent != PART_STATUS) {
+			if (clock_monotonic() >= w->parts_denied_until[e->sent])
+				log_refusal(e, &s);
+			w->parts_denied_until[e->sent] = clock_monotonic() + DENIED_USEC;
 			enqueue(e, 0);
 			return;
 		}
@@ -300,7 +308,7 @@ static void write_status(struct entry *e, const struct kube_object *object,
 	strbuf_puts(&body, "},\"status\":");
 	strbuf_add(&body, status->s, status->len);
 	strbuf_puts(&body, "}");
-	e->finalizer = false;
+	e->sent = PART_STATUS;
 	patch(e, object, "/status", &body);
 	pace(e);
 }
@@ -315,14 +323,45 @@ static void write_finalizers(struct entry *e, const struct kube_object *object,
 	strbuf_puts(&body, ",\"finalizers\":");
 	strbuf_add(&body, list->s, list->len);
 	strbuf_puts(&body, "}}");
-	e->finalizer = true;
+	e->sent = PART_FINALIZERS;
 	patch(e, object, "", &body);
 }
 
-/* Where we may not write it, statuses are written all the same. */
-static bool is_finalizer_denied(const struct status_writer *w)
+static void write_annotation(struct entry *e, const struct kube_object *object,
+			     const struct strbuf *value)
 {
-	return w->finalizers_denied_until > clock_monotonic();
+	_cleanup_strbuf_ struct strbuf body = STRBUF_INIT;
+
+	begin_body(&body, object);
+	strbuf_puts(&body, ",\"annotations\":{\"" KUBE_PROPAGATED "\":");
+	strbuf_json(&body, value->s, value->len);
+	strbuf_puts(&body, "}}}");
+	e->sent = PART_ANNOTATION;
+	patch(e, object, "", &body);
+	pace(e);
+}
+
+static bool is_denied(const struct status_writer *w, enum part part)
+{
+	return w->parts_denied_until[part] > clock_monotonic();
+}
+
+static void write_one(struct entry *e, const struct kube_object *object,
+		      const struct status_input *input)
+{
+	struct status_writer *w = e->writer;
+	_cleanup_strbuf_ struct strbuf list = STRBUF_INIT, json = STRBUF_INIT, value = STRBUF_INIT;
+
+	if (!is_denied(w, PART_FINALIZERS) && class_finalizer_render(object, input->status, &list))
+		write_finalizers(e, object, &list);
+	else if (status_render_row(e->kind)->render(input, &json))
+		write_status(e, object, &json);
+	else if (!propagated_annotation_render(input, &value))
+		w->counters.unchanged++;
+	else if (is_denied(w, PART_ANNOTATION))
+		enqueue(e, w->parts_denied_until[PART_ANNOTATION] - clock_monotonic());
+	else
+		write_annotation(e, object, &value);
 }
 
 static void look_at(struct entry *e)
@@ -330,7 +369,6 @@ static void look_at(struct entry *e)
 	struct status_writer *w = e->writer;
 	const struct kube_object *object =
 		kube_objects_get(w->config.objects, e->kind, e->id + 1, e->id_len - 1);
-	_cleanup_strbuf_ struct strbuf json = STRBUF_INIT;
 	struct status_input input = { .object = object };
 	int64_t denied = w->denied_until[e->kind] - clock_monotonic();
 
@@ -349,12 +387,7 @@ static void look_at(struct entry *e)
 	if (w->config.address)
 		input.addresses_known = publish_address_get(w->config.address, &input.addresses,
 							    &input.n_addresses);
-	if (!is_finalizer_denied(w) && class_finalizer_render(object, input.status, &json))
-		write_finalizers(e, object, &json);
-	else if (status_render_row(e->kind)->render(&input, &json))
-		write_status(e, object, &json);
-	else
-		w->counters.unchanged++;
+	write_one(e, object, &input);
 }
 
 static void fill(struct status_writer *w, int64_t now)
