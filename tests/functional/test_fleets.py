@@ -2,13 +2,13 @@
 
 import http.client
 import json
-import socket
 
 import grpc
 import pytest
 
 import frames
 import gateway_objects as api
+from addresses import free_port
 from certs import Authority
 from envoy_process import Envoy
 from gateway_objects import backend, gateway, listener, route, rule, terminated
@@ -302,12 +302,6 @@ def test_a_gateway_has_what_it_refers_to_and_nothing_else(pipeline):
 
     assert services(plain) == ["i", "shared"]
     assert services(a) == ["both", "shared", "x"] and services(b) == ["both", "y"]
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def location(port):

@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from addresses import free_port
 from certs import Authority
 from nginx import SETTINGS, World, config_map, nginx
 from objects import path, tls_secret
@@ -129,14 +130,8 @@ def test_defaults_of_annotations(world):
     assert world.get().headers["location"] == "http://b/x"
 
 
-def free(kind):
-    with socket.socket(socket.AF_INET, kind) as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
 def test_tcp_ports(world):
-    port = free(socket.SOCK_STREAM)
+    port = free_port(socket.SOCK_STREAM)
     world.write(config_map("tcp", {str(port): f"default/{world.name}-echo:80", "80": f"default/{world.name}-absent:80"},
                            "ingress-nginx"))
     with socket.create_connection((world.site.address, port), timeout=10) as connection:

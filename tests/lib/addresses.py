@@ -21,3 +21,16 @@ def loopback():
         except OSError:
             continue
         return address
+
+
+def free_port(kind=socket.SOCK_STREAM):
+    """A port that is free at all addresses, for a listener of Envoy's. It is below those that the system chooses, which
+    connections and backends of other tests get at any moment, at addresses that 0.0.0.0 would take from them."""
+    while True:
+        port = 20000 + (os.getpid() * 251 + next(_counter)) % 10000
+        try:
+            with socket.socket(socket.AF_INET, kind) as probe:
+                probe.bind(("0.0.0.0", port))
+        except OSError:
+            continue
+        return port
