@@ -1,12 +1,14 @@
 """A refusal belongs to the Envoys that made it: the others go on, and it ends with them."""
 
 import json
+import subprocess
 
 import pytest
 
 from certs import Authority
 from events import Deadline
 from objects import app, proxy, tls_secret, to
+from programs import program
 from xds_client import World
 
 
@@ -115,6 +117,40 @@ def test_a_refusal_ends_when_those_that_made_it_have_left_also_over_restarts(pip
     with World(pipeline.xds_address, node="new") as new:
         new.until(lambda w: "bad.example.com" in hosts(w), timeout=30)
     assert not told(pipeline, "bad", "RejectedByEnvoy")
+
+
+def test_a_shared_table_stays_whole_where_it_is_refused_and_each_host_that_is_missing_is_named(pipeline):
+    """Envoy takes or refuses a table as a whole: from the bad host on it gets no later change of another host in it."""
+    def refuse(response):
+        return "no bad" if any("bad.example.com" in h.domains for r in response.resources.values()
+                               for h in getattr(r, "virtual_hosts", ())) else None
+
+    def missing():
+        return {n for n in ("bad", "good", "late", "other") if told(pipeline, n, "RejectedBySomeEnvoys")}
+
+    pipeline.write("other.yaml", *app("other", "10.0.0.1", 80))
+    pipeline.write("good.yaml", *app("good", "10.0.0.2", 80))
+    with World(pipeline.xds_address, node="old", refuse=refuse) as old, World(pipeline.xds_address, node="new") as new:
+        until(lambda: all("good.example.com" in hosts(w) for w in (old, new)), old, new)
+        pipeline.xds.wait_accepted(pipeline.settle(), envoys=2)
+        pipeline.write("bad.yaml", *app("bad", "10.0.0.3", 80))
+        until(lambda: missing() == {"bad"}, old, new)
+        pipeline.write("late.yaml", *app("late", "10.0.0.4", 80))
+        pipeline.write("good.yaml", *app("good", "10.0.0.2", 80, host="moved.example.com"))
+        until(lambda: missing() == {"bad", "good", "late"}, old, new)
+        assert hosts(old) == {"other.example.com", "good.example.com"}
+        assert hosts(new) == {f"{n}.example.com" for n in ("other", "bad", "late", "moved")}
+        shown = subprocess.run([program("portolan"), "status", "--problems", f"--runtime-dir={pipeline.dir}"],
+                               capture_output=True, text=True, timeout=20).stdout
+        assert shown.count("Envoy old refuses the table ingress_http, which has routes of this object: no bad.") == 3, shown
+        # Endpoints and clusters are resources of their own.
+        pipeline.write("other.yaml", *app("other", "10.0.0.9", 80))
+        old.until(lambda w: any(w.endpoints(n) == ["10.0.0.9:80"] for n in w.resources["EDS"]))
+        pipeline.remove("late.yaml")
+        until(lambda: missing() == {"bad", "good"}, old, new)
+        pipeline.write("bad.yaml", *app("bad", "10.0.0.3", 80, host="mended.example.com"))
+        until(lambda: not missing(), old, new)
+        assert hosts(old) == hosts(new) == {f"{n}.example.com" for n in ("other", "mended", "moved")}
 
 
 @pytest.mark.parametrize("type", ["CDS", "EDS", "RDS", "SDS"])

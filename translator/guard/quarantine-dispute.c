@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "translator/guard/quarantine-note.h"
 #include "translator/guard/quarantine-subject.h"
+#include "translator/kinds.h"
 
 const void *dispute_key(const void *entry, size_t *ret_len)
 {
@@ -15,8 +16,28 @@ const void *dispute_key(const void *entry, size_t *ret_len)
 	return d->key;
 }
 
+/* A change of a host in a shared table. Envoy refuses the table as a whole, so it lacks every
+ * change since the version that it accepted last: the bad one, and those of other hosts after it.
+ */
+struct disputed {
+	uint32_t kind;
+	char *key;
+	size_t key_len;
+	struct vec notes;
+};
+
+static void disputed_free(struct disputed *c)
+{
+	notes_free(&c->notes);
+	free(c->key);
+	free(c);
+}
+
 static void dispute_free(struct dispute *d)
 {
+	for (uint32_t i = 0; i < d->changes.n; i++)
+		disputed_free(vec_at(&d->changes, i));
+	vec_done(&d->changes);
 	notes_free(&d->notes);
 	free(d->text);
 	free(d->key);
@@ -36,11 +57,10 @@ static struct dispute *find(struct quarantine *q, const struct item *report)
 	return d;
 }
 
-void dispute_note(struct quarantine *q, const struct item *report, const struct item *published,
-		  const Portolan__Ipc__RejectReport *refusal)
+static struct refused refused_by(const struct item *published,
+				 const Portolan__Ipc__RejectReport *refusal)
 {
-	struct dispute *d = find(q, report);
-	struct refused what = {
+	return (struct refused){
 		.kind = published->kind,
 		.key = published->data,
 		.key_len = published->key_len,
@@ -57,22 +77,96 @@ void dispute_note(struct quarantine *q, const struct item *report, const struct 
 		.n_all = refusal->nodes,
 		.taken = refusal->accepted > 0,
 	};
+}
+
+static bool is_noted(const struct dispute *d, const struct hold *h)
+{
+	for (uint32_t i = 0; i < d->changes.n; i++) {
+		const struct disputed *c = vec_at(&d->changes, i);
+
+		if (c->kind == h->kind && c->key_len == h->key_len &&
+		    memcmp(c->key, h->key, h->key_len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void note_change(struct quarantine *q, const struct refused *table, struct disputed *c)
+{
+	struct refused what = *table;
+
+	what.kind = c->kind;
+	what.key = c->key;
+	what.key_len = c->key_len;
+	what.whole = true;
+	what.outcome = "It goes on there with the whole table as it was accepted before, and "
+		       "others have accepted the present one";
+	notes_add(q->graph, &what, &c->notes);
+}
+
+/* The published changes that not all have accepted yet. */
+static void add_changes(struct quarantine *q, struct dispute *d, const struct subject *s,
+			const struct refused *table)
+{
+	for (uint32_t i = 0; s && i < s->holds.n && d->changes.n < DISPUTED_MAX; i++) {
+		const struct hold *h = vec_at(&s->holds, i);
+		struct disputed *c;
+
+		if (h->kind != OUTPUT_HOST_ROUTES || h->state != HOLD_PENDING || is_noted(d, h))
+			continue;
+		c = xnew(struct disputed, 1);
+		c->kind = h->kind;
+		c->key = xmemdup(h->key, h->key_len);
+		c->key_len = h->key_len;
+		vec_add(&d->changes, c);
+		note_change(q, table, c);
+	}
+}
+
+static void note_again(struct quarantine *q, struct dispute *d, const struct refused *what)
+{
+	notes_remove(q->graph, &d->notes);
+	notes_add(q->graph, what, &d->notes);
+	for (uint32_t i = 0; i < d->changes.n; i++) {
+		struct disputed *c = vec_at(&d->changes, i);
+
+		notes_remove(q->graph, &c->notes);
+		note_change(q, what, c);
+	}
+}
+
+void dispute_note(struct quarantine *q, const struct item *report, const struct item *published,
+		  const struct subject *s, const Portolan__Ipc__RejectReport *refusal)
+{
+	struct dispute *d = find(q, report);
+	struct refused what = refused_by(published, refusal);
+	bool of_hosts = hold_is_of_hosts(published->data);
 	_cleanup_free_ char *text = NULL, *who = NULL;
 
 	d->seen = true;
 	who = notes_who(what.nodes, what.n_nodes, what.n_all);
-	text = xasprintf("%s %.*s: %s", who, (int)refusal->version.len,
-			 (const char *)refusal->version.data, what.outcome);
-	if (d->text && strcmp(d->text, text) == 0)
-		return;
-	notes_remove(q->graph, &d->notes);
-	free(d->text);
-	d->text = TAKE_PTR(text);
-	q->counters.rejects++;
-	log_with(LOG_WARNING, FIELDS({ "resource", what.name }, { "reason", what.message }),
-		 "%s a resource%s", who,
-		 what.taken ? " that others accept: they go on with it" : "");
-	notes_add(q->graph, &what, &d->notes);
+	/* A table of hosts has a new version with each change. */
+	text = xasprintf("%s %.*s: %s: %s", who, of_hosts ? 0 : (int)refusal->version.len,
+			 (const char *)refusal->version.data, what.message, what.outcome);
+	if (!d->text || strcmp(d->text, text) != 0) {
+		free(d->text);
+		d->text = TAKE_PTR(text);
+		q->counters.rejects++;
+		log_with(LOG_WARNING, FIELDS({ "resource", what.name }, { "reason", what.message }),
+			 "%s a resource%s", who,
+			 what.taken ? " that others accept: they go on with it" : "");
+		note_again(q, d, &what);
+	}
+	if (of_hosts)
+		add_changes(q, d, s, &what);
+}
+
+void dispute_keep(struct quarantine *q, const struct item *report)
+{
+	struct dispute *d = hashmap_get(&q->disputes, report->data, report->key_len);
+
+	if (d && d->changes.n)
+		d->seen = true;
 }
 
 void dispute_begin(struct quarantine *q)
@@ -83,19 +177,37 @@ void dispute_begin(struct quarantine *q)
 		d->seen = false;
 }
 
+/* Hosts that are not there any more. */
+static void drop_gone(struct quarantine *q, struct dispute *d)
+{
+	for (uint32_t i = d->changes.n; i-- > 0;) {
+		struct disputed *c = vec_at(&d->changes, i);
+
+		if (hold_published(q, c->kind, c->key, c->key_len))
+			continue;
+		notes_remove(q->graph, &c->notes);
+		vec_take_out(&d->changes, i);
+		disputed_free(c);
+	}
+}
+
 void dispute_end(struct quarantine *q)
 {
 	_cleanup_free_ struct dispute **over = xnew(struct dispute *, q->disputes.n + 1);
 	struct dispute *d;
 	size_t n = 0;
 
-	HASHMAP_FOREACH (&q->disputes, d)
+	HASHMAP_FOREACH (&q->disputes, d) {
+		drop_gone(q, d);
 		if (!d->seen)
 			over[n++] = d;
+	}
 	while (n) {
 		d = over[--n];
 		(void)hashmap_remove(&q->disputes, d->key, d->key_len);
 		notes_remove(q->graph, &d->notes);
+		for (uint32_t i = 0; i < d->changes.n; i++)
+			notes_remove(q->graph, &((struct disputed *)vec_at(&d->changes, i))->notes);
 		dispute_free(d);
 	}
 }

@@ -83,8 +83,9 @@ void notes_add(struct graph *g, const struct refused *what, struct vec *ret_note
 	_cleanup_free_ char *text = NULL, *who = NULL;
 
 	who = notes_who(what->nodes, what->n_nodes, what->n_all);
-	text = xasprintf("%s what this object makes of %s: %s. %s", who, what->name, what->message,
-			 what->outcome);
+	text = xasprintf(what->whole ? "%s the table %s, which has routes of this object: %s. %s"
+				     : "%s what this object makes of %s: %s. %s",
+			 who, what->name, what->message, what->outcome);
 	p.has_severity = 1;
 	p.severity = what->taken ? PORTOLAN__IPC__SEVERITY__SEVERITY_WARNING
 				 : PORTOLAN__IPC__SEVERITY__SEVERITY_ERROR;

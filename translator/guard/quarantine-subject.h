@@ -41,7 +41,8 @@ struct dispute {
 	char *key;
 	char *text;
 	struct vec notes;
-	bool seen; /* while the reports are looked through */
+	struct vec changes; /* struct disputed: of a table of hosts, those that the Envoys lack */
+	bool seen;          /* while the reports are looked through */
 };
 
 struct subject {
@@ -116,9 +117,15 @@ void hold_explain(struct quarantine *q, const struct subject *s, struct hold *h)
 
 /* ---- disputes (quarantine-dispute.c) ---- */
 
-/* Refused but served items, until one of the two ends. */
+/* Of one table; more are served and not named. */
+#define DISPUTED_MAX 1024
+
+/* Refused but served items, until one of the two ends. s: the subject, or NULL. */
 void dispute_note(struct quarantine *q, const struct item *report, const struct item *published,
-		  const Portolan__Ipc__RejectReport *refusal);
+		  const struct subject *s, const Portolan__Ipc__RejectReport *refusal);
+/* A shared table has a new version with each change of a host: what was refused before is in
+ * dispute until the present one is answered. */
+void dispute_keep(struct quarantine *q, const struct item *report);
 void dispute_begin(struct quarantine *q);
 /* Those that were not noted since are over. */
 void dispute_end(struct quarantine *q);

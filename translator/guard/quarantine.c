@@ -168,11 +168,30 @@ static struct item *published_of(const struct quarantine *q, const struct item *
 		    : NULL;
 }
 
+/* All that have the resource of this report have answered its published version. */
+static bool is_answered(const struct quarantine *q, const struct item *report,
+			const struct item *published)
+{
+	struct item *accept = state_get(q->reports, REPORT_ACCEPT, report->data, report->key_len);
+	Portolan__Ipc__AcceptReport *r;
+	bool yes;
+
+	if (!accept)
+		return false;
+	r = portolan__ipc__accept_report__unpack(NULL, accept->value_len, item_value(accept));
+	yes = r && is_version(published, r->version);
+	portolan__ipc__accept_report__free_unpacked(r, NULL);
+	return yes;
+}
+
 static void take_rejection(struct quarantine *q, struct item *report)
 {
 	struct item *published = published_of(q, report);
 	Portolan__Ipc__RejectReport *r;
 	struct subject *s;
+
+	if (published && !is_answered(q, report, published))
+		dispute_keep(q, report);
 
 	r = portolan__ipc__reject_report__unpack(NULL, report->value_len, item_value(report));
 	if (r && !r->message)
@@ -180,11 +199,11 @@ static void take_rejection(struct quarantine *q, struct item *report)
 	if (r && published && is_version(published, r->version)) {
 		s = subject_find(q, published->kind, published->data, published->key_len);
 		if (r->accepted)
-			dispute_note(q, report, published, r);
+			dispute_note(q, report, published, s, r);
 		else if (!r->undecided && s && s->holds.n)
 			subject_rejected(q, s, r);
 		else if (!r->undecided && !is_decided(published->kind, published->data))
-			dispute_note(q, report, published, r);
+			dispute_note(q, report, published, s, r);
 	}
 	portolan__ipc__reject_report__free_unpacked(r, NULL);
 }
