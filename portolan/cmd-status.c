@@ -143,6 +143,36 @@ static void say_missing(const char *dir, const char *name)
 	json_object_put(all);
 }
 
+static void put_refusal(struct json_object *envoy, struct strbuf *out)
+{
+	struct json_object *types = json_member(envoy, "types");
+
+	json_object_object_foreach (types, type, state) {
+		long long n = (long long)json_number(state, "rejected");
+
+		if (n > 0)
+			strbuf_printf(out,
+				      "Envoy %s refuses %lld resource%s of kind %s, and goes on "
+				      "with what it accepted before; it said last: %s\n",
+				      json_text(envoy, "node_id"), n, n == 1 ? "" : "s", type,
+				      json_text(envoy, "last_reject"));
+	}
+}
+
+/* Also those that no object is known for, as after a restart. */
+static void put_refusals(const char *dir, struct strbuf *out)
+{
+	struct stage_question q = { .stage = "xds-server", .target = "/debug/envoys" };
+	struct json_object *envoys;
+
+	ask_stages(dir, &q, 1, TIMEOUT_USEC);
+	envoys = answer_json(&q);
+	for (size_t i = 0; i < json_length(envoys); i++)
+		put_refusal(json_object_array_get_idx(envoys, i), out);
+	json_object_put(envoys);
+	stage_question_done(&q);
+}
+
 /* name: KIND/NAMESPACE/NAME, or NULL for the objects that the options select. */
 static int show_objects(const char *dir, const char *name, struct strbuf *out)
 {
@@ -159,6 +189,8 @@ static int show_objects(const char *dir, const char *name, struct strbuf *out)
 		say_missing(dir, name);
 	else
 		put_list(list, out);
+	if (arg_problems && format < OUTPUT_JSON)
+		put_refusals(dir, out);
 	json_object_put(list);
 	json_object_put(statuses);
 	return r;

@@ -143,6 +143,7 @@ def test_a_shared_table_stays_whole_where_it_is_refused_and_each_host_that_is_mi
         shown = subprocess.run([program("portolan"), "status", "--problems", f"--runtime-dir={pipeline.dir}"],
                                capture_output=True, text=True, timeout=20).stdout
         assert shown.count("Envoy old refuses the table ingress_http, which has routes of this object: no bad.") == 3, shown
+        assert "Envoy old refuses 1 resource of kind route, and goes on with what it accepted before; it said last: no bad\n" in shown
         # Endpoints and clusters are resources of their own.
         pipeline.write("other.yaml", *app("other", "10.0.0.9", 80))
         old.until(lambda w: any(w.endpoints(n) == ["10.0.0.9:80"] for n in w.resources["EDS"]))
