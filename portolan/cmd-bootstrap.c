@@ -26,8 +26,7 @@ static const struct option_row options[] = {
 	  "socket " RUNTIME_XDS " in the runtime directory)" },
 	{ "check-path", 0, OPTION_STRING, &arg.check_path, "PATH",
 	  "Unix socket where Envoy finds portolan-passwords (default: " RUNTIME_CHECK
-	  " in the folder "
-	  "of xds-server's socket, and none with HOST:PORT)" },
+	  " in the folder of xds-server's socket, and none with HOST:PORT)" },
 	{ "admin-path", 0, OPTION_STRING, &arg.admin_path, "PATH",
 	  "Unix socket of Envoy's admin interface (default: " RUNTIME_ENVOY_ADMIN
 	  " in the runtime directory)" },
@@ -117,12 +116,11 @@ static int write_sds(void)
 
 static int prepare_tls(const struct command *c, const char *file)
 {
+	static const char why[] = "--sds-dir is needed where the bootstrap goes to standard output";
 	_cleanup_free_ char *dir = NULL;
 
 	if (find_sds_dir(file, &dir) < 0)
-		return command_misused(c,
-				       "--sds-dir is needed where the bootstrap goes to standard "
-				       "output");
+		return command_misused(c, why);
 	arg.sds_cert = path_in(dir, "envoy-xds-certificate.yaml");
 	arg.sds_ca = path_in(dir, "envoy-xds-ca.yaml");
 	if (!arg.sds_cert || !arg.sds_ca) {

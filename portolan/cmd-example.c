@@ -120,6 +120,7 @@ static int write_objects(const char *host, const char *address, unsigned port, b
 int cmd_example(const struct command *c, int argc, char **argv)
 {
 	_cleanup_free_ char *address = NULL;
+	const char *why = NULL;
 	int at, exit_code;
 	unsigned port;
 	bool v6;
@@ -133,15 +134,14 @@ int cmd_example(const struct command *c, int argc, char **argv)
 	if (at < 0)
 		return exit_code;
 	if (argc - at != 2)
-		return command_misused(c, "say which host and which address, as in "
-					  "web.example 127.0.0.1:3000");
-	if (!is_host(argv[at]))
-		return command_misused(c, "the host is a DNS name in lower case, as web.example or "
-					  "*.example.com");
-	if (!read_address(argv[at + 1], &address, &port, &v6))
-		return command_misused(c, "the address is an IP address and a port, as "
-					  "127.0.0.1:3000 or [::1]:3000");
-	if ((arg_name && !is_label(arg_name)) || (arg_secret && !is_label(arg_secret)))
-		return command_misused(c, "a name is of lower case letters, digits and \"-\"");
+		why = "say which host and which address, as in web.example 127.0.0.1:3000";
+	else if (!is_host(argv[at]))
+		why = "the host is a DNS name in lower case, as web.example or *.example.com";
+	else if (!read_address(argv[at + 1], &address, &port, &v6))
+		why = "the address is an IP address and a port, as 127.0.0.1:3000 or [::1]:3000";
+	else if ((arg_name && !is_label(arg_name)) || (arg_secret && !is_label(arg_secret)))
+		why = "a name is of lower case letters, digits and \"-\"";
+	if (why)
+		return command_misused(c, why);
 	return write_objects(argv[at], address, port, v6);
 }

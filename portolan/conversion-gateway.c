@@ -289,16 +289,17 @@ static bool can_be_said(struct side *s, struct json_object *route)
 	const char *path;
 
 	if (strcmp(json_text(route, "action"), "direct-response") == 0) {
-		converted_note(s->h, xasprintf("%s is answered with %lld by Envoy itself: Gateway "
-					       "API has no such rule",
-					       json_text(route, "match"),
-					       (long long)json_number(route, "status")));
+		converted_note(
+			s->h,
+			"%s is answered with %lld by Envoy itself: Gateway API has no such rule",
+			json_text(route, "match"), (long long)json_number(route, "status"));
 		return false;
 	}
 	if (converted_path(route, &path) == PATH_FORM_PREFIX && strcmp(path, "/") != 0)
-		converted_note(s->h, xasprintf("%s matches %sx, too: Gateway API has prefixes of "
-					       "whole path elements only",
-					       json_text(route, "match"), path));
+		converted_note(
+			s->h,
+			"%s matches %sx, too: Gateway API has prefixes of whole path elements only",
+			json_text(route, "match"), path);
 	return true;
 }
 
@@ -315,9 +316,10 @@ static void add_side(struct side *s, struct json_object *host)
 		if (converted_is_limit(route))
 			continue;
 		if (!namespace) {
-			converted_note(s->h, xasprintf("%s goes to Services of several namespaces, "
-						       "or to what is no Service",
-						       json_text(route, "match")));
+			converted_note(s->h,
+				       "%s goes to Services of several namespaces, or to what is "
+				       "no Service",
+				       json_text(route, "match"));
 			continue;
 		}
 		if (!can_be_said(s, route))

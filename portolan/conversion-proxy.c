@@ -267,9 +267,10 @@ static const char *host_namespace(struct converted_host *h, struct json_object *
 
 		if (found && strcmp(found, buffer) == 0)
 			continue;
-		converted_note(h, xasprintf("%s goes to another namespace, or to what is no "
-					    "Service: one HTTPProxy cannot say that",
-					    json_text(route, "match")));
+		converted_note(h,
+			       "%s goes to another namespace, or to what is no Service: one "
+			       "HTTPProxy cannot say that",
+			       json_text(route, "match"));
 		return NULL;
 	}
 	return json_length(routes) ? buffer : NULL;

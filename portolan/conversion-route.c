@@ -1,4 +1,5 @@
 /* The parts of a route that both targets read. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,10 +94,16 @@ struct json_object *converted_object(const char *api_version, const char *kind,
 	return o;
 }
 
-void converted_note(struct converted_host *h, char *text)
+void converted_note(struct converted_host *h, const char *fmt, ...)
 {
+	_cleanup_free_ char *text = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		abort();
+	va_end(ap);
 	(void)json_object_array_add(h->notes, json_object_new_string(text));
-	free(text);
 }
 
 static void add_names(struct json_object *list, struct json_object *to)

@@ -58,9 +58,10 @@ static void collect(struct work *w, struct json_object *surface)
 		else if (strcmp(scheme, "https") == 0)
 			h->https = o;
 		else
-			converted_note(h, xasprintf("its %s connections are passed on as they are: "
-						    "that is not converted",
-						    scheme));
+			converted_note(h,
+				       "its %s connections are passed on as they are: that is not "
+				       "converted",
+				       scheme);
 	}
 }
 
@@ -71,9 +72,9 @@ static void limit_listeners(struct work *w)
 	for (size_t i = 0; i < w->n; i++)
 		if (w->hosts[i].https && ++n > TLS_HOSTS_MAX)
 			converted_note(&w->hosts[i],
-				       xasprintf("a Gateway has at most %d listeners for TLS: "
-						 "convert namespace by namespace (--namespace)",
-						 TLS_HOSTS_MAX));
+				       "a Gateway has at most %d listeners for TLS: convert "
+				       "namespace by namespace (--namespace)",
+				       TLS_HOSTS_MAX);
 }
 
 /* ---- the objects ---- */
@@ -442,16 +443,15 @@ static bool note_differences(struct converted_host *h, struct json_object *befor
 		    keeps_filters(h->https, host_of(after, "https", h->name));
 
 	if (!good)
-		converted_note(h, xstrdup("filters of it (access, limits, CORS) cannot be said: it "
-					  "is not written without them"));
+		converted_note(h, "filters of it (access, limits, CORS) cannot be said: it is not "
+				  "written without them");
 	surface_compare(json_member(before, h->name), json_member(after, h->name), &o, changes);
 	for (size_t i = 0; i < json_length(changes); i++) {
 		struct json_object *c = json_object_array_get_idx(changes, i);
 
 		good &= is_harmless(c);
-		converted_note(h, xasprintf("%s %s: %s: %s", json_text(c, "host"),
-					    json_text(c, "match"), json_text(c, "change"),
-					    json_text(c, "text")));
+		converted_note(h, "%s %s: %s: %s", json_text(c, "host"), json_text(c, "match"),
+			       json_text(c, "change"), json_text(c, "text"));
 	}
 	json_object_put(changes);
 	return good;

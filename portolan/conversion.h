@@ -61,7 +61,7 @@ bool converted_is_star(struct json_object *header);
 char *converted_name(const char *host, const char *suffix);
 struct json_object *converted_object(const char *api_version, const char *kind,
 				     const char *namespace, const char *name);
-void converted_note(struct converted_host *h, char *text);
+void converted_note(struct converted_host *h, const char *fmt, ...) _printf_(2, 3);
 /* Members added to o: set and remove, in the form of both targets. False: the headers have other
  * edits. */
 bool converted_headers(struct json_object *settings, const char *which, struct json_object *o,

@@ -3,8 +3,9 @@
 #     awk -v start=Envoy -v only=Envoy__ -f short-names.awk FILE.pb-c.h...
 #
 # A message gets its name without the package (Envoy__Config__Route__V3__RouteAction__HashPolicy is
-# EnvoyRouteActionHashPolicy), T__INIT for its defaults, and T__VALUE for oneof cases and values of enums
-# inside it. Where an extension's message has the name of another, two words of its package go before it.
+# EnvoyRouteActionHashPolicy), T__INIT for its defaults, T__descriptor, and T__VALUE for oneof cases and
+# values of enums inside it. Where an extension's message has the name of another, two words of its
+# package go before it.
 
 function split_name(name,   parts, n, i, j) {
 	n = split(name, parts, "__")
@@ -21,12 +22,23 @@ function split_name(name,   parts, n, i, j) {
 	extension = parts[2] == "Extensions"
 }
 
+# Descriptors have other case and underscores than their messages.
+function plain_letters(name) {
+	gsub(/_/, "", name)
+	return tolower(name)
+}
+
 /^struct / && index($2, only) == 1 {
 	structs[++n_structs] = $2
 }
 
 /^#define [A-Z0-9_]*__INIT / && index($2, toupper(only)) == 1 {
 	init[structs[n_structs]] = substr($2, 1, length($2) - 6)
+}
+
+/^extern const ProtobufCMessageDescriptor / {
+	sub(/__descriptor;$/, "", $4)
+	descriptor[plain_letters($4)] = $4
 }
 
 /^typedef enum / { n_values = 0; in_enum = 1; next }
@@ -66,6 +78,7 @@ END {
 		by_init[init[s]] = short[s]
 		print "typedef struct " s " " short[s] ";"
 		print "#define " short[s] "__INIT " init[s] "__INIT"
+		print "#define " short[s] "__descriptor " descriptor[plain_letters(s)] "__descriptor"
 	}
 	for (i = 1; i <= n_all; i++) {
 		# The message that the enum stands in: the longest name that begins the value.

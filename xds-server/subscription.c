@@ -335,11 +335,12 @@ static size_t pick_and_sort(const struct subscription *s, const struct resource_
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < s->cap; i++) {
-		struct resource *r =
-			s->entries[i].id == ENTRY_NONE
-				? NULL
-				: resource_store_by_id(store, s->kind, s->entries[i].id);
+		uint32_t id = s->entries[i].id;
+		struct resource *r;
 
+		if (id == ENTRY_NONE)
+			continue;
+		r = resource_store_by_id(store, s->kind, id);
 		if (r && r->item)
 			all[n++] = r;
 	}

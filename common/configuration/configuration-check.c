@@ -189,12 +189,11 @@ static const char *log_field(struct check *c, const struct rule *rule _unused_, 
 
 static const char *log_place(struct check *c, const struct rule *rule _unused_, const char *text)
 {
-	return *text == '/' || strcmp(text, "off") == 0 || strcmp(text, "stdout") == 0
-		       ? NULL
-		       : arena_printf(c->arena,
-				      "\"%.64s\" is not one of off, stdout, and a path that begins "
-				      "with /",
-				      text);
+	if (*text == '/' || strcmp(text, "off") == 0 || strcmp(text, "stdout") == 0)
+		return NULL;
+	return arena_printf(c->arena,
+			    "\"%.64s\" is not one of off, stdout, and a path that begins with /",
+			    text);
 }
 
 static const char *percent(struct check *c, const struct rule *rule _unused_, const char *text)

@@ -82,11 +82,9 @@ static bool decode_int(struct core *c, const struct slot *s, const struct node *
 		[PROTOBUF_C_TYPE_UINT32] = { 0, UINT32_MAX },
 		[PROTOBUF_C_TYPE_UINT64] = { 0, INT64_MAX },
 	};
-	int64_t min = ranges[s->field->type].min, max = ranges[s->field->type].max;
-	size_t size = s->field->type == PROTOBUF_C_TYPE_INT32 ||
-				      s->field->type == PROTOBUF_C_TYPE_UINT32
-			      ? 4
-			      : 8;
+	ProtobufCType type = s->field->type;
+	int64_t min = ranges[type].min, max = ranges[type].max;
+	size_t size = type == PROTOBUF_C_TYPE_INT32 || type == PROTOBUF_C_TYPE_UINT32 ? 4 : 8;
 
 	if (n->type == NODE_FLOAT) {
 		problems_add(c->problems, true, "WrongType", path, n->line,

@@ -243,19 +243,22 @@ static bool is_near_miss(struct run *r, const struct node *n, const char *api, c
 	const struct node *at;
 	struct path path = { .parent = parent };
 	struct near_kind near;
+	unsigned line;
 
 	if (!object_kind_near(api, kind, &near))
 		return false;
 	path.key = near.is_api ? "apiVersion" : "kind";
 	path.key_len = strlen(path.key);
 	at = node_member(n, path.key);
-	problems_add(&r->problems, true, near.is_api ? "UnsupportedVersion" : "UnknownKind", &path,
-		     at ? at->line : n->line,
-		     near.is_api ? "%s of %.64s is not read: use %s%s%s"
-				 : "%s is not a kind of %.64s: did you "
-				   "mean %s?",
-		     kind, api, near.is_api ? near.row->group : near.row->kind,
-		     *near.row->group ? "/" : "", near.row->version);
+	line = at ? at->line : n->line;
+	if (near.is_api)
+		problems_add(&r->problems, true, "UnsupportedVersion", &path, line,
+			     "%s of %.64s is not read: use %s%s%s", kind, api, near.row->group,
+			     *near.row->group ? "/" : "", near.row->version);
+	else
+		problems_add(&r->problems, true, "UnknownKind", &path, line,
+			     "%s is not a kind of %.64s: did you mean %s?", kind, api,
+			     near.row->kind);
 	return true;
 }
 

@@ -5,32 +5,26 @@
 #include "common/base/cleanup.h"
 #include "common/link/resource-kind.h"
 
+#define TYPE "type.googleapis.com/"
+
 static const struct resource_kind_row rows[RESOURCE_NEWER_LISTENER + 1] = {
-	[RESOURCE_CLUSTER] = { "cluster", "CDS",
-			       "type.googleapis.com/envoy.config.cluster.v3.Cluster" },
+	[RESOURCE_CLUSTER] = { "cluster", "CDS", TYPE "envoy.config.cluster.v3.Cluster" },
 	[RESOURCE_ENDPOINT] = { "endpoint", "EDS",
-				"type.googleapis.com/"
-				"envoy.config.endpoint.v3.ClusterLoadAssignment" },
+				TYPE "envoy.config.endpoint.v3.ClusterLoadAssignment" },
 	[RESOURCE_SECRET] = { "secret", "SDS",
-			      "type.googleapis.com/"
-			      "envoy.extensions.transport_sockets.tls.v3.Secret" },
-	[RESOURCE_LISTENER] = { "listener", "LDS",
-				"type.googleapis.com/envoy.config.listener.v3.Listener" },
+			      TYPE "envoy.extensions.transport_sockets.tls.v3.Secret" },
+	[RESOURCE_LISTENER] = { "listener", "LDS", TYPE "envoy.config.listener.v3.Listener" },
 	[RESOURCE_SCOPED_ROUTE] = { "scoped-route", "SRDS",
-				    "type.googleapis.com/"
-				    "envoy.config.route.v3.ScopedRouteConfiguration" },
-	[RESOURCE_ROUTE] = { "route", "RDS",
-			     "type.googleapis.com/envoy.config.route.v3.RouteConfiguration" },
+				    TYPE "envoy.config.route.v3.ScopedRouteConfiguration" },
+	[RESOURCE_ROUTE] = { "route", "RDS", TYPE "envoy.config.route.v3.RouteConfiguration" },
 	[RESOURCE_VIRTUAL_HOST] = { "virtual-host", "VHDS",
-				    "type.googleapis.com/envoy.config.route.v3.VirtualHost" },
-	[RESOURCE_RUNTIME] = { "runtime", "RTDS",
-			       "type.googleapis.com/envoy.service.runtime.v3.Runtime" },
+				    TYPE "envoy.config.route.v3.VirtualHost" },
+	[RESOURCE_RUNTIME] = { "runtime", "RTDS", TYPE "envoy.service.runtime.v3.Runtime" },
 	[RESOURCE_EXTENSION_CONFIG] = { "extension-config", "ECDS",
-					"type.googleapis.com/"
-					"envoy.config.core.v3.TypedExtensionConfig" },
+					TYPE "envoy.config.core.v3.TypedExtensionConfig" },
 	[RESOURCE_NEWER_LISTENER] = { "newer-listener", "LDS",
-				      "type.googleapis.com/envoy.config.listener.v3.Listener",
-				      RESOURCE_LISTENER, 1, 37 },
+				      TYPE "envoy.config.listener.v3.Listener", RESOURCE_LISTENER,
+				      1, 37 },
 };
 
 const struct resource_kind_row *resource_kind(unsigned kind)

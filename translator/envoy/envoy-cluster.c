@@ -13,16 +13,21 @@
 
 #define HTTP_OPTIONS "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
+/* Of one connection; 0: any number. */
+static uint32_t max_requests_of(const ModelClusterSpec *desired, const K8s__ConfigCluster *config)
+{
+	if (desired && desired->has_max_requests)
+		return desired->max_requests;
+	return config->has_max_requests_per_connection ? config->max_requests_per_connection : 0;
+}
+
 /* HTTP/2 where it is spoken, and how long connections without requests are kept. */
 static void speak(struct arena *a, EnvoyCluster *c, bool use_http2, const struct cluster_spec *spec)
 {
 	const ModelClusterSpec *desired = spec->desired;
 	const K8s__ConfigCluster *config = spec->settings->config->envoy->cluster;
 	bool idle = desired && desired->has_idle_usec;
-	uint32_t max_requests = desired && desired->has_max_requests ? desired->max_requests
-				: config->has_max_requests_per_connection
-					? config->max_requests_per_connection
-					: 0;
+	uint32_t max_requests = max_requests_of(desired, config);
 	EnvoyUpstreamsHttpHttpProtocolOptions options = EnvoyUpstreamsHttpHttpProtocolOptions__INIT;
 	EnvoyHttpProtocolOptionsExplicitHttpConfig http =
 		EnvoyHttpProtocolOptionsExplicitHttpConfig__INIT;

@@ -87,9 +87,8 @@ const ProtobufCMessage *envoy_jwt_filter(struct arena *a, const struct http_spec
 {
 	if (!spec->tls || !spec->tls->has_jwt)
 		return NULL;
-	return protobuf_c_message_unpack(
-		&envoy__extensions__filters__http__jwt_authn__v3__jwt_authentication__descriptor,
-		arena_pb(a), spec->tls->jwt.len, spec->tls->jwt.data);
+	return protobuf_c_message_unpack(&EnvoyJwtAuthentication__descriptor, arena_pb(a),
+					 spec->tls->jwt.len, spec->tls->jwt.data);
 }
 
 GoogleAny *envoy_jwt_route(struct arena *a, const char *provider)

@@ -252,9 +252,8 @@ static bool acts_if_enabled(struct explain *e _unused_, const EnvoyRoute *route,
 static bool token_is_asked(struct explain *e, const EnvoyRoute *route, const EnvoyVirtualHost *host,
 			   const char *name)
 {
-	const EnvoyPerRouteConfig *c = explain_any(
-		e->a, per_route(route, host, name),
-		&envoy__extensions__filters__http__jwt_authn__v3__per_route_config__descriptor);
+	const EnvoyPerRouteConfig *c =
+		explain_any(e->a, per_route(route, host, name), &EnvoyPerRouteConfig__descriptor);
 
 	return c && c->requirement_specifier_case ==
 			    EnvoyPerRouteConfig__REQUIREMENT_SPECIFIER_REQUIREMENT_NAME;
@@ -263,9 +262,8 @@ static bool token_is_asked(struct explain *e, const EnvoyRoute *route, const Env
 static bool service_is_asked(struct explain *e, const EnvoyRoute *route,
 			     const EnvoyVirtualHost *host, const char *name)
 {
-	const EnvoyExtAuthzPerRoute *c = explain_any(
-		e->a, per_route(route, host, name),
-		&envoy__extensions__filters__http__ext_authz__v3__ext_authz_per_route__descriptor);
+	const EnvoyExtAuthzPerRoute *c =
+		explain_any(e->a, per_route(route, host, name), &EnvoyExtAuthzPerRoute__descriptor);
 
 	return !c || c->override_case != EnvoyExtAuthzPerRoute__OVERRIDE_DISABLED;
 }

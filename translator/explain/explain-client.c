@@ -276,8 +276,7 @@ static bool is_for_all(const EnvoyPolicy *p)
 
 enum explain_pass explain_address_pass(struct explain *e, const GoogleAny *any)
 {
-	const EnvoyRBACPerRoute *c = explain_any(
-		e->a, any, &envoy__extensions__filters__http__rbac__v3__rbacper_route__descriptor);
+	const EnvoyRBACPerRoute *c = explain_any(e->a, any, &EnvoyRBACPerRoute__descriptor);
 	const EnvoyRBAC *rules = c && c->rbac ? c->rbac->rules : NULL;
 	bool found = false;
 

@@ -60,9 +60,7 @@ static size_t write_endpoints(struct explain *e, const EnvoyCluster *c)
 	if (c->type != EnvoyCluster__DISCOVERY_TYPE__EDS)
 		return write_assignment(e, c->load_assignment);
 	i = explain_sent(e, RESOURCE_ENDPOINT, name);
-	a = i ? envoy__config__endpoint__v3__cluster_load_assignment__unpack(
-			arena_pb(e->a), i->value_len, item_value(i))
-	      : NULL;
+	a = message_unpack(e->a, EnvoyClusterLoadAssignment, i);
 	n = write_assignment(e, a);
 	document_key(e->d, "endpoints_made_by");
 	explain_made_from(e, RESOURCE_ENDPOINT, name);
@@ -73,9 +71,7 @@ static size_t write_cluster(struct explain *e, const char *name, const uint32_t 
 			    size_t *there)
 {
 	const struct item *i = explain_sent(e, RESOURCE_CLUSTER, name);
-	const EnvoyCluster *c = i ? envoy__config__cluster__v3__cluster__unpack(
-					    arena_pb(e->a), i->value_len, item_value(i))
-				  : NULL;
+	const EnvoyCluster *c = message_unpack(e->a, EnvoyCluster, i);
 	size_t n = 0;
 
 	document_map(e->d);

@@ -25,9 +25,7 @@ static const ModelListenerSpec *find_socket(struct explain *e)
 	facts = e->listener ? graph_facts(e->world.graph, FACT_SOCKET, e->listener,
 					  strlen(e->listener), &n)
 			    : NULL;
-	return n ? portolan__model__listener_spec__unpack(arena_pb(e->a), facts[0]->value_len,
-							  item_value(facts[0]))
-		 : NULL;
+	return n ? message_unpack(e->a, ModelListenerSpec, facts[0]) : NULL;
 }
 
 void explain_domain_settle(struct explain *e, const char *table, const char *domain,
@@ -63,8 +61,7 @@ static void read_streams(struct explain *e, const struct item *const *facts, siz
 {
 	ret->streams = arena_new_of(e->a, ModelStreamTargets *, n + 1);
 	for (size_t i = 0; i < n; i++) {
-		ModelStreamTargets *s = portolan__model__stream_targets__unpack(
-			arena_pb(e->a), facts[i]->value_len, item_value(facts[i]));
+		ModelStreamTargets *s = message_unpack(e->a, ModelStreamTargets, facts[i]);
 
 		/* A listener's own behaviour without routes does not lose to a route. */
 		if (s && (!front_end((enum object_kind)s->object_kind)->listens || !ret->n_streams))
@@ -102,9 +99,7 @@ static void on_socket(void *ctx, const char *name, size_t len)
 	size_t n;
 
 	facts = graph_facts(f->e->world.graph, FACT_SOCKET, name, len, &n);
-	s = n ? portolan__model__listener_spec__unpack(arena_pb(f->e->scratch), facts[0]->value_len,
-						       item_value(facts[0]))
-	      : NULL;
+	s = n ? message_unpack(f->e->scratch, ModelListenerSpec, facts[0]) : NULL;
 	if (s && (!f->ret->stream || strcmp(s->name, f->key->table) == 0))
 		read_chain(f->e, s, f->key, f->ret);
 	arena_reset(f->e->scratch);

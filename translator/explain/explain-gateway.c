@@ -40,9 +40,7 @@ static void on_parent(void *ctx, const char *key, size_t key_len)
 	size_t n;
 
 	facts = graph_facts(t->e->world.graph, FACT_PARENT, key, key_len, &n);
-	p = n ? portolan__model__parent__unpack(arena_pb(t->e->a), facts[0]->value_len,
-						item_value(facts[0]))
-	      : NULL;
+	p = n ? message_unpack(t->e->a, ModelParent, facts[0]) : NULL;
 	for (size_t i = 0; p && i < p->n_listeners; i++) {
 		if (!is_better(t, p->listeners[i]))
 			continue;

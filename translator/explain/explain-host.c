@@ -44,8 +44,7 @@ static void consider(struct explain *e, struct explain_hosts *l, const char *hos
 
 static const EnvoyRouteConfiguration *unpack(struct arena *a, const struct item *i)
 {
-	return envoy__config__route__v3__route_configuration__unpack(arena_pb(a), i->value_len,
-								     item_value(i));
+	return message_unpack(a, EnvoyRouteConfiguration, i);
 }
 
 int explain_host_find(struct explain *e, const char *table, struct explain_hosts *ret)

@@ -19,8 +19,7 @@
 
 static const EnvoyListener *unpack(struct arena *a, const struct item *i)
 {
-	return envoy__config__listener__v3__listener__unpack(arena_pb(a), i->value_len,
-							     item_value(i));
+	return message_unpack(a, EnvoyListener, i);
 }
 
 /* ---- the listener ---- */
@@ -164,12 +163,9 @@ static bool is_let_in(const struct explain *e, const EnvoyListener *l, const str
 static const EnvoyCommonTlsContext *common_tls(struct explain *e, const EnvoyFilterChain *c,
 					       bool *ret_client)
 {
+	const GoogleAny *any = c->transport_socket ? c->transport_socket->typed_config : NULL;
 	const EnvoyDownstreamTlsContext *tls =
-		c->transport_socket
-			? explain_any(
-				  e->a, c->transport_socket->typed_config,
-				  &envoy__extensions__transport_sockets__tls__v3__downstream_tls_context__descriptor)
-			: NULL;
+		explain_any(e->a, any, &EnvoyDownstreamTlsContext__descriptor);
 
 	*ret_client = tls && tls->require_client_certificate &&
 		      tls->require_client_certificate->value;
@@ -188,9 +184,7 @@ static bool is_shared(struct explain *e, const char *host)
 {
 	const struct item *i = host ? explain_sent(e, RESOURCE_SCOPED_ROUTE, host) : NULL;
 	const EnvoyScopedRouteConfiguration *s =
-		i ? envoy__config__route__v3__scoped_route_configuration__unpack(
-			    arena_pb(e->scratch), i->value_len, item_value(i))
-		  : NULL;
+		message_unpack(e->scratch, EnvoyScopedRouteConfiguration, i);
 
 	return s && strcmp(s->route_configuration_name, TABLE_MISDIRECTED) != 0;
 }
@@ -284,8 +278,7 @@ static void write_stream_owners(struct explain *e, const struct chosen *chosen)
 		facts = graph_facts(e->world.graph, FACT_STREAM, key, strlen(key), &n);
 	}
 	for (size_t i = 0; i < n; i++) {
-		const ModelStreamTargets *s = portolan__model__stream_targets__unpack(
-			arena_pb(e->a), facts[i]->value_len, item_value(facts[i]));
+		const ModelStreamTargets *s = message_unpack(e->a, ModelStreamTargets, facts[i]);
 
 		if (!s || (i && front_end((enum object_kind)s->object_kind)->listens))
 			continue;
@@ -336,12 +329,9 @@ static bool write_filter(struct explain *e, const EnvoyFilterChain *c, const str
 {
 	for (size_t i = 0; i < c->n_filters; i++) {
 		const GoogleAny *any = c->filters[i]->typed_config;
-		const EnvoyHttpConnectionManager *m = explain_any(
-			e->a, any,
-			&envoy__extensions__filters__network__http_connection_manager__v3__http_connection_manager__descriptor);
-		const EnvoyTcpProxy *p = explain_any(
-			e->a, any,
-			&envoy__extensions__filters__network__tcp_proxy__v3__tcp_proxy__descriptor);
+		const EnvoyHttpConnectionManager *m =
+			explain_any(e->a, any, &EnvoyHttpConnectionManager__descriptor);
+		const EnvoyTcpProxy *p = explain_any(e->a, any, &EnvoyTcpProxy__descriptor);
 
 		if (m)
 			return write_http(e, m);

@@ -106,12 +106,10 @@ static bool value_matches(const EnvoyHeaderMatcher *m, const char *s)
 /* A repeated header matches if one of its values does. */
 static bool header_matches(const struct explain *e, const EnvoyHeaderMatcher *m)
 {
-	bool presence = m->header_match_specifier_case !=
-				EnvoyHeaderMatcher__HEADER_MATCH_SPECIFIER_RANGE_MATCH &&
-			m->header_match_specifier_case !=
-				EnvoyHeaderMatcher__HEADER_MATCH_SPECIFIER_STRING_MATCH;
-	bool wanted = m->header_match_specifier_case !=
-			      EnvoyHeaderMatcher__HEADER_MATCH_SPECIFIER_PRESENT_MATCH ||
+	int how = m->header_match_specifier_case;
+	bool presence = how != EnvoyHeaderMatcher__HEADER_MATCH_SPECIFIER_RANGE_MATCH &&
+			how != EnvoyHeaderMatcher__HEADER_MATCH_SPECIFIER_STRING_MATCH;
+	bool wanted = how != EnvoyHeaderMatcher__HEADER_MATCH_SPECIFIER_PRESENT_MATCH ||
 		      m->present_match;
 	const char **values;
 	bool any = false;

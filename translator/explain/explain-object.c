@@ -117,9 +117,7 @@ static void add_cluster(struct inquiry *q, const char *name)
 {
 	struct arena *a = q->e->a;
 	const struct item *i = explain_sent(q->e, RESOURCE_CLUSTER, name);
-	const EnvoyCluster *c = i ? envoy__config__cluster__v3__cluster__unpack(
-					    arena_pb(a), i->value_len, item_value(i))
-				  : NULL;
+	const EnvoyCluster *c = message_unpack(a, EnvoyCluster, i);
 
 	if (!c)
 		return;

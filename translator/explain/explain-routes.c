@@ -63,8 +63,8 @@ static bool has_routes(struct listing *l, const char *key, size_t len)
 
 	facts = graph_facts(l->e->world.graph, FACT_DOMAIN, key, len, &n);
 	for (size_t i = 0; i < n && !any; i++) {
-		const ModelDomainRoutes *m = portolan__model__domain_routes__unpack(
-			arena_pb(l->e->scratch), facts[i]->value_len, item_value(facts[i]));
+		const ModelDomainRoutes *m =
+			message_unpack(l->e->scratch, ModelDomainRoutes, facts[i]);
 
 		any = m && m->n_routes;
 		arena_reset(l->e->scratch);
@@ -116,13 +116,13 @@ static void count_slice(struct listing *l, const struct item *i)
 	struct explain *e = l->e;
 	const K8s__ObjectMeta *meta = endpoints_metadata(i, e->scratch);
 	const char *service = meta ? endpoints_service(meta) : NULL;
-	struct service_count *c = service ? service_find(l, arena_printf(e->scratch, "%s/%s",
-									 meta->namespace_, service))
-					  : NULL;
-	const K8s__EndpointSlice *s =
-		c ? k8s__endpoint_slice__unpack(arena_pb(e->scratch), i->value_len, item_value(i))
-		  : NULL;
+	struct service_count *c = NULL;
+	const K8s__EndpointSlice *s = NULL;
 
+	if (service)
+		c = service_find(l, arena_printf(e->scratch, "%s/%s", meta->namespace_, service));
+	if (c)
+		s = k8s__endpoint_slice__unpack(arena_pb(e->scratch), i->value_len, item_value(i));
 	if (s && strcmp(s->address_type, "IPv6") == 0)
 		c->v6 += s->n_endpoints;
 	else if (s)
@@ -134,9 +134,7 @@ static const EnvoyCluster *cluster_of(struct explain *e, const char *name)
 {
 	const struct item *i = explain_sent(e, RESOURCE_CLUSTER, name);
 
-	return i ? envoy__config__cluster__v3__cluster__unpack(arena_pb(e->a), i->value_len,
-							       item_value(i))
-		 : NULL;
+	return message_unpack(e->a, EnvoyCluster, i);
 }
 
 /* "namespace/service" of the endpoints' name, which may go on with ports; NULL: not a Service's. */
@@ -168,10 +166,7 @@ static size_t count_sent(struct explain *e, const EnvoyCluster *c)
 {
 	const struct item *i =
 		explain_sent(e, RESOURCE_ENDPOINT, c->eds_cluster_config->service_name);
-	const EnvoyClusterLoadAssignment *a =
-		i ? envoy__config__endpoint__v3__cluster_load_assignment__unpack(
-			    arena_pb(e->a), i->value_len, item_value(i))
-		  : NULL;
+	const EnvoyClusterLoadAssignment *a = message_unpack(e->a, EnvoyClusterLoadAssignment, i);
 	size_t n = 0;
 
 	for (size_t k = 0; a && k < a->n_endpoints; k++)

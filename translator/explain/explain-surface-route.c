@@ -35,16 +35,13 @@ static void print_packed(struct explain *e, const char *key, const ProtobufCMess
 
 static uint64_t count_endpoints(struct explain *e, const EnvoyCluster *c)
 {
-	const struct item *i =
-		c->eds_cluster_config
-			? explain_sent(e, RESOURCE_ENDPOINT, c->eds_cluster_config->service_name)
-			: NULL;
-	const EnvoyClusterLoadAssignment *l =
-		i ? envoy__config__endpoint__v3__cluster_load_assignment__unpack(
-			    arena_pb(e->a), i->value_len, item_value(i))
-		  : c->load_assignment;
+	const char *name = c->eds_cluster_config ? c->eds_cluster_config->service_name : NULL;
+	const struct item *i = name ? explain_sent(e, RESOURCE_ENDPOINT, name) : NULL;
+	const EnvoyClusterLoadAssignment *l = c->load_assignment;
 	uint64_t n = 0;
 
+	if (i)
+		l = message_unpack(e->a, EnvoyClusterLoadAssignment, i);
 	for (size_t k = 0; l && k < l->n_endpoints; k++)
 		n += l->endpoints[k]->n_lb_endpoints;
 	return n;
@@ -53,9 +50,7 @@ static uint64_t count_endpoints(struct explain *e, const EnvoyCluster *c)
 static void write_cluster(struct explain *e, const char *name, const uint32_t *weight)
 {
 	const struct item *i = explain_sent(e, RESOURCE_CLUSTER, name);
-	EnvoyCluster *c = i ? envoy__config__cluster__v3__cluster__unpack(
-				      arena_pb(e->a), i->value_len, item_value(i))
-			    : NULL;
+	EnvoyCluster *c = message_unpack(e->a, EnvoyCluster, i);
 
 	document_map(e->d);
 	explain_string(e, "name", plain_name(e->a, name));
@@ -83,13 +78,11 @@ void explain_surface_clusters(struct explain *e, const char *const *names, const
 
 static void write_targets(struct explain *e, const EnvoyRoute *r)
 {
-	const EnvoyRouteAction *action = r->action_case == EnvoyRoute__ACTION_ROUTE ? r->route
-										    : NULL;
-	const EnvoyWeightedCluster *w =
-		action && action->cluster_specifier_case ==
-					EnvoyRouteAction__CLUSTER_SPECIFIER_WEIGHTED_CLUSTERS
-			? action->weighted_clusters
-			: NULL;
+	bool forwards = r->action_case == EnvoyRoute__ACTION_ROUTE;
+	const EnvoyRouteAction *action = forwards ? r->route : NULL;
+	const int weighted = EnvoyRouteAction__CLUSTER_SPECIFIER_WEIGHTED_CLUSTERS;
+	bool several = action && (int)action->cluster_specifier_case == weighted;
+	const EnvoyWeightedCluster *w = several ? action->weighted_clusters : NULL;
 	size_t n = w ? w->n_clusters : action ? 1 : 0;
 	const char **names = arena_new_of(e->a, const char *, n + 1);
 	uint32_t *weights = arena_new_of(e->a, uint32_t, n + 1);

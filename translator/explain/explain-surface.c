@@ -255,8 +255,7 @@ static bool is_of_chain(const struct surface *s, const char *domain)
 
 static void write_table_part(struct surface *s, const char *table, const struct item *i)
 {
-	const EnvoyRouteConfiguration *c = envoy__config__route__v3__route_configuration__unpack(
-		arena_pb(s->chain), i->value_len, item_value(i));
+	const EnvoyRouteConfiguration *c = message_unpack(s->chain, EnvoyRouteConfiguration, i);
 
 	for (size_t k = 0; c && k < c->n_virtual_hosts; k++) {
 		const EnvoyVirtualHost *v = c->virtual_hosts[k];
@@ -359,8 +358,7 @@ static void each_name(struct surface *s, const EnvoyFilterChain *c)
 
 static const EnvoyListener *unpack(struct arena *a, const struct item *i)
 {
-	return envoy__config__listener__v3__listener__unpack(arena_pb(a), i->value_len,
-							     item_value(i));
+	return message_unpack(a, EnvoyListener, i);
 }
 
 /* Whether it serves clients: Envoy's own pages do not. */
@@ -403,8 +401,8 @@ static void write_certificates(struct explain *e)
 	document_list(e->d);
 	all = graph_facts(e->world.graph, FACT_CERTIFICATE, "", 0, &n);
 	for (size_t i = 0; i < n; i++) {
-		const ModelCertificateFact *c = portolan__model__certificate_fact__unpack(
-			arena_pb(e->scratch), all[i]->value_len, item_value(all[i]));
+		const ModelCertificateFact *c =
+			message_unpack(e->scratch, ModelCertificateFact, all[i]);
 
 		document_map(e->d);
 		explain_string(e, "secret", item_key(all[i]));

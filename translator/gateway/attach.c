@@ -262,9 +262,7 @@ static const Parent *find_parent(struct attaching *t, enum object_kind kind, con
 	size_t n;
 
 	facts = read_facts(t->r, FACT_PARENT, id, strlen(id), &n);
-	return n ? portolan__model__parent__unpack(arena_pb(t->a), facts[0]->value_len,
-						   item_value(facts[0]))
-		 : NULL;
+	return n ? message_unpack(t->a, ModelParent, facts[0]) : NULL;
 }
 
 enum object_kind attach_parent_kind(const K8s__ParentReference *ref)

@@ -116,9 +116,7 @@ static struct holder *find_holders(struct reader *r, const char *key, size_t *re
 	for (size_t i = 0; i < n; i++) {
 		struct holder *h = &all[*ret_n];
 
-		*h = (struct holder){ .claim = portolan__model__gateway_claim__unpack(
-					      arena_pb(a), facts[i]->value_len,
-					      item_value(facts[i])) };
+		*h = (struct holder){ .claim = message_unpack(a, ModelGatewayClaim, facts[i]) };
 		assign(r, all, *ret_n, h);
 		++*ret_n;
 		if (strcmp(h->claim->gateway, key) == 0)
@@ -146,28 +144,25 @@ static bool is_routable(const K8s__GatewaySpecAddress *x)
 static void check_one(struct arena *a, const K8s__GatewaySpecAddress *x, size_t i,
 		      const char *const *all, size_t n, struct gateway_addresses *ret)
 {
+	const char *field = arena_printf(a, "spec.addresses[%zu]", i);
+
 	if (strcmp(type_of(x), "IPAddress") != 0)
 		flaw_set(&ret->accepted, "UnsupportedAddress",
-			 arena_printf(a,
-				      "spec.addresses[%zu]: type %s is not supported, "
-				      "IPAddress is",
-				      i, x->type));
+			 arena_printf(a, "%s: type %s is not supported, IPAddress is", field,
+				      x->type));
 	else if (!is_routable(x))
 		flaw_set(&ret->accepted, "UnsupportedAddress",
-			 arena_printf(a,
-				      "spec.addresses[%zu]: routability %s is not supported, "
-				      "Cluster is",
-				      i, x->routability));
+			 arena_printf(a, "%s: routability %s is not supported, Cluster is", field,
+				      x->routability));
 	else if (*x->value && !is_ip(x->value))
 		flaw_set(&ret->programmed, "AddressNotUsable",
-			 arena_printf(a, "spec.addresses[%zu]: \"%s\" is no IP address", i,
-				      x->value));
+			 arena_printf(a, "%s: \"%s\" is no IP address", field, x->value));
 	else if (*x->value && n && !is_among(all, n, x->value))
 		flaw_set(&ret->programmed, "AddressNotUsable",
 			 arena_printf(a,
-				      "spec.addresses[%zu]: %s is not among the addresses "
-				      "that the configuration has for Gateways",
-				      i, x->value));
+				      "%s: %s is not among the addresses that the configuration "
+				      "has for Gateways",
+				      field, x->value));
 	else
 		ret->n_usable++;
 }
@@ -269,10 +264,20 @@ static bool has_port(const GatewayClaim *c, uint32_t port, bool udp)
 	return false;
 }
 
+/* The address among these that the holder has; NULL: none. */
+static const char *shared_address(const struct holder *h, const struct gateway_addresses *addresses)
+{
+	for (size_t k = 0; k < h->n; k++)
+		for (size_t m = 0; m < addresses->n; m++)
+			if (collide(h->addresses[k], addresses->all[m]))
+				return addresses->all[m];
+	return NULL;
+}
+
 const char *gateway_port_holder(struct reader *r, const char *key,
 				const struct gateway_addresses *addresses, uint32_t port, bool udp)
 {
-	const char *why;
+	const char *why, *at;
 	size_t n;
 	struct holder *all;
 
@@ -283,13 +288,9 @@ const char *gateway_port_holder(struct reader *r, const char *key,
 		return why;
 	all = find_holders(r, key, &n);
 	for (size_t i = 0; i + 1 < n; i++)
-		for (size_t k = 0; has_port(all[i].claim, port, udp) && k < all[i].n; k++)
-			for (size_t m = 0; m < addresses->n; m++)
-				if (collide(all[i].addresses[k], addresses->all[m]))
-					return arena_printf(reader_arena(r),
-							    "port %u at %s belongs to the older "
-							    "Gateway %s",
-							    port, addresses->all[m],
-							    all[i].claim->gateway);
+		if (has_port(all[i].claim, port, udp) && (at = shared_address(&all[i], addresses)))
+			return arena_printf(reader_arena(r),
+					    "port %u at %s belongs to the older Gateway %s", port,
+					    at, all[i].claim->gateway);
 	return NULL;
 }

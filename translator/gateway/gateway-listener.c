@@ -71,14 +71,13 @@ static void read_kinds(struct arena *a, struct gateway_listener *l, const enum o
 	for (size_t i = 0; allowed && i < allowed->n_kinds; i++) {
 		enum object_kind kind = find_kind(all, allowed->kinds[i]);
 
-		if (kind)
+		if (kind) {
 			allow_kind(l, kind);
-		else
-			flaw_set(&l->resolved, "InvalidRouteKinds",
-				 arena_printf(a,
-					      "a listener of protocol %s cannot have routes of "
-					      "kind %s",
-					      l->spec->protocol, allowed->kinds[i]->kind));
+			continue;
+		}
+		flaw_set(&l->resolved, "InvalidRouteKinds",
+			 arena_printf(a, "a listener of protocol %s cannot have routes of kind %s",
+				      l->spec->protocol, allowed->kinds[i]->kind));
 	}
 }
 
@@ -121,12 +120,12 @@ static void check_filters(struct arena *a, struct gateway_listener *l)
 			flaw_set(&l->resolved, "InvalidListenerFilterRef",
 				 arena_printf(a, "%s: a %s is no filter", field,
 					      one->extension_ref->kind));
-		if (strcmp(one->type, "ExternalAuth") != 0 || !one->external_auth)
-			flaw_set(&l->accepted, "UnsupportedValue",
-				 arena_printf(a,
-					      "%s: a filter of type %s is not supported: "
-					      "ExternalAuth is",
-					      field, one->type));
+		if (strcmp(one->type, "ExternalAuth") == 0 && one->external_auth)
+			continue;
+		flaw_set(&l->accepted, "UnsupportedValue",
+			 arena_printf(a,
+				      "%s: a filter of type %s is not supported: ExternalAuth is",
+				      field, one->type));
 	}
 }
 

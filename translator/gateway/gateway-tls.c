@@ -37,10 +37,7 @@ static const char *find_secret(struct reader *r, const struct secret_use *use,
 	}
 	if (!reference_grant_permits(r, &use->from, &to)) {
 		flaw_set(ret, "RefNotPermitted",
-			 arena_printf(a,
-				      "%s: Secret %s is in another namespace: it needs a "
-				      "ReferenceGrant there",
-				      field, key));
+			 arena_printf(a, "%s: %s", field, reference_grant_missing(a, &to)));
 		return NULL;
 	}
 	facts = secret_find(r, key);
@@ -124,11 +121,7 @@ static void read_authority(struct reader *r, const char *namespace, const K8s__C
 	int e;
 
 	if (!bundle && !reference_grant_permits(r, &from, &to)) {
-		flaw_set(flaw, "RefNotPermitted",
-			 arena_printf(a,
-				      "%s %s/%s is in another namespace: it needs a "
-				      "ReferenceGrant there",
-				      ref->kind, authority.namespace, ref->name));
+		flaw_set(flaw, "RefNotPermitted", reference_grant_missing(a, &to));
 		return;
 	}
 	e = authority_read(r, &authority, &pem, &why);

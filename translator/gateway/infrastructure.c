@@ -391,14 +391,16 @@ static void check_addresses(struct infrastructure *i, const Portolan__Ipc__Infra
 	for (size_t k = 0; k < spec->n_addresses; k++) {
 		const char *value = spec->addresses[k]->value;
 
-		if (*value ? has_address(s, value) : s && s->n_addresses)
+		if (*value ? has_address(s, value) : s && s->n_addresses) {
 			i->g->addresses.n_usable++;
-		else if (*value)
-			flaw_set(programmed, "AddressNotUsable",
-				 arena_printf(i->g->a,
-					      "spec.addresses[%zu]: the Service %s/%s has not got "
-					      "%s",
-					      k, i->namespace, i->name, value));
+			continue;
+		}
+		if (!*value)
+			continue;
+		flaw_set(programmed, "AddressNotUsable",
+			 arena_printf(i->g->a,
+				      "spec.addresses[%zu]: the Service %s/%s has not got %s", k,
+				      i->namespace, i->name, value));
 	}
 	if (!s || !s->n_addresses)
 		flaw_set(programmed, "AddressNotAssigned",

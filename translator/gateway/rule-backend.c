@@ -109,13 +109,8 @@ const char *rule_backend_find(struct route_work *w, const struct backend_ref *re
 		return NULL;
 	}
 	/* Checks the grant first, so that no text tells about other namespaces (G-RG-6). */
-	if (!reference_grant_permits(w->r, &from, &to)) {
-		return not_there(w, "RefNotPermitted", field,
-				 arena_printf(w->a,
-					      "%s %s/%s is in another namespace: it needs a "
-					      "ReferenceGrant there",
-					      to.kind, namespace, ref->name));
-	}
+	if (!reference_grant_permits(w->r, &from, &to))
+		return not_there(w, "RefNotPermitted", field, reference_grant_missing(w->a, &to));
 	if (!ref->port && !*ref->group) {
 		rule_reference_fails(w, "BackendNotFound", field,
 				     "a reference to a Service needs a port");

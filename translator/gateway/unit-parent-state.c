@@ -144,8 +144,7 @@ void unit_parent_state(struct reader *r, const char *key, size_t key_len)
 	facts = read_facts(r, FACT_PARENT_STATE, key, key_len, &n);
 	if (!n)
 		return;
-	state = portolan__model__parent_state__unpack(arena_pb(a), facts[0]->value_len,
-						      item_value(facts[0]));
+	state = message_unpack(a, ModelParentState, facts[0]);
 	s = portolan__ipc__object_status__unpack(arena_pb(a), state->status.len,
 						 state->status.data);
 	sockets = (struct sockets){ .r = r, .live = has_fact(r, "") };

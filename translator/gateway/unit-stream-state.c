@@ -5,11 +5,10 @@
 
 #include "translator/gateway/attach.h"
 #include "translator/kinds.h"
+#include "translator/model/message.h"
 #include "translator/units.h"
 
 typedef Portolan__Ipc__ObjectStatus ObjectStatus;
-typedef Portolan__Model__StreamState StreamState;
-typedef Portolan__Model__StreamTargets StreamTargets;
 
 /* "kind-number namespace/name" */
 static enum object_kind parse_key(struct arena *a, const char *key, size_t len,
@@ -22,22 +21,21 @@ static enum object_kind parse_key(struct arena *a, const char *key, size_t len,
 }
 
 /* The route that gets the connections, or NULL if it is this one. */
-static const StreamTargets *find_holder(struct reader *r, enum object_kind kind, const char *object,
-					const char *stream)
+static const ModelStreamTargets *find_holder(struct reader *r, enum object_kind kind,
+					     const char *object, const char *stream)
 {
 	const struct item *const *facts;
-	const StreamTargets *first;
+	const ModelStreamTargets *first;
 	size_t n;
 
 	facts = read_facts(r, FACT_STREAM, stream, strlen(stream), &n);
 	if (!n)
 		return NULL;
-	first = portolan__model__stream_targets__unpack(arena_pb(reader_arena(r)),
-							facts[0]->value_len, item_value(facts[0]));
+	first = message_unpack(reader_arena(r), ModelStreamTargets, facts[0]);
 	return first->object_kind == kind && strcmp(first->object_key, object) == 0 ? NULL : first;
 }
 
-static void tell(struct arena *a, Portolan__Ipc__ParentStatus *s, const StreamTargets *holder)
+static void tell(struct arena *a, Portolan__Ipc__ParentStatus *s, const ModelStreamTargets *holder)
 {
 	for (size_t i = 0; i < s->n_conditions; i++) {
 		Portolan__Ipc__Condition *c = s->conditions[i];
@@ -55,7 +53,7 @@ void unit_stream_state(struct reader *r, const char *key, size_t key_len)
 {
 	struct arena *a = reader_arena(r);
 	const struct item *const *facts;
-	const StreamState *state;
+	const ModelStreamState *state;
 	enum object_kind kind;
 	const char *object;
 	ObjectStatus *s;
@@ -65,13 +63,12 @@ void unit_stream_state(struct reader *r, const char *key, size_t key_len)
 	facts = read_facts(r, FACT_STREAM_STATE, key, key_len, &n);
 	if (!n)
 		return;
-	state = portolan__model__stream_state__unpack(arena_pb(a), facts[0]->value_len,
-						      item_value(facts[0]));
+	state = message_unpack(a, ModelStreamState, facts[0]);
 	s = portolan__ipc__object_status__unpack(arena_pb(a), state->status.len,
 						 state->status.data);
 	for (size_t i = 0; i < s->n_parents && i < state->n_parents; i++) {
 		const Portolan__Model__StreamParent *p = state->parents[i];
-		const StreamTargets *holder = NULL;
+		const ModelStreamTargets *holder = NULL;
 		bool all = p->n_streams > 0;
 
 		for (size_t k = 0; k < p->n_streams && all; k++) {

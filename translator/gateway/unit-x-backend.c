@@ -23,8 +23,8 @@ void unit_x_backend(struct reader *r, const char *key, size_t key_len _unused_)
 		return;
 	gateways = read_facts(r, FACT_POLICY_USE, use, strlen(use), &n);
 	for (size_t i = 0; i < n; i++) {
-		const ModelClusterResult *fault = portolan__model__cluster_result__unpack(
-			arena_pb(a), gateways[i]->value_len, item_value(gateways[i]));
+		const ModelClusterResult *fault =
+			message_unpack(a, ModelClusterResult, gateways[i]);
 
 		if (fault && fault->reason)
 			flaw_set(&accepted, fault->reason, fault->message);

@@ -198,11 +198,13 @@ void graph_object_fleets(struct graph *g, enum object_kind kind, const char *key
 			 void (*fn)(void *ctx, const char *fleet), void *ctx)
 {
 	for (size_t k = 0; g->has_fleets && k < g->config.n_units; k++) {
-		const struct unit *u = g->config.units[k].object == kind
-					       ? hashmap_get(&g->cells[SPACE_UNIT][k], key, key_len)
-					       : NULL;
-		const struct fleet_names *f = u ? fleets_of(u) : NULL;
+		const struct fleet_names *f;
+		const struct unit *u;
 
+		if (g->config.units[k].object != kind)
+			continue;
+		u = hashmap_get(&g->cells[SPACE_UNIT][k], key, key_len);
+		f = u ? fleets_of(u) : NULL;
 		for (size_t i = 0; f && i < f->n; i++)
 			fn(ctx, f->all[i]);
 	}

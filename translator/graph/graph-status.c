@@ -29,10 +29,10 @@ void graph_status_due(struct graph *g, struct item *object)
 
 void graph_status_use(struct graph *g, struct cell *c)
 {
-	struct item *object = c->space == SPACE_OBJECT ? state_get(g->config.objects, c->kind,
-								   cell_key(c), c->key_len)
-						       : NULL;
+	struct item *object = NULL;
 
+	if (c->space == SPACE_OBJECT)
+		object = state_get(g->config.objects, c->kind, cell_key(c), c->key_len);
 	if (object)
 		graph_status_due(g, object);
 	if (c->space == SPACE_INDEX)

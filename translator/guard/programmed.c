@@ -94,12 +94,14 @@ static char *fleet_of(struct graph *g, const char *key, size_t key_len)
 {
 	size_t n = 0;
 	const struct item *const *facts = graph_facts(g, FACT_SOCKET, key, key_len, &n);
-	Portolan__Model__ListenerSpec *spec =
-		n ? portolan__model__listener_spec__unpack(NULL, facts[0]->value_len,
-							   item_value(facts[0]))
-		  : NULL;
-	char *fleet = xstrdup(spec && spec->fleet ? spec->fleet : "");
+	Portolan__Model__ListenerSpec *spec;
+	char *fleet;
 
+	if (!n)
+		return xstrdup("");
+	spec = portolan__model__listener_spec__unpack(NULL, facts[0]->value_len,
+						      item_value(facts[0]));
+	fleet = xstrdup(spec && spec->fleet ? spec->fleet : "");
 	portolan__model__listener_spec__free_unpacked(spec, NULL);
 	return fleet;
 }

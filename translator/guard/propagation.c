@@ -281,15 +281,18 @@ static bool end(struct propagation *p)
 	return changed;
 }
 
-static bool is_on(const struct item *configuration)
+/* i: the configuration, or NULL. */
+static bool is_on(const struct item *i)
 {
-	K8s__ContourConfiguration *c =
-		configuration ? k8s__contour_configuration__unpack(NULL, configuration->value_len,
-								   item_value(configuration))
-			      : NULL;
-	const K8s__ConfigPortolan *portolan = c && c->spec ? c->spec->portolan : NULL;
-	bool on = portolan && portolan->status && portolan->status->propagated;
+	K8s__ContourConfiguration *c;
+	const K8s__ConfigPortolan *portolan;
+	bool on;
 
+	if (!i)
+		return false;
+	c = k8s__contour_configuration__unpack(NULL, i->value_len, item_value(i));
+	portolan = c && c->spec ? c->spec->portolan : NULL;
+	on = portolan && portolan->status && portolan->status->propagated;
 	k8s__contour_configuration__free_unpacked(c, NULL);
 	return on;
 }

@@ -39,8 +39,7 @@ static ModelDomainRoutes **collect(struct merge *m, const struct domain_key *k, 
 	ModelDomainRoutes **specs = arena_new_of(m->a, ModelDomainRoutes *, *ret_n + 1);
 
 	for (size_t i = 0; i < *ret_n; i++) {
-		specs[i] = portolan__model__domain_routes__unpack(
-			arena_pb(m->a), facts[i]->value_len, item_value(facts[i]));
+		specs[i] = message_unpack(m->a, ModelDomainRoutes, facts[i]);
 		add(m, specs[i], own);
 		if (specs[i]->has_options)
 			m->ret->options = specs[i]->options;

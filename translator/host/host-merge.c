@@ -11,8 +11,7 @@ ModelHostRoutes **host_merge_unpack(struct arena *a, const struct item *const *f
 	ModelHostRoutes **all = arena_new_of(a, ModelHostRoutes *, n + 1);
 
 	for (size_t i = 0; i < n; i++) {
-		all[i] = portolan__model__host_routes__unpack(arena_pb(a), facts[i]->value_len,
-							      item_value(facts[i]));
+		all[i] = message_unpack(a, ModelHostRoutes, facts[i]);
 		*routes += all[i]->n_routes;
 		for (size_t k = 0; k < all[i]->n_routes; k++)
 			if (all[i]->routes[k]->same)

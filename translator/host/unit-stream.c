@@ -35,8 +35,7 @@ void unit_stream(struct reader *r, const char *key, size_t key_len)
 	facts = read_facts(r, FACT_STREAM, key, key_len, &n);
 	if (!n || !chain)
 		return;
-	first = portolan__model__stream_targets__unpack(arena_pb(a), facts[0]->value_len,
-							item_value(facts[0]));
+	first = message_unpack(a, ModelStreamTargets, facts[0]);
 	reader_blame(r, (enum object_kind)first->object_kind, first->object_key);
 	envoy_socket_stream(a, reader_settings(r), socket, chain, k.domain, first, &packed, &len);
 	emit_part(r, RESOURCE_LISTENER, socket->name, arena_printf(a, "stream/%s", k.domain),

@@ -58,12 +58,10 @@ static void routes(struct reader *r)
 
 static void http(struct reader *r)
 {
+	EnvoyListener *l =
+		envoy_http_listener(reader_arena(r), reader_settings(r), services_gather(r, NULL));
 	size_t len;
-	uint8_t *packed = reader_pack(r,
-				      &envoy_http_listener(reader_arena(r), reader_settings(r),
-							   services_gather(r, NULL))
-					       ->base,
-				      &len);
+	uint8_t *packed = reader_pack(r, &l->base, &len);
 
 	emit_resource(r, RESOURCE_LISTENER, "ingress_http", packed, len);
 	services_report(r);

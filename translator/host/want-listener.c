@@ -121,7 +121,5 @@ const ListenerSpec *listener_find(struct reader *r, const char *name)
 	size_t n;
 
 	facts = read_facts(r, FACT_SOCKET, name, strlen(name), &n);
-	return n ? portolan__model__listener_spec__unpack(arena_pb(reader_arena(r)),
-							  facts[0]->value_len, item_value(facts[0]))
-		 : NULL;
+	return n ? message_unpack(reader_arena(r), ModelListenerSpec, facts[0]) : NULL;
 }

@@ -105,10 +105,9 @@ static int merge_values(struct arena *a, const struct proxy_conditions *c, struc
 	m->queries = arena_new_of(a, struct value_match, n + 1);
 	for (const struct proxy_conditions *l = c; l; l = l->outer)
 		for (size_t i = 0; i < l->n; i++) {
-			int r = l->all[i]->header
-					? header_match_parse(a, l->all[i]->header,
-							     &m->headers[m->n_headers], ret_why)
-					: 1;
+			const K8s__ProxyHeaderMatch *header = l->all[i]->header;
+			struct value_match *h = &m->headers[m->n_headers];
+			int r = header ? header_match_parse(a, header, h, ret_why) : 1;
 
 			*ret_reason = "HeaderMatchConditionsNotValid";
 			if (r < 0)

@@ -160,9 +160,7 @@ int proxy_filter_limit(struct proxy_node *node, const K8s__ProxyRateLimit *from,
 static int parse_range(struct arena *a, const char *text, struct address_range *ret)
 {
 	const char *slash = strchr(text, '/');
-	char *address = slash ? arena_strndup(a, text, (size_t)(slash - text))
-			      : arena_strdup(a, text),
-	     *end;
+	char *address = arena_strndup(a, text, strcspn(text, "/")), *end;
 	struct in6_addr ip;
 	unsigned long bits, max;
 

@@ -9,6 +9,7 @@ int proxy_rewrite_choose(struct proxy_node *node, const K8s__ProxyRoute *route,
 {
 	const K8s__ProxyPathRewrite *p = route->path_rewrite_policy;
 	const char *any = NULL, *exact = NULL, *why = NULL;
+	const char *text = "each prefix may be replaced once, by a path that begins with a slash";
 
 	if (!p || !p->n_replace_prefix)
 		return 0;
@@ -27,16 +28,14 @@ int proxy_rewrite_choose(struct proxy_node *node, const K8s__ProxyRoute *route,
 		if (*one->replacement != '/' || strpbrk(one->replacement, "?#\r\n"))
 			why = "PrefixReplaceError/ReplacementNotValid";
 	}
-	if (match->kind != PATH_PREFIX)
+	if (match->kind != PATH_PREFIX) {
 		why = "PrefixReplaceError/MustHavePrefix";
+		text = "a prefix can be replaced only where the route matches by prefix";
+	}
 	if (why) {
-		proxy_error(
-			node, why,
-			arena_printf(node->a, "%s.pathRewritePolicy.replacePrefix", field), "%s",
-			match->kind != PATH_PREFIX
-				? "a prefix can be replaced only where the route matches by prefix"
-				: "each prefix may be replaced once, by a path that begins with a "
-				  "slash");
+		proxy_error(node, why,
+			    arena_printf(node->a, "%s.pathRewritePolicy.replacePrefix", field),
+			    "%s", text);
 		return -EINVAL;
 	}
 	if (exact || any)

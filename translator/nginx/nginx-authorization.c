@@ -426,6 +426,7 @@ static bool is_duration(const char *text, size_t len)
  * path. */
 static bool check_cache(struct asking *g)
 {
+	static const char why[] = "it must be codes and a time behind them, as 200 401 5m";
 	const char *text = text_of(g, "auth-cache-duration");
 
 	for (const char *q = text ? text : ""; *q; q += strspn(q, ",")) {
@@ -437,9 +438,7 @@ static bool check_cache(struct asking *g)
 			size_t n = strcspn(q, " ,"), digits = strspn(q, "0123456789");
 
 			if (q + n < last ? digits != n : !is_duration(q, n))
-				return refuse(g, "auth-cache-duration",
-					      "it must be codes and a time behind them, as 200 "
-					      "401 5m");
+				return refuse(g, "auth-cache-duration", why);
 			q += n;
 		}
 		q = end;

@@ -130,6 +130,12 @@ static int set_host(struct arena *a, const char *value, struct header_edits *ret
 	return 0;
 }
 
+static const char *not_a_header(struct arena *a, const char *name)
+{
+	return arena_printf(a, "\"%s\" is not a header's name, or its value has a line break",
+			    name);
+}
+
 static int parse_set(struct arena *a, const K8s__ProxyHeaders *p, bool response,
 		     const struct header_context *c, struct header_edits *ret, const char **ret_why)
 {
@@ -138,10 +144,7 @@ static int parse_set(struct arena *a, const K8s__ProxyHeaders *p, bool response,
 		char *name = header_canonical(a, p->set[i]->name);
 
 		if (!name || !header_is_value(p->set[i]->value)) {
-			*ret_why = arena_printf(a,
-						"\"%s\" is not a header's name, or its value has a "
-						"line break",
-						p->set[i]->name);
+			*ret_why = not_a_header(a, p->set[i]->name);
 			return -EINVAL;
 		}
 		if (header_edits_find(ret, name)) {

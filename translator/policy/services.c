@@ -90,18 +90,18 @@ static void report_rate_limits(struct reader *r, const K8s__ConfigRateLimitServi
 static void report_tracing(struct reader *r, const K8s__ConfigReference *ref)
 {
 	struct extension e;
+	const char *why;
 
 	if (!ref)
 		return;
 	extension_find(r, ref->namespace_, ref->name, &e);
-	if (!e.result->cluster || e.result->http1)
-		complain(r, "ExtensionServiceNotFound", "spec.tracing.extensionService",
-			 arena_printf(
-				 reader_arena(r), "%s; requests are not traced",
-				 e.result->cluster
-					 ? "it speaks http/1.1, which cannot carry gRPC: it needs "
-					   "protocol h2 or h2c"
-					 : e.result->message));
+	if (e.result->cluster && !e.result->http1)
+		return;
+	why = e.result->message;
+	if (e.result->cluster)
+		why = "it speaks http/1.1, which cannot carry gRPC: it needs protocol h2 or h2c";
+	complain(r, "ExtensionServiceNotFound", "spec.tracing.extensionService",
+		 arena_printf(reader_arena(r), "%s; requests are not traced", why));
 }
 
 void services_report(struct reader *r)

@@ -57,3 +57,9 @@ bool reference_grant_permits(struct reader *r, const struct grant_end *from,
 	}
 	return false;
 }
+
+const char *reference_grant_missing(struct arena *a, const struct grant_end *to)
+{
+	return arena_printf(a, "%s %s/%s is in another namespace: it needs a ReferenceGrant there",
+			    to->kind, to->namespace, to->name);
+}

@@ -17,3 +17,5 @@ int reference_grant_index(const struct item *object, struct arena *scratch, cons
 /* Whether the reference is allowed: one within a namespace always is (G-RG-1…3). */
 bool reference_grant_permits(struct reader *r, const struct grant_end *from,
 			     const struct grant_end *to);
+/* The sentence for a reference that is not. */
+const char *reference_grant_missing(struct arena *a, const struct grant_end *to);

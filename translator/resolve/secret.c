@@ -44,8 +44,7 @@ const ModelSecretResult *secret_find(struct reader *r, const char *key)
 {
 	const struct item *i = read_unit(r, UNIT_SECRET, key, strlen(key));
 
-	return portolan__model__secret_result__unpack(arena_pb(reader_arena(r)), i->value_len,
-						      item_value(i));
+	return message_unpack(reader_arena(r), ModelSecretResult, i);
 }
 
 void secret_report_kept(struct reader *r, enum object_kind kind, const char *key,

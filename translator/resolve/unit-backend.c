@@ -184,8 +184,7 @@ static void find_endpoints(struct backend *b, const char *service, const K8s__Se
 	b->cluster.endpoints = arena_printf(b->a, "%s%s%s%s", b->key->udp ? "udp:" : "", service,
 					    *port->name ? "/" : "", port->name);
 	item = read_unit(b->r, UNIT_ENDPOINTS, b->cluster.endpoints, strlen(b->cluster.endpoints));
-	result = portolan__model__endpoints_result__unpack(arena_pb(b->a), item->value_len,
-							   item_value(item));
+	result = message_unpack(b->a, ModelEndpointsResult, item);
 	b->result.has_unsliced = b->result.unsliced = result->unsliced;
 }
 
@@ -250,10 +249,8 @@ static bool find_certificate(struct backend *b, const char *key, const K8s__XBac
 	/* Checks the grant first, so that no text tells about other namespaces (G-RG-6). */
 	if (!reference_grant_permits(b->r, &from, &to)) {
 		fail(b, "RefNotPermitted",
-		     arena_printf(b->a,
-				  "XBackend %s: Secret %s/%s is in another namespace: it "
-				  "needs a ReferenceGrant there",
-				  key, to.namespace, to.name));
+		     arena_printf(b->a, "XBackend %s: %s", key,
+				  reference_grant_missing(b->a, &to)));
 		return false;
 	}
 	b->cluster.secret = arena_printf(b->a, "%s/%s", to.namespace, to.name);

@@ -165,9 +165,7 @@ static const char *read_endpoints(struct reader *r, const char *key)
 {
 	const struct item *i = read_unit(r, UNIT_ENDPOINTS, key, strlen(key));
 	const ModelEndpointsResult *result =
-		i ? portolan__model__endpoints_result__unpack(arena_pb(reader_arena(r)),
-							      i->value_len, item_value(i))
-		  : NULL;
+		message_unpack(reader_arena(r), ModelEndpointsResult, i);
 
 	return result ? result->why : NULL;
 }

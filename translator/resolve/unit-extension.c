@@ -335,8 +335,7 @@ void extension_find(struct reader *r, const char *namespace, const char *name,
 	const char *key = arena_printf(a, "%s/%s", namespace, name);
 	const struct item *item = read_unit(r, UNIT_EXTENSION, key, strlen(key));
 
-	ret->result = portolan__model__extension_result__unpack(arena_pb(a), item->value_len,
-								item_value(item));
+	ret->result = message_unpack(a, ModelExtensionResult, item);
 	ret->cluster = arena_printf(a, "extension/%s", key);
 	ret->authority = ret->result->authority ? ret->result->authority
 						: authority_of(a, ret->cluster);

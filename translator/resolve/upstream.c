@@ -149,8 +149,7 @@ const ModelClusterResult *upstream_find(struct reader *r, const ModelClusterSpec
 
 	key = reader_pack(r, &spec->base, &len);
 	item = read_unit(r, spec->gateway ? UNIT_BACKEND : UNIT_CLUSTER, (const char *)key, len);
-	return portolan__model__cluster_result__unpack(arena_pb(reader_arena(r)), item->value_len,
-						       item_value(item));
+	return message_unpack(reader_arena(r), ModelClusterResult, item);
 }
 
 void upstream_find_spread(struct reader *r, const ModelSpreadSpec *spec)

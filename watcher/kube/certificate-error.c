@@ -120,6 +120,13 @@ void certificate_error_attach(struct certificate_error *e, void *ssl_ctx, bool i
 	SSL_CTX_set_verify(ssl_ctx, SSL_VERIFY_PEER, on_verify);
 }
 
+static const char *why_not_trusted(const struct kube_access *a)
+{
+	return a->ca.file   ? "is not the authority in certificate-authority"
+	       : a->ca.data ? "is not the authority in certificate-authority-data"
+			    : "this system does not trust (set certificate-authority)";
+}
+
 static char *explain_code(const struct certificate_error *e, const struct kube_access *a)
 {
 	switch (e->code) {
@@ -137,11 +144,7 @@ static char *explain_code(const struct certificate_error *e, const struct kube_a
 	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
 	case X509_V_ERR_CERT_SIGNATURE_FAILURE:
 		return xasprintf("the API server's certificate (%s) is signed by \"%s\", which %s",
-				 e->subject, e->issuer,
-				 a->ca.file   ? "is not the authority in certificate-authority"
-				 : a->ca.data ? "is not the authority in certificate-authority-data"
-					      : "this system does not trust (set "
-						"certificate-authority)");
+				 e->subject, e->issuer, why_not_trusted(a));
 	default:
 		return xasprintf("the API server's certificate (%s): %s", e->subject,
 				 X509_verify_cert_error_string(e->code));

@@ -182,10 +182,11 @@ static const char *check_form(const struct owned_kind *k, struct json_object *o,
 		return has_only(o, secret) ? NULL : "a Secret's content is not the translator's";
 	if (strcmp(k->kind, "ServiceAccount") == 0)
 		return has_only(o, account) ? NULL : "an account must not have secrets";
-	if (strcmp(k->kind, "Service") == 0)
-		return owned_get(o, "spec", "externalName", NULL) ? "a Service with a name for "
-								    "others"
-								  : NULL;
+	if (strcmp(k->kind, "Service") == 0) {
+		bool elsewhere = owned_get(o, "spec", "externalName", NULL) != NULL;
+
+		return elsewhere ? "a Service with a name for others" : NULL;
+	}
 	return check_pod(owned_get(o, "spec", "template", "spec", NULL), name);
 }
 
