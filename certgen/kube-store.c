@@ -1,4 +1,4 @@
-/* Secrets in a Kubernetes API, by GET, POST and PATCH of single objects. Used by portolan-certgen. */
+/* Secrets in a Kubernetes API, by GET, POST and PATCH of single objects. */
 #include <curl/curl.h>
 #include <errno.h>
 #include <json-c/json.h>
@@ -77,7 +77,8 @@ static long request(struct kube_client *c, const char *method, const char *url, 
 	c->error[0] = '\0';
 	code = curl_easy_perform(c->curl);
 	if (code != CURLE_OK) {
-		log_error("%s %s: %s", method, url, c->error[0] ? c->error : curl_easy_strerror(code));
+		log_error("%s %s: %s", method, url,
+			  c->error[0] ? c->error : curl_easy_strerror(code));
 		return -EIO;
 	}
 	(void)curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
@@ -154,7 +155,8 @@ static json_object *make_object(const struct kube_store *k, enum secret_role rol
 					     json_object_new_string(version));
 	/* The type of an existing Secret cannot be changed. */
 	if (!version)
-		(void)json_object_object_add(o, "type", json_object_new_string("kubernetes.io/tls"));
+		(void)json_object_object_add(o, "type",
+					     json_object_new_string("kubernetes.io/tls"));
 	(void)json_object_object_add(o, "data", data);
 	add_field(data, "tls.crt", s->cert);
 	add_field(data, "tls.key", s->key);
@@ -245,11 +247,12 @@ static char *read_line(const char *folder, const char *name)
 
 static char *server_from_environment(void)
 {
-	const char *host = getenv("KUBERNETES_SERVICE_HOST"), *port = getenv("KUBERNETES_SERVICE_PORT");
+	const char *host = getenv("KUBERNETES_SERVICE_HOST"),
+		   *port = getenv("KUBERNETES_SERVICE_PORT");
 
 	if (!host || !*host) {
-		log_error("this is not a pod ($KUBERNETES_SERVICE_HOST is not set): use --out, or say "
-			  "--server");
+		log_error("this is not a pod ($KUBERNETES_SERVICE_HOST is not set): "
+			  "use --out, or say --server");
 		return NULL;
 	}
 	return xasprintf(strchr(host, ':') ? "https://[%s]:%s" : "https://%s:%s", host,

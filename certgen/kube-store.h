@@ -4,8 +4,8 @@
 #include "certgen/secret.h"
 
 struct kube_store {
-	const char *server; /* URL; NULL: where a pod finds it in its environment */
-	const char *account; /* folder with token, ca.crt and namespace, as a pod has it */
+	const char *server;    /* URL; NULL: where a pod finds it in its environment */
+	const char *account;   /* folder with token, ca.crt and namespace, as a pod has it */
 	const char *namespace; /* NULL: the pod's own */
 	const char *names[SECRET_ROLES];
 	/* The store's own. */

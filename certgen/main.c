@@ -31,7 +31,8 @@ static const struct option_row options[] = {
 	  "how long a certificate is good for (default 365); their authority: ten times as long" },
 	{ "renew-before-days", 0, OPTION_UINT, &arg.renew_before_days, "N",
 	  "renew what is good for less (default 30)" },
-	{ "force", 0, OPTION_FLAG, &arg.force, NULL, "make everything again, the authority too, at once" },
+	{ "force", 0, OPTION_FLAG, &arg.force, NULL,
+	  "make everything again, the authority too, at once" },
 	{ "server-name", 0, OPTION_LIST, &arg_names, "NAME",
 	  "a DNS name of xds-server besides portolan; may be repeated" },
 	{ "ca-secret", 0, OPTION_STRING, &arg_store.names[SECRET_CA], "NAME",
@@ -46,8 +47,8 @@ static const struct option_row options[] = {
 	{ "server", 0, OPTION_STRING, &arg_store.server, "URL",
 	  "where the API server is (default: where a pod finds it)" },
 	{ "account", 0, OPTION_STRING, &arg_store.account, "DIR",
-	  "folder with token, ca.crt and namespace of the service account (default: where a pod has "
-	  "it)" },
+	  "folder with token, ca.crt and namespace of the service account "
+	  "(default: where a pod has it)" },
 	{ 0 },
 };
 
@@ -96,12 +97,13 @@ int main(int argc, char **argv)
 	int exit_code, at;
 
 	log_init("certgen");
-	at = options_parse(
-		argc, argv, options, "portolan certgen [OPTION…]",
-		"Makes the certificates with which xds-server and Envoys know each other, and renews "
-		"those that need\nit: to run it again does nothing while all are good. A renewed one "
-		"is taken up without a restart,\nand no connection fails.",
-		&exit_code);
+	at = options_parse(argc, argv, options, "portolan certgen [OPTION…]",
+			   "Makes the certificates with which xds-server and Envoys know each "
+			   "other, and renews those that need\n"
+			   "it: to run it again does nothing while all are good. A renewed one is "
+			   "taken up without a restart,\n"
+			   "and no connection fails.",
+			   &exit_code);
 	if (at < 0)
 		return exit_code;
 	why = at < argc ? "there is nothing to name besides options" : wrong();

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/certificate/certificate.h"
 #include "certgen/renewal.h"
 #include "common/base/alloc.h"
 #include "common/base/log.h"
+#include "common/certificate/certificate.h"
 
 #define DAY_SECONDS INT64_C(86400)
 /* An authority lives for as many certificates. */
@@ -91,6 +91,8 @@ static bool must_wait(const struct secret *s, const struct secret *peer, const s
 static int renew_leaf(const struct renewal *r, const struct secret_store *store,
 		      enum secret_role role, struct secret *s, const struct secret *ca, bool wait)
 {
+	static const char kept[] = "kept, trusts the new authority; "
+				   "run this again when all have read that, to renew it";
 	_cleanup_free_ char *trusted = certificate_join(ca->cert, s->ca);
 	bool good = is_good(r, role, s, ca) || wait;
 	bool same = s->ca && strcmp(trusted, s->ca) == 0;
@@ -107,10 +109,7 @@ static int renew_leaf(const struct renewal *r, const struct secret_store *store,
 	}
 	free(s->ca);
 	s->ca = TAKE_PTR(trusted);
-	return write_secret(store, role, s,
-			    good ? "kept, trusts the new authority; run this again when all have read "
-				   "that, to renew it"
-				 : "made");
+	return write_secret(store, role, s, good ? kept : "made");
 }
 
 int renewal_run(const struct renewal *r, const struct secret_store *store)

@@ -1,5 +1,5 @@
-/* Questions to Envoy's admin interface. Used by portolan-envoy-shutdown, which is linked statically:
- * hence no HTTP library, and as little of HTTP/1.1 (RFC 9112) as Envoy's answers need. */
+/* Questions to Envoy's admin interface. The program is linked statically: hence no HTTP library,
+ * and as little of HTTP/1.1 (RFC 9112) as Envoy's answers need. */
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>

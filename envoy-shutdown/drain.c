@@ -84,8 +84,7 @@ static void say_connections(struct progress *p)
 	if (clock_monotonic() - p->said_usec < SAY_USEC)
 		return;
 	p->said_usec = clock_monotonic();
-	say("%" PRIu64 " connections after %.0f s\n", p->connections,
-	    seconds_since(p->began_usec));
+	say("%" PRIu64 " connections after %.0f s\n", p->connections, seconds_since(p->began_usec));
 }
 
 /* True with *ret when it is over. */

@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 struct drain {
-	const char *admin; /* Unix socket or ADDRESS:PORT of Envoy's admin interface */
+	const char *admin;      /* Unix socket or ADDRESS:PORT of Envoy's admin interface */
 	unsigned unready_after; /* seconds from the start until Envoy says that it is not ready */
 	unsigned min_seconds, max_seconds; /* for the whole drain */
 	unsigned min_connections;          /* done when at most this many are left */

@@ -69,9 +69,10 @@ int main(int argc, char **argv)
 	at = options_parse(
 		argc, argv, options, "portolan envoy shutdown [OPTION…]",
 		"Takes an Envoy out of service without cutting a request, and returns when it may "
-		"be ended:\nit tells clients to go, then says that it is not ready, and waits for "
-		"connections to end.\nExits 0 if none is left, 1 if Envoy does not answer, 3 if the "
-		"time is over.",
+		"be ended:\n"
+		"it tells clients to go, then says that it is not ready, and waits for connections "
+		"to end.\n"
+		"Exits 0 if none is left, 1 if Envoy does not answer, 3 if the time is over.",
 		&exit_code);
 	if (at < 0)
 		return exit_code;

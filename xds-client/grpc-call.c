@@ -1,5 +1,5 @@
-/* A stream by gRPC's C core: one completion queue, and an operation at a time is waited for. Used by
- * portolan-xds-client. */
+/* A stream by gRPC's C core: one completion queue, and an operation at a time is waited for. Used
+ * by portolan-xds-client. */
 #include <errno.h>
 #include <grpc/byte_buffer_reader.h>
 #include <grpc/grpc.h>
@@ -66,7 +66,9 @@ static grpc_channel *make_channel(const struct grpc_call_options *o)
 {
 	grpc_channel_credentials *credentials = make_credentials(o);
 	grpc_arg args[] = {
-		{ GRPC_ARG_INTEGER, (char *)GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, { .integer = -1 } },
+		{ GRPC_ARG_INTEGER,
+		  (char *)GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH,
+		  { .integer = -1 } },
 		{ GRPC_ARG_INTEGER, (char *)GRPC_ARG_ENABLE_RETRIES, { .integer = 0 } },
 		{ GRPC_ARG_STRING,
 		  (char *)GRPC_SSL_TARGET_NAME_OVERRIDE_ARG,
@@ -207,21 +209,22 @@ const char *stream_error(struct stream *s)
 	if ((size_t)s->status < ARRAY_SIZE(names))
 		name = names[s->status];
 	free(s->error);
-	s->error = xasprintf("%s: %.*s", name ? name : "failed",
-			     (int)GRPC_SLICE_LENGTH(s->details),
+	s->error = xasprintf("%s: %.*s", name ? name : "failed", (int)GRPC_SLICE_LENGTH(s->details),
 			     (const char *)GRPC_SLICE_START_PTR(s->details));
 	return s->error;
 }
 
 void stream_close(struct stream *s)
 {
+	const gpr_timespec forever = gpr_inf_future(GPR_CLOCK_MONOTONIC);
+	grpc_event next = { .type = GRPC_OP_COMPLETE };
+
 	if (!s)
 		return;
 	(void)grpc_call_cancel(s->call, NULL);
 	grpc_completion_queue_shutdown(s->queue);
-	while (grpc_completion_queue_next(s->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL).type !=
-	       GRPC_QUEUE_SHUTDOWN)
-		;
+	while (next.type != GRPC_QUEUE_SHUTDOWN)
+		next = grpc_completion_queue_next(s->queue, forever, NULL);
 	if (s->received)
 		grpc_byte_buffer_destroy(s->received);
 	grpc_slice_unref(s->details);

@@ -56,3 +56,8 @@ def test_the_limits_are_those_that_are_tested():
     columns = re.search(r"^ColumnLimit: (\d+)$", (TOP / ".clang-format").read_text(), re.M)[1]
     assert f"at most {FUNCTION_LINES} lines" in style and f"at most {FILE_LINES} (" in style
     assert f" {columns} columns" in style
+
+
+def test_the_formatter_formats_each_folder():
+    named = re.search(r"^find (.*?)\\\n\s*\\\(", (TOP / "scripts/format").read_text(), re.M | re.S)[1]
+    assert {p.parts[0] for p in SOURCES} <= set(named.replace("\\", " ").split())
