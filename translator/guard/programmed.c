@@ -21,7 +21,7 @@ struct socket {
 
 struct programmed {
 	struct graph *graph;
-	struct state *reports;
+	const struct state *objects, *reports;
 	struct hashmap sockets;
 	struct item *known; /* injected: that this is known at all */
 	bool settled;
@@ -44,11 +44,12 @@ static void socket_free(struct socket *s)
 	free(s);
 }
 
-struct programmed *programmed_new(struct graph *g, struct state *reports)
+struct programmed *programmed_new(struct graph *g, const struct state *objects,
+				  const struct state *reports)
 {
 	struct programmed *p = xnew(struct programmed, 1);
 
-	*p = (struct programmed){ g, reports, HASHMAP_INIT(socket_key), NULL, false, 0 };
+	*p = (struct programmed){ g, objects, reports, HASHMAP_INIT(socket_key), NULL, false, 0 };
 	p->known = item_new(FACT_PROGRAMMED, "", 0, NULL, 0, NULL, 0);
 	graph_inject(g, FACT_PROGRAMMED, "", 0, p->known);
 	return p;
@@ -67,13 +68,15 @@ void programmed_free(struct programmed *p)
 	free(p);
 }
 
-/* The latest world that an Envoy of the fleet has answered; 0: none has answered its first. */
-static uint64_t answered(const struct programmed *p, const char *fleet)
+/* The latest world that an Envoy of the fleet has answered; 0: none has answered its first.
+ * *ret_here: whether there is an Envoy of the fleet. */
+static uint64_t answered(const struct programmed *p, const char *fleet, bool *ret_here)
 {
 	uint64_t latest = 0;
 	struct item *i;
 	size_t pos = 0;
 
+	*ret_here = false;
 	while ((i = state_next(p->reports, &pos))) {
 		Portolan__Ipc__EnvoyReport *r;
 
@@ -81,12 +84,35 @@ static uint64_t answered(const struct programmed *p, const char *fleet)
 			continue;
 		r = portolan__ipc__envoy_report__unpack(NULL, i->value_len, item_value(i));
 		/* An older xds-server reports only accepted worlds. */
-		if (r && strcmp(r->fleet ? r->fleet : "", fleet) == 0)
+		if (r && strcmp(r->fleet ? r->fleet : "", fleet) == 0) {
 			latest = MAX(latest,
 				     r->has_answered_source ? r->answered_source : r->acked_source);
+			*ret_here = true;
+		}
 		portolan__ipc__envoy_report__free_unpacked(r, NULL);
 	}
 	return latest;
+}
+
+/* A fleet has the name of its Gateway. */
+static bool is_available(const struct programmed *p, const char *fleet)
+{
+	struct item *i = state_get(p->objects, OBJECT_INFRASTRUCTURE, fleet, strlen(fleet));
+	Portolan__Ipc__Infrastructure *known =
+		i ? portolan__ipc__infrastructure__unpack(NULL, i->value_len, item_value(i)) : NULL;
+	bool is = known && known->available;
+
+	portolan__ipc__infrastructure__free_unpacked(known, NULL);
+	return is;
+}
+
+static bool is_served(const struct programmed *p, const struct socket *s)
+{
+	bool here;
+
+	if (answered(p, s->fleet, &here) >= s->source)
+		return true;
+	return !here && *s->fleet && is_available(p, s->fleet);
 }
 
 /* The name of a socket says its fleet, so the fleet of a socket never changes. */
@@ -154,7 +180,7 @@ bool programmed_settle(struct programmed *p, uint64_t source)
 			continue;
 		}
 		s->seen = false;
-		if (s->fact || answered(p, s->fleet) < s->source)
+		if (s->fact || !is_served(p, s))
 			continue;
 		announce(p, s);
 		changed = true;

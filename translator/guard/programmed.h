@@ -2,6 +2,10 @@
  * (S-GW-4). Then it stays programmed, whichever Envoys come and go; the quarantine handles
  * refusals.
  *
+ * All Envoys of a fleet may be connected to another replica of ours, whose answers are not known
+ * here. Then a pod that Kubernetes calls available stands for them: its readiness is a page of its
+ * first configuration.
+ *
  * Not part of translation: injected as FACT_PROGRAMMED. Translation without Envoys has no such fact
  * at all, and takes every socket for programmed. */
 #pragma once
@@ -12,8 +16,9 @@
 
 struct programmed;
 
-/* reports is read, and outlives it. */
-struct programmed *programmed_new(struct graph *g, struct state *reports);
+/* objects and reports are read, and outlive it. */
+struct programmed *programmed_new(struct graph *g, const struct state *objects,
+				  const struct state *reports);
 void programmed_free(struct programmed *p);
 DEFINE_CLEANUP(struct programmed *, programmed_free)
 
