@@ -63,6 +63,24 @@ static const char *unix_path(const struct bootstrap *b)
 	return strncmp(b->xds_address, BOOTSTRAP_UNIX, n) == 0 ? b->xds_address + n : NULL;
 }
 
+static const char *check_passwords(const struct bootstrap *b)
+{
+	_cleanup_(host_port_done) struct host_port check = { 0 };
+
+	if (b->check_path && (b->check_path[0] != '/' || strlen(b->check_path) >= PATH_MAX_UNIX))
+		return "--check-path: an absolute path of at most 107 bytes is wanted";
+	if (!b->check_address)
+		return NULL;
+	if (b->check_path)
+		return "--check-path and --check-address exclude each other";
+	if (!b->tls_cert)
+		return "--check-address: passwords go there, so --tls-cert, --tls-key and --tls-ca "
+		       "are wanted";
+	if (split(b->check_address, &check) < 0)
+		return "--check-address: HOST:PORT is wanted, with a port from 1 to 65535";
+	return NULL;
+}
+
 const char *bootstrap_check(const struct bootstrap *b)
 {
 	_cleanup_(host_port_done) struct host_port xds = { 0 }, admin = { 0 };
@@ -86,11 +104,9 @@ const char *bootstrap_check(const struct bootstrap *b)
 	if (b->tls_cert && (b->tls_cert[0] != '/' || b->tls_key[0] != '/' || b->tls_ca[0] != '/'))
 		return "--tls-cert, --tls-key and --tls-ca: absolute paths (on Envoy's host) are "
 		       "wanted";
-	if (b->check_path && (b->check_path[0] != '/' || strlen(b->check_path) >= PATH_MAX_UNIX))
-		return "--check-path: an absolute path of at most 107 bytes is wanted";
 	if (b->max_connections == 0)
 		return "--max-connections: at least 1 is wanted";
-	return NULL;
+	return check_passwords(b);
 }
 
 static char *quoted(const char *s)
@@ -130,7 +146,7 @@ static void put_head(const struct bootstrap *b, struct strbuf *out)
 		id, cluster);
 }
 
-static void put_tls(const struct bootstrap *b, struct strbuf *out)
+static void put_tls(const struct bootstrap *b, const char *alpn, struct strbuf *out)
 {
 	_cleanup_free_ char *cert = quoted(b->sds_cert), *ca = quoted(b->sds_ca);
 	_cleanup_free_ char *name = quoted(b->tls_name);
@@ -148,7 +164,7 @@ static void put_tls(const struct bootstrap *b, struct strbuf *out)
 		"        common_tls_context:\n"
 		"          tls_params: { tls_minimum_protocol_version: TLSv1_3, "
 		"tls_maximum_protocol_version: TLSv1_3 }\n"
-		"          alpn_protocols: [ h2 ]\n"
+		"          alpn_protocols: [ %s ]\n"
 		"          tls_certificate_sds_secret_configs:\n"
 		"          - name: portolan_xds_certificate\n"
 		"            sds_config: { path_config_source: { path: %s }, "
@@ -161,7 +177,7 @@ static void put_tls(const struct bootstrap *b, struct strbuf *out)
 		"              name: portolan_xds_ca\n"
 		"              sds_config: { path_config_source: { path: %s }, "
 		"resource_api_version: V3 }\n",
-		name, cert, name, ca);
+		name, alpn, cert, name, ca);
 }
 
 /* Where the admin interface is. */
@@ -199,38 +215,67 @@ static void put_admin_cluster(const struct bootstrap *b, struct strbuf *out)
 		      where);
 }
 
-/* Without it Envoy cannot ask portolan-passwords, and refuses requests with passwords. */
-static void put_passwords_cluster(const struct bootstrap *b, struct strbuf *out)
+static char *socket_place(const char *address, bool *ret_is_name)
+{
+	_cleanup_(host_port_done) struct host_port at = { 0 };
+	_cleanup_free_ char *where = NULL;
+
+	(void)split(address, &at);
+	where = quoted(at.host);
+	*ret_is_name = at.is_name;
+	return xasprintf("{ socket_address: { address: %s, port_value: %u } }", where, at.port);
+}
+
+/* NULL: nowhere. */
+static char *passwords_place(const struct bootstrap *b, bool *ret_is_name)
 {
 	const char *slash = unix_path(b) ? strrchr(unix_path(b), '/') : NULL;
 	_cleanup_free_ char *path = b->check_path ? xstrdup(b->check_path) : NULL, *where = NULL;
 
+	*ret_is_name = false;
+	if (b->check_address)
+		return socket_place(b->check_address, ret_is_name);
 	if (!path && slash)
 		path = xasprintf("%.*s/" RUNTIME_CHECK, (int)(slash - unix_path(b)), unix_path(b));
 	if (!path || strlen(path) >= PATH_MAX_UNIX)
-		return;
+		return NULL;
 	where = quoted(path);
+	return xasprintf("{ pipe: { path: %s } }", where);
+}
+
+#define BY_NAME "STRICT_DNS\n    dns_lookup_family: ALL"
+
+/* Without it Envoy cannot ask portolan-passwords, and refuses requests with passwords. */
+static void put_passwords_cluster(const struct bootstrap *b, struct strbuf *out)
+{
+	bool is_name;
+	_cleanup_free_ char *where = passwords_place(b, &is_name);
+
+	if (!where)
+		return;
 	strbuf_printf(
 		out,
 		"  # Checks passwords of HTTP basic authentication, if Ingresses of ingress-nginx "
 		"have some.\n"
 		"  - name: portolan-passwords\n"
-		"    type: STATIC\n"
-		"    connect_timeout: 0.25s\n"
+		"    type: %s\n"
+		"    connect_timeout: %s\n"
 		"    load_assignment:\n"
 		"      cluster_name: portolan-passwords\n"
 		"      endpoints:\n"
 		"      - lb_endpoints:\n"
 		"        - endpoint:\n"
-		"            address: { pipe: { path: %s } }\n"
+		"            address: %s\n"
 		"    typed_extension_protocol_options:\n"
 		"      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:\n"
 		"        \"@type\": type.googleapis.com/envoy.extensions.upstreams.http.v3."
 		"HttpProtocolOptions\n"
 		"        explicit_http_config: { http_protocol_options: {} }\n"
-		"        common_http_protocol_options: { idle_timeout: 60s }\n"
-		"\n",
-		where);
+		"        common_http_protocol_options: { idle_timeout: 60s }\n",
+		is_name ? BY_NAME : "STATIC", b->check_address ? "1s" : "0.25s", where);
+	if (b->check_address)
+		put_tls(b, "http/1.1", out);
+	strbuf_puts(out, "\n");
 }
 
 static const char tcp_keepalive[] =
@@ -239,18 +284,13 @@ static const char tcp_keepalive[] =
 
 static char *xds_place(const struct bootstrap *b, bool *ret_is_name)
 {
-	_cleanup_(host_port_done) struct host_port xds = { 0 };
 	_cleanup_free_ char *where = NULL;
 
 	*ret_is_name = false;
-	if (unix_path(b)) {
-		where = quoted(unix_path(b));
-		return xasprintf("{ pipe: { path: %s } }", where);
-	}
-	(void)split(b->xds_address, &xds);
-	where = quoted(xds.host);
-	*ret_is_name = xds.is_name;
-	return xasprintf("{ socket_address: { address: %s, port_value: %u } }", where, xds.port);
+	if (!unix_path(b))
+		return socket_place(b->xds_address, ret_is_name);
+	where = quoted(unix_path(b));
+	return xasprintf("{ pipe: { path: %s } }", where);
 }
 
 static void put_cluster(const struct bootstrap *b, struct strbuf *out)
@@ -289,10 +329,9 @@ static void put_cluster(const struct bootstrap *b, struct strbuf *out)
 		"max_requests: 60000000, max_retries: 50 }\n"
 		"      - { priority: HIGH, max_connections: 100000, max_pending_requests: 100000, "
 		"max_requests: 60000000, max_retries: 50 }\n",
-		is_name ? "STRICT_DNS\n    dns_lookup_family: ALL" : "STATIC", place,
-		unix_path(b) ? "" : tcp_keepalive);
+		is_name ? BY_NAME : "STATIC", place, unix_path(b) ? "" : tcp_keepalive);
 	if (b->tls_cert)
-		put_tls(b, out);
+		put_tls(b, "h2", out);
 	put_passwords_cluster(b, out);
 	put_admin_cluster(b, out);
 }

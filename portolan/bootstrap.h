@@ -10,6 +10,8 @@ struct bootstrap {
 	/* Unix socket of portolan-passwords; NULL: the one in the folder of xds-server's, if that
 	 * is a Unix socket. */
 	const char *check_path;
+	/* HOST:PORT of a TLS server before portolan-passwords, or NULL; with TLS only. */
+	const char *check_address;
 	const char *admin_path;    /* Unix socket; or NULL and */
 	const char *admin_address; /* ADDRESS:PORT */
 	const char *node_id, *node_cluster;

@@ -27,6 +27,9 @@ static const struct option_row options[] = {
 	{ "check-path", 0, OPTION_STRING, &arg.check_path, "PATH",
 	  "Unix socket where Envoy finds portolan-passwords (default: " RUNTIME_CHECK
 	  " in the folder of xds-server's socket, and none with HOST:PORT)" },
+	{ "check-address", 0, OPTION_STRING, &arg.check_address, "HOST:PORT",
+	  "instead, a server that takes TLS as portolan-xds-server does and passes bytes on to "
+	  "portolan-passwords; with --tls-…" },
 	{ "admin-path", 0, OPTION_STRING, &arg.admin_path, "PATH",
 	  "Unix socket of Envoy's admin interface (default: " RUNTIME_ENVOY_ADMIN
 	  " in the runtime directory)" },

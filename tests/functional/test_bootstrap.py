@@ -11,6 +11,7 @@ from envoy_process import BINARIES
 from programs import program, venv
 
 PORTOLAN = program("portolan")
+TLS = ["--tls-cert", "/a", "--tls-key", "/b", "--tls-ca", "/c"]
 
 
 def bootstrap(*words):
@@ -35,8 +36,10 @@ def written(*words):
         ("--xds-address", "portolan.example:8001", "--admin-address", "127.0.0.1:9901"),
         ("--all-stats", "--max-heap-mb", "1024", "--max-connections", "7", "--node-id", 'quoted " and \\ é'),
         ("--xds-address", "[::1]:8001", "--tls-cert", "/c.pem", "--tls-key", "/k.pem", "--tls-ca", "/ca.pem"),
+        ("--xds-address", "portolan.example:8001", "--tls-cert", "/c.pem", "--tls-key", "/k.pem", "--tls-ca", "/ca.pem",
+         "--check-address", "portolan.example:8003"),
     ],
-    ids=["default", "unix", "ipv6", "name", "limits", "tls"],
+    ids=["default", "unix", "ipv6", "name", "limits", "tls", "passwords"],
 )
 def test_envoy_takes_it(tmp_path, which, words):
     file = tmp_path / "envoy.yaml"
@@ -133,6 +136,9 @@ def test_with_tls_certificates_are_named_by_files_that_envoy_watches(tmp_path):
         (["--xds-address", "a:1", "--tls-cert", "/a"], "go together"),
         (["--xds-address", "a:1", "--tls-cert", "a", "--tls-key", "/b", "--tls-ca", "/c"], "absolute"),
         (["--xds-address", "a:1", "--tls-cert", "/a", "--tls-key", "/b", "--tls-ca", "/c"], "--sds-dir"),
+        (["--xds-address", "a:1", "--check-address", "a:2"], "passwords go there"),
+        (["--xds-address", "a:1", *TLS, "--check-address", "a"], "--check-address: HOST:PORT"),
+        (["--xds-address", "a:1", *TLS, "--check-address", "a:2", "--check-path", "/c"], "exclude each other"),
         (["--max-connections", "0"], "at least 1"),
         (["envoy.json"], ".yaml"),
         (["one.yaml", "two.yaml"], 'unexpected word "two.yaml"'),

@@ -1,16 +1,25 @@
 """The chart: its output, the values that it refuses, and a README that describes them all."""
 
+import contextlib
+import http.client
+import http.server
 import json
 import re
+import socketserver
 import subprocess
 import sys
+import threading
 
 import pytest
 import yaml
 
 import chart
+from addresses import loopback
+from certs import Authority
+from envoy_process import BINARIES
+from kube import poll
 from netns import Unavailable
-from programs import TOP, missing
+from programs import TOP, missing, program, venv
 
 # Each turns on something that the defaults leave off.
 VARIANTS = {
@@ -31,6 +40,7 @@ VARIANTS = {
                                                              "dashboard")}},
     "one": {"controlPlane": {"replicas": 1}, "envoy": {"replicas": 1}},
     "other-class": {"ingressClass": {"name": "edge", "default": True}},
+    "ingress-nginx": {"config": {"ingressNginx": {"enabled": True}}},
     "gateway-class": {"gatewayClass": {"create": True, "name": "edge"}},
     "provisioning": {"gatewayProvisioning": {"enabled": True}},
     "provisioning-namespaces": {"gatewayProvisioning": {"enabled": True}, "rbac": {"scope": "namespaces"},
@@ -39,6 +49,7 @@ VARIANTS = {
               "extraObjects": [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{ .Release.Name }}-x"}}],
               "imagePullSecrets": [{"name": "pull"}], "envoy": {"extraArgs": ["--component-log-level", "upstream:debug"]}},
 }
+HTTP = "type.googleapis.com/envoy.extensions.filters"
 # Of other projects: their kinds do not belong to Kubernetes.
 FOREIGN = {"cert-manager.io", "monitoring.coreos.com", "gateway.networking.k8s.io"}
 
@@ -139,6 +150,132 @@ def test_the_token_is_mounted_in_the_watcher_alone_and_keys_where_they_are_used(
     for template in pods(chart.template()).values():
         for volume in template.get("volumes", ()):
             assert volume.get("secret", {}).get("defaultMode", 0o440) == 0o440
+
+
+def checks_passwords(values):
+    """{what of the chart knows portolan-passwords}"""
+    objects = chart.template(values)
+    found = {c["name"] for c in pods(objects)["Deployment/portolan"]["containers"] if "passwords" in c["name"]}
+    [bootstrap] = pods(objects)["Deployment/portolan-envoy"]["initContainers"]
+    found |= {"envoy" for word in bootstrap["args"] if word == "--check-address=portolan-xds.portolan.svc:8003"}
+    found |= {"service" for p in of(objects, "Service", "portolan-xds")["spec"]["ports"] if p["port"] == 8003}
+    found |= {"policy" for rule in of(objects, "NetworkPolicy", "portolan")["spec"]["ingress"]
+              if rule["ports"] == [{"port": "passwords", "protocol": "TCP"}] and "podSelector" in rule["from"][0]}
+    [config] = [yaml.safe_load(o["data"]["config.yaml"]) for o in of(objects, "ConfigMap") if "config.yaml" in o["data"]]
+    return found, config.get("ingressNginx", {}).get("passwords", "checker")
+
+
+def test_portolan_passwords_runs_where_ingress_nginx_is_served():
+    everything = {"passwords", "passwords-door", "envoy", "service", "policy"}
+    assert checks_passwords(VARIANTS["ingress-nginx"]) == (everything, "checker")
+    assert checks_passwords({}) == (set(), "checker")
+    assert checks_passwords({"config": {"ingressNginx": {"enabled": False}}}) == (set(), "envoy")
+    assert checks_passwords({"config": {"ingressNginx": {"enabled": True, "passwords": "envoy"}}}) == (set(), "envoy")
+
+
+def test_the_envoy_before_portolan_passwords_sees_no_other_socket():
+    pod = pods(chart.template(VARIANTS["ingress-nginx"]))["Deployment/portolan"]
+    mounts = {c["name"]: {m["name"] for m in c["volumeMounts"]} for c in pod["containers"]}
+    assert mounts["passwords-door"] == {"check", "door", "xds-tls"} and mounts["passwords"] == {"run", "check"}
+    assert [name for name, m in mounts.items() if "check" in m] == ["passwords", "passwords-door"]
+    # The pod is in the Service of xds while passwords cannot be checked.
+    assert not any("readinessProbe" in c for c in pod["containers"] if "passwords" in c["name"])
+
+
+class Checker(socketserver.ThreadingUnixStreamServer):
+    """In the place of portolan-passwords: one password is right."""
+
+    daemon_threads = True
+
+    class RequestHandlerClass(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            self.send_response(200 if self.headers["authorization"] == "Basic right" else 401)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+        def address_string(self):
+            return "unix"
+
+    def __init__(self, path):
+        super().__init__(str(path), self.RequestHandlerClass)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+def asked(address, authorization):
+    """The status of an answer, or None."""
+    connection = http.client.HTTPConnection(address, 8080, timeout=10)
+    try:
+        connection.request("GET", "/check", headers={"authorization": authorization})
+        return connection.getresponse().status
+    except OSError:
+        return None
+    finally:
+        connection.close()
+
+
+def front(config, address):
+    """Envoy's bootstrap, with a listener whose requests go to its cluster portolan-passwords."""
+    b = yaml.safe_load(config.read_text())
+    del b["dynamic_resources"], b["layered_runtime"]
+    manager = {"@type": f"{HTTP}.network.http_connection_manager.v3.HttpConnectionManager", "stat_prefix": "front",
+               "http_filters": [{"name": "router", "typed_config": {"@type": f"{HTTP}.http.router.v3.Router"}}],
+               "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
+                   {"match": {"prefix": "/"}, "route": {"cluster": "portolan-passwords"}}]}]}}
+    b["static_resources"]["listeners"] = [{
+        "name": "front", "address": {"socket_address": {"address": address, "port_value": 8080}},
+        "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}]}]
+    config.write_text(yaml.safe_dump(b))
+
+
+def run_envoy(stack, which, config):
+    command = [venv(BINARIES[which]), "-c", config, "--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning"]
+    log = stack.enter_context(open(config.with_suffix(".log"), "wb"))
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    stack.callback(lambda: (process.kill(), process.wait()))
+
+
+@pytest.mark.parametrize("which", BINARIES)
+def test_envoys_of_other_pods_have_passwords_checked_by_mutual_tls(which, tmp_path):
+    """The bootstrap's cluster, the chart's Envoy before the checker, and its socket."""
+    address, authority = loopback(), Authority()
+    for name, *names in (("server", "portolan"), ("envoy", "envoy"), ("gateway", "portolan://fleet/a")):
+        certificate, key = authority.issue(*names)
+        (tmp_path / name).mkdir()
+        for file, text in (("tls.crt", certificate), ("tls.key", key), ("ca.crt", authority.text)):
+            (tmp_path / name / file).write_text(text)
+    (tmp_path / "door").mkdir()
+    for file, text in of(chart.template(VARIANTS["ingress-nginx"]), "ConfigMap", "portolan-door")["data"].items():
+        for there, here in (("/etc/portolan-door", tmp_path / "door"), ("/etc/portolan-xds", tmp_path / "server"),
+                            ("/run/portolan-check", tmp_path), ("address: 0.0.0.0", f"address: {address}")):
+            text = text.replace(there, str(here))
+        (tmp_path / "door" / file).write_text(text)
+
+    def open_front(name):
+        mine = tmp_path / name
+        done = subprocess.run([program("portolan"), "bootstrap", "--xds-address", "127.0.0.1:1", "--admin-path", mine / "admin",
+                               "--tls-cert", mine / "tls.crt", "--tls-key", mine / "tls.key", "--tls-ca", mine / "ca.crt",
+                               "--check-address", f"{address}:8003", mine / "envoy.yaml"], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        front(mine / "envoy.yaml", address)
+        stack = contextlib.ExitStack()
+        run_envoy(stack, which, mine / "envoy.yaml")
+        return stack
+
+    with Checker(tmp_path / "check.sock") as checker, contextlib.ExitStack() as stack:
+        stack.callback(checker.shutdown)
+        run_envoy(stack, which, tmp_path / "door" / "envoy.yaml")
+        with open_front("envoy"):
+            poll(lambda: asked(address, "Basic right") == 200, 30)
+            assert asked(address, "Basic wrong") == 401
+        # The certificate of a Gateway's Envoy is of the same authority.
+        with open_front("gateway"):
+            poll(lambda: asked(address, "Basic right") is not None, 30)
+            assert asked(address, "Basic right") == 503
 
 
 def test_two_releases_do_not_meet():

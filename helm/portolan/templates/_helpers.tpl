@@ -132,6 +132,63 @@ secret:
       - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
 {{- end }}
 
+{{/* Whether portolan-passwords runs: "yes", or empty. */}}
+{{- define "portolan.checksPasswords" -}}
+{{- $nginx := default dict .Values.config.ingressNginx }}
+{{- if and $nginx.enabled (ne (default "checker" $nginx.passwords) "envoy") (not .Values.contourConfigName) }}yes{{ end }}
+{{- end }}
+
+{{/* The configuration of the Envoy before portolan-passwords: it ends TLS as xds-server does, and passes bytes on. */}}
+{{- define "portolan.passwordsDoor" -}}
+node: {id: passwords, cluster: portolan}
+static_resources:
+  listeners:
+    - name: passwords
+      address: {socket_address: {address: 0.0.0.0, port_value: {{ .Values.passwords.port }}}}
+      per_connection_buffer_limit_bytes: 65536
+      filter_chains:
+        - transport_socket_connect_timeout: 10s
+          transport_socket:
+            name: envoy.transport_sockets.tls
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+              require_client_certificate: true
+              common_tls_context:
+                tls_params: {tls_minimum_protocol_version: TLSv1_3, tls_maximum_protocol_version: TLSv1_3}
+                alpn_protocols: [http/1.1]
+                tls_certificate_sds_secret_configs:
+                  - {name: certificate, sds_config: {path_config_source: {path: /etc/portolan-door/certificate.yaml}, resource_api_version: V3}}
+                combined_validation_context:
+                  default_validation_context:
+                    {{- if ne .Values.xds.certificates "existing" }}
+                    # Not the Envoys of Gateways, whose certificates have other names.
+                    match_typed_subject_alt_names: [{san_type: DNS, matcher: {exact: envoy}}]
+                    {{- else }} {}
+                    {{- end }}
+                  validation_context_sds_secret_config:
+                    name: ca
+                    sds_config: {path_config_source: {path: /etc/portolan-door/ca.yaml}, resource_api_version: V3}
+          filters:
+            - name: envoy.filters.network.tcp_proxy
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
+                stat_prefix: passwords
+                cluster: passwords
+                idle_timeout: 120s
+  clusters:
+    - name: passwords
+      connect_timeout: 0.25s
+      load_assignment:
+        cluster_name: passwords
+        endpoints: [{lb_endpoints: [{endpoint: {address: {pipe: {path: /run/portolan-check/check.sock}}}}]}]
+overload_manager:
+  resource_monitors:
+    - name: envoy.resource_monitors.global_downstream_max_connections
+      typed_config:
+        "@type": type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig
+        max_active_downstream_connections: 4096
+{{- end }}
+
 {{/* The configuration file: ours, so that Envoy listens and answers probes where the pod says it does, below the user's. */}}
 {{- define "portolan.config" -}}
 {{- $ports := .Values.envoy.ports }}
@@ -142,8 +199,7 @@ secret:
 {{- if ne .Values.ingressClass.name "portolan" }}
 {{- $_ := set $ours.portolan "ingress-class-names" (list .Values.ingressClass.name) }}
 {{- end }}
-{{- if .Values.config.ingressNginx }}
-{{- /* portolan-passwords would have to run beside each Envoy. */}}
+{{- if and .Values.config.ingressNginx (not (include "portolan.checksPasswords" .)) }}
 {{- $_ := set $ours "ingressNginx" (dict "passwords" "envoy") }}
 {{- end }}
 {{- if .Values.envoy.http3 }}
@@ -168,6 +224,7 @@ secret:
 - name: {{ .stage }}
   image: {{ include "portolan.ownImage" .root }}
   imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+  {{- $vital := not (has .stage (list "recorder" "passwords")) }}
   {{- if and $v.fastRestart (ne .stage "recorder") }}
   command:
     - /usr/libexec/portolan/portolan-supervisor
@@ -213,9 +270,11 @@ secret:
   livenessProbe:
     exec: {command: [/usr/bin/portolan, health, {{ .stage }}]}
     {{- toYaml $v.livenessProbe | nindent 4 }}
+  {{- if $vital }}
   readinessProbe:
     exec: {command: [/usr/bin/portolan, health, --ready, {{ .stage }}]}
     {{- toYaml $v.readinessProbe | nindent 4 }}
+  {{- end }}
   {{- end }}
   {{- if and $v.preStopSeconds (ne .stage "recorder") }}
   lifecycle:
