@@ -91,6 +91,8 @@ envoy_protos = \
 	proto/envoy/extensions/filters/udp/udp_proxy/v3/route.proto \
 	proto/envoy/extensions/filters/udp/udp_proxy/v3/udp_proxy.proto \
 	proto/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.proto \
+	proto/envoy/extensions/tracers/opentelemetry/samplers/v3/parent_based_sampler.proto \
+	proto/envoy/extensions/tracers/opentelemetry/samplers/v3/trace_id_ratio_based_sampler.proto \
 	proto/envoy/extensions/transport_sockets/tls/cert_mappers/sni/v3/config.proto \
 	proto/envoy/extensions/transport_sockets/tls/cert_selectors/on_demand_secret/v3/config.proto \
 	proto/envoy/extensions/transport_sockets/tls/v3/common.proto \

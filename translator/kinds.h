@@ -102,6 +102,7 @@ enum index_kind {
 	INDEX_LISTENER_SETS,         /* key: "namespace/name" of the Gateway */
 	INDEX_TRAFFIC_POLICIES,      /* key: namespace of the XBackendTrafficPolicy */
 	INDEX_TLS_POLICIES,          /* key: namespace of the BackendTLSPolicy */
+	INDEX_TELEMETRY_POLICIES,    /* key: namespace of the XTelemetryPolicy */
 	INDEX_KIND_MAX_,
 };
 

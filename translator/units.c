@@ -148,5 +148,6 @@ const struct index_row units_indexes[] = {
 	{ OBJECT_LISTENER_SET, INDEX_LISTENER_SETS, listener_set_index },
 	{ OBJECT_BACKEND_TLS_POLICY, INDEX_TLS_POLICIES, tls_policy_index },
 	{ OBJECT_X_BACKEND_TRAFFIC_POLICY, INDEX_TRAFFIC_POLICIES, traffic_policy_index },
+	{ OBJECT_X_TELEMETRY_POLICY, INDEX_TELEMETRY_POLICIES, traffic_policy_index },
 };
 const size_t units_n_indexes = ARRAY_SIZE(units_indexes);

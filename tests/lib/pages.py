@@ -95,7 +95,7 @@ class Page:
     def services(self):
         """{(namespace, name): Service}: its own, and those that its routes name."""
         found = {_key(o): o for o in self._kind("Service")}
-        for o in self._kind("HTTPProxy", "Ingress", "ExtensionService", *ROUTES):
+        for o in self._kind("HTTPProxy", "Ingress", "ExtensionService", "XTelemetryPolicy", *ROUTES):
             for wanted in _services(o["spec"]):
                 ports = found.setdefault((_key(o)[0], wanted["name"]), {
                     "apiVersion": "v1", "kind": "Service", "spec": {"ports": []},

@@ -36,13 +36,15 @@ XDS_STANDS_FOR = {
 }
 
 # Missing in the oldest Envoy: files, or messages, fields and enum values by full name. Code that
-# emits them must ask for Envoy's version first.
+# emits them must ask for Envoy's version first, unless an older Envoy may ignore them.
 NEWER_THAN_OLDEST = {
+    ".envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing.operation",
     "envoy/extensions/transport_sockets/tls/cert_mappers/sni/v3/config.proto",
     "envoy/extensions/transport_sockets/tls/cert_selectors/on_demand_secret/v3/config.proto",
 }
 # Missing in xds-protos; the newest Envoy's own descriptors have it.
 NOT_IN_XDS_PROTOS = {
+    ".envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing.operation",
     "envoy/extensions/transport_sockets/tls/cert_mappers/sni/v3/config.proto",
     "envoy/extensions/transport_sockets/tls/cert_selectors/on_demand_secret/v3/config.proto",
 }

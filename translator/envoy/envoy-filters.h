@@ -14,6 +14,7 @@ struct http_spec {
 	const char *host;        /* NULL: the plain listener, which all hosts share */
 	const ModelHostTls *tls; /* of that host, or NULL */
 	const ModelHostServices *services; /* or NULL */
+	const ModelTracing *tracing;       /* instead of the services' collector, or NULL */
 	bool http3;                        /* connections are QUIC's */
 	bool sessions;                     /* routes may ask for sessions */
 	bool authorizes_by_route;          /* routes may ask their own services for permission */

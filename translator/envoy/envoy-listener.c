@@ -118,7 +118,9 @@ EnvoyFilter *envoy_listener_http(struct arena *a, const struct http_spec *spec)
 	envoy_access_log(a, spec->settings->config->envoy->logging, spec->place->access_log,
 			 spec->settings->config->portolan->ingress_nginx->enabled, &m.access_log,
 			 &m.n_access_log);
-	if (spec->services && spec->services->collector)
+	if (spec->tracing)
+		m.tracing = envoy_tracing_of(a, spec->tracing);
+	else if (spec->services && spec->services->collector)
 		m.tracing = envoy_tracing(a, spec->settings->config->tracing,
 					  spec->services->collector);
 	if (spec->tls && spec->tls->client && spec->tls->client->forward)

@@ -174,13 +174,16 @@ static size_t count_guards(const ModelListenerSpec *socket, const ModelListenerC
 }
 
 static EnvoyFilterChain *http_chain(struct arena *a, const struct settings *s,
-				    const ModelListenerSpec *socket, const ModelListenerChain *c)
+				    const ModelListenerSpec *socket,
+				    const ModelHostServices *services, const ModelListenerChain *c)
 {
 	enum listener_protocol protocol = (enum listener_protocol)c->protocol;
 	struct http_spec spec = { .settings = s,
 				  .place = place_of(s, protocol),
 				  .stat_prefix = stat_prefix(a, socket->name),
 				  .routes = c->table,
+				  .services = services,
+				  .tracing = socket->tracing,
 				  .sessions = true,
 				  .authorizes_by_route = true,
 				  .guards = count_guards(socket, c) };
@@ -196,7 +199,7 @@ static EnvoyFilterChain *http_chain(struct arena *a, const struct settings *s,
 
 /* All HTTP listeners of a socket are one chain, with one table. */
 static void add_chains(struct arena *a, const struct settings *s, const ModelListenerSpec *socket,
-		       EnvoyListener *l)
+		       const ModelHostServices *services, EnvoyListener *l)
 {
 	bool plain = false;
 
@@ -209,7 +212,7 @@ static void add_chains(struct arena *a, const struct settings *s, const ModelLis
 		if (c->protocol == LISTENER_HTTP && plain)
 			continue;
 		plain |= c->protocol == LISTENER_HTTP;
-		l->filter_chains[l->n_filter_chains++] = http_chain(a, s, socket, c);
+		l->filter_chains[l->n_filter_chains++] = http_chain(a, s, socket, services, c);
 	}
 }
 
@@ -248,7 +251,7 @@ static EnvoyListener *udp_listener(struct arena *a, const ModelListenerSpec *soc
 }
 
 EnvoyListener *envoy_socket(struct arena *a, const struct settings *s,
-			    const ModelListenerSpec *socket)
+			    const ModelListenerSpec *socket, const ModelHostServices *services)
 {
 	K8s__ConfigEnvoyListener place = *s->config->envoy->http;
 	EnvoyListener *l;
@@ -261,7 +264,7 @@ EnvoyListener *envoy_socket(struct arena *a, const struct settings *s,
 	add_addresses(a, socket, l);
 	if (needs_inspector(socket))
 		envoy_listener_inspect_tls(a, s, l);
-	add_chains(a, s, socket, l);
+	add_chains(a, s, socket, services, l);
 	return l;
 }
 

@@ -4,9 +4,10 @@
 #include "translator/envoy/envoy.h"
 #include "translator/model/listener.h"
 
-/* The listener with the chains of HTTP and HTTPS; append the output of envoy_socket_stream(). */
+/* The listener with the chains of HTTP and HTTPS; append the output of envoy_socket_stream().
+ * services: all that are told of its requests, or NULL. */
 EnvoyListener *envoy_socket(struct arena *a, const struct settings *s,
-			    const ModelListenerSpec *socket);
+			    const ModelListenerSpec *socket, const ModelHostServices *services);
 /* A chain for connections that are passed on, or for UDP a listener filter, as an element of the
  * listener. */
 void envoy_socket_stream(struct arena *a, const struct settings *s, const ModelListenerSpec *socket,

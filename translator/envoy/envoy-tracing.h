@@ -7,3 +7,5 @@
 
 EnvoyHttpConnectionManagerTracing *envoy_tracing(struct arena *a, const K8s__ConfigTracing *desired,
 						 const ModelCollector *collector);
+/* As a Gateway asks for them; NULL: requests are not traced. */
+EnvoyHttpConnectionManagerTracing *envoy_tracing_of(struct arena *a, const ModelTracing *desired);

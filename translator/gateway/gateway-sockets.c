@@ -193,6 +193,7 @@ static void want_socket(struct gateway *g, const struct gateway_listener *const 
 		.fleet = g->fleet,
 		.port = (uint32_t)first->spec->port,
 		.udp = first->protocol == LISTENER_UDP,
+		.tracing = g->tracing,
 		.chains = chains,
 		.n_chains = n,
 	};

@@ -85,6 +85,7 @@ struct gateway {
 	size_t n_sets;
 	const char *client_secret;
 	uint8_t *http_guards; /* of each port: all its HTTP listeners share them; NULL: no guards */
-	bool insecure;        /* a listener serves clients without a valid certificate */
+	const Portolan__Model__Tracing *tracing; /* NULL: as the configuration says */
+	bool insecure; /* a listener serves clients without a valid certificate */
 	struct flaw accepted, resolved;
 };

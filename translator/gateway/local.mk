@@ -32,6 +32,8 @@ libtranslator_a_SOURCES += \
 	translator/gateway/rule-filter.c \
 	translator/gateway/rule-match.c \
 	translator/gateway/rule.c \
+	translator/gateway/telemetry.c \
+	translator/gateway/telemetry.h \
 	translator/gateway/unit-gateway-claim.c \
 	translator/gateway/unit-gateway-class.c \
 	translator/gateway/unit-gateway.c \

@@ -28,34 +28,29 @@ static ParentStatus *ancestor(struct reader *r, const char *gateway, const struc
 	return s;
 }
 
-void policy_status_refuse(struct reader *r, enum object_kind kind, const char *key,
-			  const char *const *gateways, size_t n, const struct flaw *why)
+void policy_status_write(struct reader *r, enum object_kind kind, const char *key,
+			 const struct policy_ancestor *all, size_t n)
 {
 	Portolan__Ipc__ObjectStatus s = PORTOLAN__IPC__OBJECT_STATUS__INIT;
-	struct conditions c = { 0 };
 
-	conditions_add(reader_arena(r), &c, "Accepted", why, "Accepted", "");
 	s.controller = (char *)gateway_controller(r);
 	s.ancestors = arena_new_of(reader_arena(r), ParentStatus *, n + 1);
 	for (size_t i = 0; i < n && i < ANCESTORS_MAX; i++)
-		s.ancestors[s.n_ancestors++] = ancestor(r, gateways[i], &c);
-	object_error(r, kind, key, why->reason, "spec", "%s", why->message);
+		s.ancestors[s.n_ancestors++] = ancestor(r, all[i].gateway, &all[i].conditions);
 	emit_status(r, kind, key, &s);
-	emit_verdict(r, kind, key, PORTOLAN__IPC__VERDICT__VERDICT_REJECTED);
 }
 
 void policy_status_emit(struct reader *r, enum object_kind kind, const char *key, const char *use,
 			const struct conditions *c, const struct flaw *accepted)
 {
-	Portolan__Ipc__ObjectStatus s = PORTOLAN__IPC__OBJECT_STATUS__INIT;
 	const struct item *const *gateways;
+	struct policy_ancestor *all;
 	size_t n;
 
 	gateways = read_facts(r, FACT_POLICY_USE, use, strlen(use), &n);
-	s.ancestors = arena_new_of(reader_arena(r), ParentStatus *, n + 1);
-	for (size_t i = 0; i < n && i < ANCESTORS_MAX; i++)
-		s.ancestors[s.n_ancestors++] = ancestor(r, item_key(gateways[i]), c);
-	s.controller = (char *)gateway_controller(r);
+	all = arena_new_of(reader_arena(r), struct policy_ancestor, n + 1);
+	for (size_t i = 0; i < n; i++)
+		all[i] = (struct policy_ancestor){ item_key(gateways[i]), *c };
 	if (!n) {
 		emit_problem(r, kind, key, PORTOLAN__IPC__SEVERITY__SEVERITY_INFO, "NotUsed",
 			     kind == OBJECT_X_BACKEND ? "spec" : "spec.targetRefs",
@@ -66,7 +61,7 @@ void policy_status_emit(struct reader *r, enum object_kind kind, const char *key
 	}
 	if (accepted->reason)
 		object_error(r, kind, key, accepted->reason, "spec", "%s", accepted->message);
-	emit_status(r, kind, key, &s);
+	policy_status_write(r, kind, key, all, n);
 	emit_verdict(r, kind, key,
 		     accepted->reason ? PORTOLAN__IPC__VERDICT__VERDICT_REJECTED
 				      : PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);

@@ -7,6 +7,10 @@
 /* use: the key of its FACT_POLICY_USE. */
 void policy_status_emit(struct reader *r, enum object_kind kind, const char *key, const char *use,
 			const struct conditions *c, const struct flaw *accepted);
-/* The policy has no effect on these Gateways, whatever uses its targets. */
-void policy_status_refuse(struct reader *r, enum object_kind kind, const char *key,
-			  const char *const *gateways, size_t n, const struct flaw *why);
+/* The same with each Gateway's own conditions, and nothing else. */
+struct policy_ancestor {
+	const char *gateway;
+	struct conditions conditions;
+};
+void policy_status_write(struct reader *r, enum object_kind kind, const char *key,
+			 const struct policy_ancestor *all, size_t n);

@@ -95,8 +95,8 @@ const char *rule_backend_find(struct route_work *w, const struct backend_ref *re
 			      const char *field, bool *ret_http2)
 {
 	const char *namespace = ref->namespace ? ref->namespace : w->head.namespace;
-	const struct grant_end from = { GATEWAY_GROUP, object_kind(w->head.kind)->kind,
-					w->head.namespace, NULL };
+	const struct object_kind_row *kind = object_kind(w->head.kind);
+	const struct grant_end from = { kind->group, kind->kind, w->head.namespace, NULL };
 	const struct grant_end to = { ref->group, *ref->kind ? ref->kind : "Service", namespace,
 				      ref->name };
 

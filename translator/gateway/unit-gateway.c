@@ -7,6 +7,7 @@
 #include "translator/gateway/infrastructure.h"
 #include "translator/gateway/parameters.h"
 #include "translator/gateway/parent-state.h"
+#include "translator/gateway/telemetry.h"
 #include "translator/resolve/object.h"
 #include "translator/units.h"
 
@@ -104,6 +105,7 @@ static void translate(struct gateway *g)
 	served = !g->accepted.reason && (!wrong.reason || *g->fleet);
 	flaw_set(&g->accepted, wrong.reason, wrong.message);
 	g->client_secret = gateway_tls_find_own(g->r, g->key, g->object->spec->tls, &g->resolved);
+	gateway_telemetry_find(g);
 	collect_owners(g);
 	each_listener(g, check_ports);
 	each_listener(g, find_clients);

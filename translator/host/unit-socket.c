@@ -4,6 +4,7 @@
 #include "translator/envoy/envoy-socket.h"
 #include "translator/host/want-listener.h"
 #include "translator/kinds.h"
+#include "translator/policy/services.h"
 #include "translator/units.h"
 
 typedef Portolan__Model__ListenerChain ListenerChain;
@@ -12,6 +13,14 @@ typedef Portolan__Model__ListenerSpec ListenerSpec;
 static bool has_table(const ListenerChain *c)
 {
 	return listener_has_routes((enum listener_protocol)c->protocol) && !c->closed;
+}
+
+static bool has_routes(const ListenerSpec *s)
+{
+	for (size_t i = 0; i < s->n_chains; i++)
+		if (has_table(s->chains[i]))
+			return true;
+	return false;
 }
 
 /* HTTP listeners of a socket share a table. */
@@ -38,7 +47,11 @@ void unit_socket(struct reader *r, const char *key, size_t key_len)
 		if (is_first_of_table(s, i) && has_table(s->chains[i]))
 			emit_fact(r, FACT_ROUTE_TABLE, s->chains[i]->table,
 				  strlen(s->chains[i]->table), key, key_len, NULL, 0);
-	packed = reader_pack(r, &envoy_socket(reader_arena(r), reader_settings(r), s)->base, &len);
+	packed = reader_pack(r,
+			     &envoy_socket(reader_arena(r), reader_settings(r), s,
+					   has_routes(s) ? services_tracing(r) : NULL)
+				      ->base,
+			     &len);
 	emit_head(r, RESOURCE_LISTENER, s->name, packed, len, false);
 }
 

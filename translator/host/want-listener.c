@@ -104,6 +104,7 @@ void want_listener(struct reader *r, const struct listener_spec *spec, enum obje
 	m.fleet = *spec->fleet ? (char *)spec->fleet : NULL;
 	m.port = spec->port;
 	m.udp = spec->udp;
+	m.tracing = (Portolan__Model__Tracing *)(uintptr_t)spec->tracing;
 	m.object_kind = kind;
 	m.object_key = (char *)object;
 	m.chains = arena_new_of(a, ListenerChain *, spec->n_chains + 1);

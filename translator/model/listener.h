@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/model.pb-c.h"
 #include "translator/model/filters.h"
 #include "translator/model/tls.h"
 
@@ -50,6 +51,7 @@ struct listener_spec {
 	size_t n_addresses;
 	uint32_t port;
 	bool udp;
+	const Portolan__Model__Tracing *tracing; /* NULL: as the configuration says */
 	const struct listener_chain *chains;
 	size_t n_chains;
 };

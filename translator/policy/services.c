@@ -56,6 +56,14 @@ ModelHostServices *services_gather(struct reader *r, const ModelHostTls *tls)
 	return m->authorization || m->rate_limits || m->collector || m->forwarded ? m : NULL;
 }
 
+ModelHostServices *services_tracing(struct reader *r)
+{
+	ModelHostServices *m = message_new(reader_arena(r), ModelHostServices);
+
+	m->collector = collector(r);
+	return m->collector ? m : NULL;
+}
+
 static void complain(struct reader *r, const char *reason, const char *field, const char *why)
 {
 	object_error(r, OBJECT_CONTOUR_CONFIGURATION, CONFIGURATION_KEY, reason, field, "%s", why);

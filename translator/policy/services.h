@@ -10,6 +10,8 @@
 /* For the host with this TLS, or with NULL for plain HTTP: its own authorization, else the
  * configuration's, and the configuration's rate limits and traces. NULL: no service is asked. */
 ModelHostServices *services_gather(struct reader *r, const ModelHostTls *tls);
+/* The configuration's traces alone. */
+ModelHostServices *services_tracing(struct reader *r);
 
 /* Reports faults of these in the configuration's status. */
 void services_report(struct reader *r);

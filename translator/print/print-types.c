@@ -52,6 +52,8 @@
 #include "envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config.pb-c.h"
 #include "envoy/extensions/matching/common_inputs/network/v3/network_inputs.pb-c.h"
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb-c.h"
+#include "envoy/extensions/tracers/opentelemetry/samplers/v3/parent_based_sampler.pb-c.h"
+#include "envoy/extensions/tracers/opentelemetry/samplers/v3/trace_id_ratio_based_sampler.pb-c.h"
 #include "envoy/extensions/transport_sockets/quic/v3/quic_transport.pb-c.h"
 #include "envoy/extensions/transport_sockets/tls/cert_mappers/sni/v3/config.pb-c.h"
 #include "envoy/extensions/transport_sockets/tls/cert_selectors/on_demand_secret/v3/config.pb-c.h"
@@ -76,6 +78,8 @@ static const ProtobufCMessageDescriptor *const types[] = {
 	&envoy__config__route__v3__filter_config__descriptor,
 	&envoy__config__route__v3__scoped_route_configuration__descriptor,
 	&envoy__config__trace__v3__open_telemetry_config__descriptor,
+	&envoy__extensions__tracers__opentelemetry__samplers__v3__parent_based_sampler_config__descriptor,
+	&envoy__extensions__tracers__opentelemetry__samplers__v3__trace_id_ratio_based_sampler_config__descriptor,
 	&envoy__extensions__access_loggers__file__v3__file_access_log__descriptor,
 	&envoy__extensions__access_loggers__stream__v3__stdout_access_log__descriptor,
 	&envoy__extensions__access_loggers__stream__v3__stderr_access_log__descriptor,
