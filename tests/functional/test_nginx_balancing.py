@@ -3,7 +3,7 @@
 import pytest
 
 from nginx import World, nginx
-from objects import path
+from objects import backend_objects, path, port, service
 
 
 @pytest.fixture
@@ -46,6 +46,32 @@ def test_a_pattern_is_looked_for_anywhere(world):
     assert {v: world.served(headers={"X-C": v}) for v in ("xDoCan", "DoCan", "docan", "always")} == {
         "xDoCan": "canary", "DoCan": "canary", "docan": "main", "always": "main"}
     assert world.served(headers={"X-C": "no", "Cookie": "my-c=always"}) == "canary"
+
+
+def test_a_pattern_that_is_none_leaves_requests_with_the_header_at_the_main(world):
+    with_canary(world, canary_by_header="X-C", canary_by_header_pattern="a(?=b)", canary_by_cookie="c")
+    assert world.served(headers={"X-C": "ab", "Cookie": "c=always"}) == "main"
+    assert world.served(headers={"Cookie": "c=always"}) == "canary"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_canary_without_endpoints_gets_no_requests(world, there):
+    name = f"{world.name}-empty"
+    world.write(*([service(name, port(80))] if there else []), nginx("first", world.host, path("main")),
+                nginx("second", world.host, path(name), canary="true", canary_by_header="X-C", canary_weight="100"))
+    assert (world.served(headers={"X-C": "always"}), world.served()) == ("main", "main")
+    told = {k: v["problems"] for k, v in world.site.pipeline.statuses().items() if k.startswith(f"Ingress default/{world.name}-")}
+    assert not told[f"Ingress default/{world.name}-first"]
+    assert [p["reason"] for p in told[f"Ingress default/{world.name}-second"]] == ([] if there else ["ServiceMissing"])
+
+
+def test_a_canary_of_another_namespace_has_its_own_service(world):
+    canary = world.backends["canary"]
+    world.site.write(f"{world.name}-there.yaml", *backend_objects(canary, namespace="there"), nginx(
+        f"{world.name}-c", world.host, path(canary.name), namespace="there", canary="true", canary_by_header="X-C"))
+    del world.backends["canary"]
+    world.write(nginx("first", world.host, path("main")))
+    assert world.served(headers={"X-C": "always"}) == "canary"
 
 
 def test_of_a_canary_the_annotations_of_the_main_count(world):

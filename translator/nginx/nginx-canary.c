@@ -49,40 +49,41 @@ static const char *cookie_regex(struct arena *a, const char *name, const char *v
 	return arena_printf(a, "(?:.*;\\s*)?(?i:%s)=%s(?:\\s*;.*)?", strbuf_str(&b), value);
 }
 
-static void append_by_pattern(struct nginx_plan *p, const struct nginx_source *s,
-			      const struct nginx_ingress *in, const struct route *route,
-			      struct target *canary)
+/* canary-by-header-pattern as Envoy matches a whole value; NULL if Envoy does not accept it. */
+static const char *read_pattern(struct nginx_plan *p, const struct nginx_ingress *in)
 {
-	const char *pattern =
-		arena_printf(p->a, ".*(?:%s).*", nginx_own_text(in, "canary-by-header-pattern"));
+	const char *text = nginx_own_text(in, "canary-by-header-pattern"), *pattern;
 	char why[128];
 
+	if (!text)
+		return NULL;
+	pattern = arena_printf(p->a, ".*(?:%s).*", text);
 	if (regex_check(pattern, arena_charged(p->a), why, sizeof(why)) == 0)
-		append_by_header(p, s, route, nginx_own_text(in, "canary-by-header"), MATCH_REGEX,
-				 pattern, canary);
-	else
-		nginx_warning(p, in, "InvalidRegex",
-			      "metadata.annotations[nginx.ingress.kubernetes.io/"
-			      "canary-by-header-pattern]",
-			      "it is not a regular expression that Envoy accepts (RE2), so no "
-			      "header chooses the canary: %s",
-			      why);
+		return pattern;
+	nginx_warning(p, in, "InvalidRegex",
+		      "metadata.annotations[" NGINX_PREFIX "canary-by-header-pattern]",
+		      "it is not a regular expression that Envoy accepts (RE2), so requests with "
+		      "the header go to the main Ingress: %s",
+		      why);
+	return NULL;
 }
 
 static void append_rules(struct nginx_plan *p, const struct nginx_source *s,
-			 const struct nginx_ingress *in, const struct route *route,
-			 struct target *canary)
+			 const struct nginx_ingress *in, const char *pattern,
+			 const struct route *route, struct target *canary)
 {
 	const char *header = nginx_own_text(in, "canary-by-header");
 	const char *value = nginx_own_text(in, "canary-by-header-value");
-	const char *pattern = nginx_own_text(in, "canary-by-header-pattern");
+	bool by_pattern = nginx_own_text(in, "canary-by-header-pattern") != NULL;
 	const char *cookie = nginx_own_text(in, "canary-by-cookie");
 	struct target *main = route->forward.targets;
 
 	if (header && value)
 		append_by_header(p, s, route, header, MATCH_EXACT, value, canary);
 	else if (header && pattern)
-		append_by_pattern(p, s, in, route, canary);
+		append_by_header(p, s, route, header, MATCH_REGEX, pattern, canary);
+	else if (header && by_pattern)
+		append_by_header(p, s, route, header, MATCH_PRESENT, NULL, main);
 	else if (header) {
 		append_by_header(p, s, route, header, MATCH_EXACT, "always", canary);
 		append_by_header(p, s, route, header, MATCH_EXACT, "never", main);
@@ -168,6 +169,7 @@ void nginx_canary_append(struct nginx_plan *p, const struct nginx_source *s,
 	struct nginx_source to = *s;
 	struct route rest = *route;
 	struct target *target;
+	const char *pattern;
 
 	if (!c) {
 		nginx_route_append(p, s, &rest);
@@ -175,13 +177,16 @@ void nginx_canary_append(struct nginx_plan *p, const struct nginx_source *s,
 	}
 	to.backend = c->backend;
 	to.field = c->field;
+	to.canary = c->ingress;
 	target = arena_new_of(p->a, struct target, 1);
 	*target = (struct target){ .weight = 1 };
 	nginx_upstream_find(p, &to, target);
-	if (target->cluster) {
+	pattern = read_pattern(p, c->ingress);
+	/* One without endpoints gets no requests, whatever its rules say. */
+	if (target->cluster && !target->empty) {
 		if (is_sticky(c->ingress, route))
 			stick(p, s, &rest, target);
-		append_rules(p, s, c->ingress, &rest, target);
+		append_rules(p, s, c->ingress, pattern, &rest, target);
 		split(p, c->ingress, &rest, target);
 	}
 	nginx_route_append(p, s, &rest);

@@ -28,6 +28,7 @@ struct nginx_source {
 	const char *text;                   /* the path as written */
 	const char *field;
 	bool implicit;
+	const struct nginx_ingress *canary; /* the backend is this one's; NULL: the Ingress's */
 };
 
 struct nginx_outcome;

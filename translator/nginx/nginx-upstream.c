@@ -27,23 +27,30 @@ const char *nginx_upstream_key(struct arena *a, const char *namespace,
 	return arena_printf(a, "%s/%s:%d", namespace, b->name, port->number);
 }
 
+/* Whose the backend is. */
+static const struct nginx_ingress *owner(const struct nginx_source *s)
+{
+	return s->canary ? s->canary : s->ingress;
+}
+
 const struct nginx_ingress *nginx_upstream_first(struct nginx_plan *p, const struct nginx_source *s)
 {
-	const char *key = nginx_upstream_key(p->a, s->ingress->namespace, s->backend->service);
+	const struct nginx_ingress *in = owner(s);
+	const char *key = nginx_upstream_key(p->a, in->namespace, s->backend->service);
 	const struct item *const *facts;
 	const struct nginx_ingress *first;
 	const char *name;
 	size_t n;
 
 	facts = read_facts(p->r, FACT_NGINX_SERVICE, key, strlen(key), &n);
-	name = n ? (const char *)item_value(facts[0]) : s->ingress->key;
-	if (strcmp(name, s->ingress->key) == 0)
-		return s->ingress;
+	name = n ? (const char *)item_value(facts[0]) : in->key;
+	if (strcmp(name, in->key) == 0)
+		return in;
 	for (size_t i = 0; i < p->n_mains; i++)
 		if (strcmp(p->mains[i]->key, name) == 0)
 			return p->mains[i];
 	first = nginx_ingress_read(p->r, name, false);
-	return first ? first : s->ingress;
+	return first ? first : in;
 }
 
 /* ---- ports ---- */
@@ -219,8 +226,9 @@ static void find(struct nginx_plan *p, const struct nginx_source *s, const Clust
 	const ModelClusterResult *result = upstream_find(p->r, spec);
 
 	if (!result->name)
-		nginx_error(p, s->ingress, result->reason, s->field,
-			    "%s; requests are answered with 503", result->message);
+		nginx_error(p, owner(s), result->reason, s->field, "%s; %s", result->message,
+			    s->canary ? "the main Ingress gets all requests"
+				      : "requests are answered with 503");
 	ret->cluster = result->name;
 	ret->http2 = result->name && result->http2;
 	ret->empty = result->name && result->reason && strcmp(result->reason, "NoEndpoints") == 0;
@@ -236,7 +244,7 @@ static void set_timeout(struct nginx_plan *p, const struct nginx_ingress *in, Cl
 static bool has_port(struct nginx_plan *p, const struct nginx_source *s)
 {
 	const K8s__IngressServiceBackend *b = s->backend->service;
-	const struct nginx_ingress *in = s->ingress;
+	const struct nginx_ingress *in = owner(s);
 
 	if (!b || !*b->name || !b->port || (!*b->port->name && !b->port->number)) {
 		nginx_error(p, in, b ? "ServicePortMissing" : "BackendNotSupported", s->field, "%s",
@@ -250,7 +258,7 @@ static bool has_port(struct nginx_plan *p, const struct nginx_source *s)
 static void set_service(struct nginx_plan *p, const struct nginx_source *s, ClusterSpec *spec)
 {
 	const K8s__IngressServiceBackend *b = s->backend->service;
-	const char *namespace = s->ingress->namespace;
+	const char *namespace = owner(s)->namespace;
 
 	spec->namespace_ = (char *)namespace;
 	spec->service = b->name;
