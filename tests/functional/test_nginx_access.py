@@ -61,6 +61,15 @@ def test_refusals_carry_cors_headers(world):
     assert (answer.status, answer.headers["access-control-allow-origin"]) == (401, "*")
 
 
+@pytest.mark.parametrize("annotations, status", [
+    ({"auth_type": "basic", "auth_secret": "users-unknown"}, 401), ({"denylist_source_range": "127.0.0.0/8"}, 403), ({}, 404)])
+def test_refusals_of_unknown_paths_carry_headers(world, annotations, status):
+    world.write(secret("users-unknown", auth=SHA_SECRET), nginx("a", world.host, "/a", enable_cors="true", **annotations))
+    answer = world.get("/unknown", tls=True)
+    assert (answer.status, answer.headers.get("access-control-allow-origin")) == (status, "*")
+    assert "strict-transport-security" in answer.headers
+
+
 def test_the_first_ingress_protects_unknown_paths(world):
     world.write(secret("users-first", auth=SHA_SECRET),
                 nginx("a", world.host, "/a", auth_type="basic", auth_secret="users-first",

@@ -121,6 +121,19 @@ def test_slash_then_https(world, authority):
     assert redirect(world.get("/app", tls=True)) == (301, f"https://{world.host}/app/")
 
 
+def test_answers_before_all_others_have_hsts(world, authority):
+    secured(world, authority, nginx("a", world.host, "/app/", "/x", tls=tls(world)))
+    connection = world.site.client.connect(world.host, tls=True)
+    try:
+        connection.request("PUT", "/x", headers={"Host": world.host, "Content-Length": "2000000"})
+        large = connection.getresponse()
+        assert (large.status, large.getheader("strict-transport-security")) == (413, "max-age=31536000; includeSubDomains")
+    finally:
+        connection.close()
+    answer = world.get("/app", tls=True)
+    assert (answer.status, answer.headers["strict-transport-security"]) == (301, "max-age=31536000; includeSubDomains")
+
+
 def test_https_answers_have_hsts(world, authority):
     secured(world, authority, nginx("a", world.host, "/x", tls=tls(world)))
     for at in ("/x", "/unknown"):

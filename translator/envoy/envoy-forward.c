@@ -84,6 +84,9 @@ static bool set_targets(struct arena *a, const struct forward *f, EnvoyRouteActi
 	if (f->missing_status == 500)
 		ret->cluster_not_found_response_code =
 			EnvoyRouteAction__CLUSTER_NOT_FOUND_RESPONSE_CODE__INTERNAL_SERVER_ERROR;
+	else if (f->missing_status == 404)
+		ret->cluster_not_found_response_code =
+			EnvoyRouteAction__CLUSTER_NOT_FOUND_RESPONSE_CODE__NOT_FOUND;
 	return true;
 }
 

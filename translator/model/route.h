@@ -110,7 +110,7 @@ struct forward {
 	size_t n_targets;
 	bool equal_if_zero; /* if all weights are 0, all get the same share; else none gets any */
 	uint32_t missing_status; /* the answer where no target gets any, and to a missing target's
-				  * share: 500 or 503 (also for 0) */
+				  * share: 404, 500 or 503 (also for 0) */
 	struct mirror *mirrors;
 	size_t n_mirrors;
 	struct route_timeouts timeouts;

@@ -105,11 +105,19 @@ static void append_forward(struct nginx_plan *p, const struct nginx_source *s,
 	route.filters = *filters;
 	nginx_extra_watch(p, s, &route);
 	nginx_error_read(p, s, &route.filters);
-	if (none) {
+	if (none && !services_first(filters)) {
 		append_answer(p, s, &route, 404);
 		return;
 	}
 	route.kind = ROUTE_FORWARD;
+	if (none) {
+		/* Envoy sets a route's response headers on a refusal only if it forwards. */
+		route.forward = (struct forward){ .targets = target,
+						  .n_targets = 1,
+						  .missing_status = 404 };
+		nginx_route_append(p, s, &route);
+		return;
+	}
 	route.forward = (struct forward){
 		.targets = target, .n_targets = 1, .missing_status = 503, .websocket = true
 	};
@@ -203,14 +211,17 @@ static void add_outcome(struct nginx_plan *p, const struct nginx_source *s,
 static void add_route(struct nginx_plan *p, const struct nginx_location *l)
 {
 	const struct nginx_source *s = l->path->of;
-	struct route base = { .match = match_of(l) };
+	struct route base = { .match = match_of(l) }, early = base;
 	struct nginx_outcomes outcomes;
 
 	if (s->implicit)
 		nginx_unknown_health(p, s);
-	nginx_access_bound(p, s, &base);
+	/* Before the phases of snippets and CORS. */
+	p->snippet = (struct nginx_snippet){ &nginx_no_outcome };
+	nginx_response_headers(p, s, &early.response);
+	nginx_access_bound(p, s, &early);
 	if (l->slash) {
-		nginx_redirect_slash(p, s, &base);
+		nginx_redirect_slash(p, s, &early);
 		return;
 	}
 	nginx_snippet_read(p, s, &outcomes);
