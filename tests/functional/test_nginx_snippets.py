@@ -122,13 +122,14 @@ def test_requests_are_changed(world):
         proxy_set_header Upgrade $http_upgrade;
         proxy_set_header Connection "upgrade";
         proxy_set_header Accept-Encoding "";
+        proxy_set_header X-Real-IP "";
         proxy_http_version 1.1;
         proxy_read_timeout 3600s;
         rewrite ^/api/(.*)$ /v1/$1 break;
         """)
     seen = world.seen("/api/x?a=b", headers={"Accept-Encoding": "gzip"})
-    assert (seen.path, seen.headers["Host"], seen.headers["X-Ingress"], seen.headers["Accept-Encoding"]) == (
-        "/v1/x?a=b", "inside.test", f"default/{world.name}-a", None)
+    assert (seen.path, seen.headers["Host"], seen.headers["X-Ingress"], seen.headers["Accept-Encoding"],
+            seen.headers["X-Real-IP"]) == ("/v1/x?a=b", "inside.test", f"default/{world.name}-a", None, None)
 
 
 @pytest.mark.parametrize("text, expected", [

@@ -1,5 +1,6 @@
 /* Header edits that grow. */
 #include <string.h>
+#include <strings.h>
 
 #include "translator/nginx/nginx-plan.h"
 
@@ -46,8 +47,21 @@ void nginx_edits_remove(struct arena *a, struct header_edits *e, const char *nam
 	e->remove = all;
 }
 
+/* Envoy removes before it sets, so what is removed later must not be set. */
+static void forget(struct header_edits *e, const char *name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < e->n; i++)
+		if (strcasecmp(e->all[i].name, name) != 0)
+			e->all[n++] = e->all[i];
+	e->n = n;
+}
+
 void nginx_edits_join(struct arena *a, struct header_edits *e, const struct header_edits *more)
 {
+	for (size_t i = 0; i < more->n_remove; i++)
+		forget(e, more->remove[i]);
 	for (size_t i = 0; i < more->n; i++)
 		add(a, e, &more->all[i]);
 	for (size_t i = 0; i < more->n_remove; i++)
