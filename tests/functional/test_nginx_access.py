@@ -98,6 +98,20 @@ def test_lists_and_what_closes(world, annotations, status):
     assert world.served() == status
 
 
+@pytest.mark.parametrize("annotations, expected", [
+    ({"auth_type": "Basic"}, 404), ({"auth_type": "basic-x"}, 503), ({"auth_secret_type": "file"}, 404),
+    ({"server_alias": "a.test b.test"}, 404), ({"server_alias": "a-value.test , b-value.test"}, "echo"),
+    ({"default_backend": "Other"}, 404), ({"default_backend": "other"}, "echo"),
+    ({"opentelemetry_operation_name": "a.b"}, 404), ({"opentelemetry_operation_name": "a_b-1"}, "echo"),
+    ({"fastcgi_index": "a/b"}, 404), ({"fastcgi_index": "index.php"}, "echo"),
+    ({"auth_tls_error_page": "http://a.test/ b"}, 404), ({"auth_tls_error_page": "@named"}, "echo"),
+    ({"temporal_redirect": "http://t.test/#a"}, 404),
+])
+def test_values_outside_of_their_class(world, annotations, expected):
+    world.write(nginx("a", world.host, **annotations))
+    assert world.served() == expected
+
+
 def test_limit_by_address(world):
     world.write(nginx("a", world.host, limit_rps="1"))
     statuses = [world.get().status for _ in range(8)]

@@ -153,7 +153,7 @@ NGINX = {
     "timeout-with-a-unit": (annotated(proxy_read_timeout="60s"), "translate", "the value must be a whole number"),
     "snippet": (annotated(configuration_snippet="return 404;"), "translate", "ingressNginx.translateSnippets is off"),
     "no-secret-of-users": (annotated(auth_type="basic", auth_secret="users"), WEB, "there is no Secret default/users"),
-    "auth-type-misspelt": (annotated(auth_type="basik", auth_secret="users"), WEB, "only basic authentication can be served"),
+    "auth-type-misspelt": (annotated(auth_type="basik", auth_secret="users"), "translate", "a text that has a word of its list: basic digest"),
     "auth-url-without-scheme": (annotated(auth_url="auth.example/check"), WEB, "it must begin with http:// or https://"),
     "auth-url-here": (annotated(auth_url="http://127.0.0.1/check"), WEB, "means this host; portolan.destinations.allow-local"),
     "no-authority-of-clients": (annotated(auth_tls_secret="default/ca"), WEB, "Secret default/ca: it does not exist"),

@@ -19,7 +19,7 @@ const struct nginx_annotation nginx_annotations[] = {
 	  NULL },
 	{ "permanent-redirect-code", NGINX_INT, NGINX_IGNORED, NGINX_PATH, NGINX_SAME, false, NULL,
 	  NULL },
-	{ "temporal-redirect", NGINX_URL, NGINX_DROPPED, NGINX_PATH, NGINX_SAME, false, NULL,
+	{ "temporal-redirect", NGINX_URL, NGINX_IGNORED, NGINX_PATH, NGINX_SAME, false, NULL,
 	  NULL },
 	{ "temporal-redirect-code", NGINX_INT, NGINX_IGNORED, NGINX_PATH, NGINX_SAME, false, NULL,
 	  NULL },
@@ -53,16 +53,17 @@ const struct nginx_annotation nginx_annotations[] = {
 	  "of a certificate that is not verified backends see FAILED without a reason" },
 	{ "auth-tls-verify-depth", NGINX_INT, NGINX_DEFAULTED, NGINX_HOST, NGINX_SAME, true, NULL,
 	  NULL },
-	{ "auth-tls-error-page", NGINX_ANY, NGINX_IGNORED, NGINX_HOST, NGINX_NEAR, false, NULL,
+	{ "auth-tls-error-page", NGINX_TARGET, NGINX_IGNORED, NGINX_HOST, NGINX_NEAR, false, NULL,
 	  "only a URL is served; with a path or a name clients get 400" },
 	{ "auth-tls-pass-certificate-to-upstream", NGINX_BOOL, NGINX_IGNORED, NGINX_HOST,
 	  NGINX_SAME, false, NULL, NULL },
 	{ "auth-tls-match-cn", NGINX_ANY, NGINX_IGNORED, NGINX_HOST, NGINX_SAME, true, NULL, NULL },
-	{ "auth-type", NGINX_ANY, NGINX_IGNORED, NGINX_PATH, NGINX_SAME, true, NULL,
+	{ "auth-type", NGINX_HAVING, NGINX_IGNORED, NGINX_PATH, NGINX_SAME, true, "basic digest",
 	  "digest authentication is not served: its paths answer 503" },
 	{ "auth-secret", NGINX_BASIC, NGINX_IGNORED, NGINX_PATH, NGINX_SAME, true, NULL,
 	  "bcrypt above cost 14 and SHA-crypt above a million rounds are refused" },
-	{ "auth-secret-type", NGINX_ANY, NGINX_IGNORED, NGINX_PATH, NGINX_SAME, true, NULL, NULL },
+	{ "auth-secret-type", NGINX_HAVING, NGINX_IGNORED, NGINX_PATH, NGINX_SAME, true,
+	  "auth-file auth-map", NULL },
 	{ "auth-realm", NGINX_SPACE, NGINX_IGNORED, NGINX_PATH, NGINX_SAME, false, NULL,
 	  "where Envoy checks passwords by itself, the realm is the request's address" },
 	{ "auth-url", NGINX_URLVAR, NGINX_IGNORED, NGINX_PATH, NGINX_SAME, true, NULL,
@@ -154,9 +155,9 @@ const struct nginx_annotation nginx_annotations[] = {
 	  "none lax strict", NULL },
 	{ "session-cookie-conditional-samesite-none", NGINX_BOOL, NGINX_DEFAULTED, NGINX_UPSTREAM,
 	  NGINX_NEAR, false, NULL, "SameSite=None is sent to every browser" },
-	{ "session-cookie-expires", NGINX_ANY, NGINX_DEFAULTED, NGINX_UPSTREAM, NGINX_NEAR, false,
+	{ "session-cookie-expires", NGINX_INT, NGINX_DEFAULTED, NGINX_UPSTREAM, NGINX_NEAR, false,
 	  NULL, "Envoy writes Max-Age, not Expires" },
-	{ "session-cookie-max-age", NGINX_ANY, NGINX_DEFAULTED, NGINX_UPSTREAM, NGINX_SAME, false,
+	{ "session-cookie-max-age", NGINX_INT, NGINX_DEFAULTED, NGINX_UPSTREAM, NGINX_SAME, false,
 	  NULL, NULL },
 	{ "session-cookie-change-on-failure", NGINX_BOOL, NGINX_DEFAULTED, NGINX_UPSTREAM,
 	  NGINX_NEAR, false, NULL, "the cookie moves when its endpoint is gone" },
@@ -233,10 +234,12 @@ const struct nginx_annotation nginx_annotations[] = {
 	  "close keep-alive", "close is served as one request for each connection" },
 	{ "custom-headers", NGINX_BASIC, NGINX_DEFAULTED, NGINX_PATH, NGINX_SAME, false, NULL,
 	  NULL },
-	{ "default-backend", NGINX_BASIC, NGINX_IGNORED, NGINX_PATH, NGINX_SAME, false, NULL,
+	{ "default-backend", NGINX_SERVICE, NGINX_IGNORED, NGINX_PATH, NGINX_SAME, false, NULL,
 	  NULL },
 	{ "custom-http-errors", NGINX_CODES, NGINX_IGNORED, NGINX_PATH, NGINX_NEAR, false, NULL,
-	  "the page is asked for by GET, and without X-Original-URI" },
+	  "the page is asked for by GET, and without X-Original-URI; an answer before the "
+	  "request's "
+	  "body has come, such as 413, is not replaced" },
 	{ "disable-proxy-intercept-errors", NGINX_BOOL, NGINX_IGNORED, NGINX_PATH, NGINX_NEAR,
 	  false, NULL, "true: no answer is replaced, those of Envoy itself neither" },
 	{ "enable-cors", NGINX_BOOL, NGINX_DEFAULTED, NGINX_PATH, NGINX_SAME, false, NULL, NULL },
@@ -265,8 +268,8 @@ const struct nginx_annotation nginx_annotations[] = {
 	  "it has an effect where the configuration has tracing" },
 	{ "opentelemetry-trust-incoming-span", NGINX_BOOL, NGINX_DEFAULTED, NGINX_PATH, NGINX_NO,
 	  false, NULL, "Envoy decides this for a listener, not for a path" },
-	{ "opentelemetry-operation-name", NGINX_BASIC, NGINX_IGNORED, NGINX_PATH, NGINX_SAME, false,
-	  NULL, NULL },
+	{ "opentelemetry-operation-name", NGINX_LETTERS, NGINX_IGNORED, NGINX_PATH, NGINX_SAME,
+	  false, NULL, NULL },
 	{ "enable-modsecurity", NGINX_BOOL, NGINX_DEFAULTED, NGINX_PATH, NGINX_NO, true, NULL,
 	  "Envoy has no ModSecurity" },
 	{ "enable-owasp-core-rules", NGINX_BOOL, NGINX_DEFAULTED, NGINX_PATH, NGINX_NO, true, NULL,
@@ -277,7 +280,7 @@ const struct nginx_annotation nginx_annotations[] = {
 	  "Envoy has no ModSecurity" },
 	{ "http2-push-preload", NGINX_BOOL, NGINX_IGNORED, NGINX_PATH, NGINX_NONE, false, NULL,
 	  NULL },
-	{ "fastcgi-index", NGINX_BASIC, NGINX_IGNORED, NGINX_PATH, NGINX_NO, false, NULL,
+	{ "fastcgi-index", NGINX_FILE, NGINX_IGNORED, NGINX_PATH, NGINX_NO, false, NULL,
 	  "Envoy does not speak FastCGI" },
 	{ "fastcgi-params-configmap", NGINX_BASIC, NGINX_IGNORED, NGINX_PATH, NGINX_NO, false, NULL,
 	  "Envoy does not speak FastCGI" },
@@ -400,6 +403,11 @@ static const struct {
 	[NGINX_METHODS] = { "names of methods separated by commas", ", ", true },
 	[NGINX_ORIGINS] = { "origins (scheme://host[:port]), null or * separated by commas",
 			    BASIC_MARKS ",* ", true },
+	[NGINX_HAVING] = { "a text that has a word of its list", NULL, false },
+	[NGINX_SERVICE] = { "the name of a Service", NULL, false },
+	[NGINX_LETTERS] = { "letters, digits and - _", "-_", true },
+	[NGINX_FILE] = { "letters, digits and . - _", ".-_", true },
+	[NGINX_TARGET] = { "a URL, a path or @name", BASIC_MARKS ",?&=@", false },
 	[NGINX_ANY] = { "any text", NULL, false },
 };
 
@@ -460,6 +468,37 @@ static bool are_words(const char *words, const char *v)
 	return true;
 }
 
+static bool has_a_word(const char *words, const char *v)
+{
+	for (const char *p = words; *p; p += strspn(p, " ")) {
+		size_t n = strcspn(p, " ");
+
+		if (memmem(v, strlen(v), p, n))
+			return true;
+		p += n;
+	}
+	return false;
+}
+
+static bool is_service(const char *v)
+{
+	size_t n = strspn(v, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+	return n && n < 64 && !v[n] && isalpha((unsigned char)v[0]) && v[n - 1] != '-';
+}
+
+/* Names with nothing but a comma, and spaces around it, between them. */
+static bool are_names(const char *v)
+{
+	for (const char *p = strchr(v, ' '); p; p = strchr(p + 1, ' ')) {
+		const char *next = p + strspn(p, " ");
+
+		if (*next && *next != ',' && (p == v || !strchr(", ", p[-1])))
+			return false;
+	}
+	return true;
+}
+
 static bool are_codes(const char *v)
 {
 	for (const char *p = v + strspn(v, ", "); *p;) {
@@ -509,6 +548,12 @@ static bool fits(const struct nginx_annotation *row, const char *v)
 		return are_codes(v);
 	case NGINX_CIDRS:
 		return nginx_addresses_valid(v);
+	case NGINX_HAVING:
+		return has_a_word(row->words, v);
+	case NGINX_SERVICE:
+		return is_service(v);
+	case NGINX_NAMES:
+		return has_only(v, marks) && are_names(v);
 	case NGINX_ANY:
 		return true;
 	default:

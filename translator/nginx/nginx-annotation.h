@@ -32,6 +32,11 @@ enum nginx_class {
 	NGINX_CIPHERS, /* OpenSSL's cipher strings */
 	NGINX_METHODS, /* letters, comma, space */
 	NGINX_ORIGINS, /* CORS origins */
+	NGINX_HAVING,  /* a text that has a word of its row's list anywhere */
+	NGINX_SERVICE, /* the name of a Service (RFC 1035) */
+	NGINX_LETTERS, /* letters, digits, - _ */
+	NGINX_FILE,    /* letters, digits, . - _ */
+	NGINX_TARGET,  /* a URL, a path or @name */
 	NGINX_ANY,     /* not checked */
 };
 
@@ -65,7 +70,7 @@ struct nginx_annotation {
 	enum nginx_scope scope;
 	enum nginx_fidelity fidelity;
 	bool protects;     /* it restricts access: never served open when it cannot be honoured */
-	const char *words; /* of NGINX_WORD and NGINX_WORDS, separated by spaces */
+	const char *words; /* of NGINX_WORD, NGINX_WORDS and NGINX_HAVING, separated by spaces */
 	const char *note;  /* the difference, or the reason; a part of a sentence, or NULL */
 };
 

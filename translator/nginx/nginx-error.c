@@ -110,7 +110,7 @@ void nginx_error_read(struct nginx_plan *p, const struct nginx_source *s, struct
 		service = nginx_config_default_backend(p->r);
 	if (!service) {
 		nginx_warning(
-			p, s->ingress, "AnnotationWithoutEffect",
+			p, s->ingress, "AnnotationDiffers",
 			"metadata.annotations[" NGINX_PREFIX "custom-http-errors]",
 			"there is no Service with error pages: name one by default-backend, or "
 			"by ingressNginx.defaultBackendService");
