@@ -89,6 +89,16 @@ def test_a_cookie_is_secure_where_it_is_asked_for(world, word, secure):
     assert "Secure" in cookie
 
 
+@pytest.mark.parametrize("annotations, attributes", [
+    ({"session_cookie_samesite": "strict"}, {"SameSite=strict"}), ({"session_cookie_samesite": "LAX"}, {"SameSite=LAX"}),
+    ({"session_cookie_max_age": "10x", "session_cookie_expires": "20"}, {"Max-Age=20"}), ({"session_cookie_max_age": "-5"}, set()),
+    ({"session_cookie_expires": "99999999999999999999"}, set())])
+def test_values_of_attributes(world, annotations, attributes):
+    world.write(nginx("a", world.host, affinity="cookie", **annotations))
+    [cookie] = world.get().cookies
+    assert {p.strip() for p in cookie.split(";")[1:]} == {"Path=/", "HttpOnly"} | attributes
+
+
 def test_attributes_of_a_cookie(world):
     world.write(nginx("a", world.host, "/something", "/other", affinity="cookie", session_cookie_name="SERVERID",
                       session_cookie_domain="foo.bar", session_cookie_samesite="Lax",

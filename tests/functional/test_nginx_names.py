@@ -94,6 +94,13 @@ def test_passthrough(world, authority):
     assert world.get(tls=True).backend == f"{world.name}-tls"
 
 
+def test_passthrough_without_the_path_is_named(world):
+    world.write(nginx("a", world.host, "/x", ssl_passthrough="true"))
+    assert world.served("/x") == "echo"
+    [status] = [v for k, v in world.site.pipeline.statuses().items() if k.endswith(f"/{world.name}-a")]
+    assert "AnnotationWithoutEffect" in [p["reason"] for p in status["problems"]], status
+
+
 def test_plain_http_beside_passthrough(world, authority):
     world.backend("tls", certificate=authority.issue(world.host))
     world.write(nginx("a", world.host, path("tls"), ssl_passthrough="true"))

@@ -58,6 +58,25 @@ def test_what_has_no_effect_is_named(world):
     assert "default" in told["proxy-read-timeout"] and "prefix" in told["rewrite-target"]
 
 
+@pytest.mark.parametrize("at, annotations, field, words", [
+    ("/", {"auth_secret": "users"}, "auth-secret", "without auth-type"),
+    ("/", {"auth_signin": "https://in.test/"}, "auth-signin", "without auth-url"),
+    ("/", {"canary_weight": "10"}, "canary-weight", "without canary"),
+    ("/", {"cors_max_age": "10"}, "cors-max-age", "without enable-cors"),
+    ("/", {"limit_whitelist": "10.0.0.0/8"}, "limit-whitelist", "without one of limit-rps limit-rpm"),
+    ("/", {"session_cookie_name": "x"}, "session-cookie-name", "without affinity"),
+    ("/", {"proxy_ssl_name": "x"}, "proxy-ssl-name", "without proxy-ssl-secret"),
+    ("/", {"x_forwarded_prefix": "/x"}, "x-forwarded-prefix", "without rewrite-target"),
+    ("/x(/|$)(.*)", {}, "spec.rules[0].http.paths[0]", "no Ingress of the host has use-regex"),
+    ("/x/(.*)", {"use_regex": "true", "affinity": "cookie"}, "affinity", "the cookie's Path is /x/(.*)"),
+])
+def test_what_lacks_another_annotation_is_named(world, at, annotations, field, words):
+    world.write(nginx("a", world.host, at, **annotations))
+    [status] = [v for k, v in world.site.pipeline.statuses().items() if k.endswith(f"/{world.name}-a")]
+    told = [p["message"] for p in status["problems"] if p["field"].split("io/")[-1].removesuffix("]" if "io/" in p["field"] else "") == field]
+    assert any(words in t for t in told), status["problems"]
+
+
 def test_answers_are_not_compressed(world):
     world.write(nginx("a", world.host))
     answer = world.get("/" + "x" * 3000, headers={"Accept-Encoding": "gzip"})

@@ -35,6 +35,8 @@ libtranslator_a_SOURCES += \
 	translator/nginx/nginx-location.h \
 	translator/nginx/nginx-name.c \
 	translator/nginx/nginx-name.h \
+	translator/nginx/nginx-needs.c \
+	translator/nginx/nginx-needs.h \
 	translator/nginx/nginx-plan.h \
 	translator/nginx/nginx-program.c \
 	translator/nginx/nginx-program.h \

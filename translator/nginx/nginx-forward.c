@@ -234,16 +234,26 @@ static void read_hash(struct nginx_plan *p, const struct nginx_source *s, struct
 
 /* ---- sessions ---- */
 
-static const char *same_site(const char *word)
+/* Seconds, or 0. */
+static long session_age(struct nginx_plan *p, const struct nginx_ingress *in)
 {
-	static const char *const words[][2] = { { "none", "None" },
-						{ "lax", "Lax" },
-						{ "strict", "Strict" } };
+	long expires = nginx_number(p->r, in, "session-cookie-expires", 0);
 
-	for (size_t i = 0; word && i < ARRAY_SIZE(words); i++)
-		if (strcasecmp(words[i][0], word) == 0)
-			return words[i][1];
-	return NULL;
+	return MAX(nginx_number(p->r, in, "session-cookie-max-age", expires), 0);
+}
+
+/* The text of a regular expression is no path that a browser would send a cookie to. */
+static const char *session_path(struct nginx_plan *p, const struct nginx_source *s)
+{
+	const char *path = nginx_own_text(s->ingress, "session-cookie-path");
+
+	if (!path && nginx_location_is_pattern(s->text))
+		nginx_warning(p, s->ingress, "AnnotationWithoutEffect",
+			      "metadata.annotations[" NGINX_PREFIX "affinity]",
+			      "the cookie's Path is %s, so browsers do not send it: "
+			      "session-cookie-path gives another",
+			      s->text);
+	return path ? path : s->text;
 }
 
 /* The cookie is set where the Ingress itself has the annotation, and is honoured wherever the
@@ -253,23 +263,19 @@ static void read_session(struct nginx_plan *p, const struct nginx_source *s,
 {
 	const struct nginx_ingress *in = s->ingress;
 	const char *name = nginx_own_text(in, "session-cookie-name");
-	const char *path = nginx_own_text(in, "session-cookie-path");
-	const char *age = nginx_own_text(in, "session-cookie-max-age");
 	struct session_cookie *session;
 	bool secure = false;
 
 	if (!nginx_own_text(in, "affinity"))
 		return;
-	if (!age)
-		age = nginx_own_text(in, "session-cookie-expires");
 	(void)nginx_bool(nginx_own_text(in, "session-cookie-secure") ?: "", &secure);
 	session = arena_new_of(p->a, struct session_cookie, 1);
 	*session = (struct session_cookie){
 		.name = name ? name : "INGRESSCOOKIE",
-		.path = path ? path : s->text,
-		.ttl_usec = age ? atoll(age) * USEC_PER_SEC : 0,
+		.path = session_path(p, s),
+		.ttl_usec = session_age(p, in) * USEC_PER_SEC,
 		.domain = nginx_own_text(in, "session-cookie-domain"),
-		.same_site = same_site(nginx_own_text(in, "session-cookie-samesite")),
+		.same_site = nginx_own_text(in, "session-cookie-samesite"),
 		.secure = secure || p->tls,
 		.http_only = true,
 	};

@@ -10,6 +10,7 @@
 #include "translator/nginx/nginx-global.h"
 #include "translator/nginx/nginx-ingress.h"
 #include "translator/nginx/nginx-inspect.h"
+#include "translator/nginx/nginx-needs.h"
 #include "translator/nginx/nginx-snippet.h"
 #include "translator/resolve/annotation.h"
 #include "translator/resolve/object.h"
@@ -195,8 +196,10 @@ struct nginx_ingress *nginx_ingress_read(struct reader *r, const char *key, bool
 	g = (struct reading){ r, a, in, say };
 	for (size_t i = 0; i < meta->n_annotations; i++)
 		read_annotation(&g, meta->annotations[i]->key, meta->annotations[i]->value);
-	if (say)
+	if (say) {
 		annotation_check_foreign(r, OBJECT_INGRESS, key, meta, served);
+		nginx_needs_check(r, in);
+	}
 	forbid(&g);
 	inspect(&g);
 	nginx_snippet_values(r, in);

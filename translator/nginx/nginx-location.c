@@ -20,6 +20,13 @@ struct drafts {
 	size_t n;
 };
 
+bool nginx_location_is_pattern(const char *text)
+{
+	size_t len = strlen(text);
+
+	return strpbrk(text, "()[]{}*|^?\\") || (len && text[len - 1] == '$');
+}
+
 /* The regular expression by which nginx searches for a path's text: case-insensitive, from the
  * start, with any rest; in RE2 syntax, for the whole path. */
 static const char *regex_of(struct arena *a, const char *text)

@@ -52,3 +52,7 @@ struct nginx_locations {
  * result is in the arena and points to the paths. */
 void nginx_locations(struct arena *a, const struct nginx_path *paths, size_t n,
 		     struct nginx_locations *ret);
+
+/* Whether the text of a path is meant to be a regular expression: it has characters that paths of
+ * requests hardly ever have. */
+bool nginx_location_is_pattern(const char *text);

@@ -296,6 +296,21 @@ static void report_lost(struct nginx_plan *p, const struct nginx_locations *l)
 	}
 }
 
+/* Without use-regex and rewrite-target the text of a path is no regular expression. */
+static void report_patterns(struct nginx_plan *p, const struct nginx_locations *l)
+{
+	for (size_t i = 0; !l->regex && i < p->n_paths; i++) {
+		const struct nginx_source *s = p->paths[i].of;
+
+		if (!s->implicit && nginx_location_is_pattern(s->text))
+			nginx_warning(p, s->ingress, "PathIsText", s->field,
+				      "host %s, path %s: no Ingress of the host has use-regex or "
+				      "rewrite-target, so the path is matched as it is written, "
+				      "as with ingress-nginx",
+				      p->host, s->text);
+	}
+}
+
 static void report_bad(struct nginx_plan *p, const struct nginx_locations *l)
 {
 	for (size_t i = 0; i < l->n_bad; i++) {
@@ -314,17 +329,25 @@ static void report_bad(struct nginx_plan *p, const struct nginx_locations *l)
 static const struct host_tcp *passed_on(struct nginx_plan *p)
 {
 	const struct nginx_source *root = NULL;
-	bool on = false;
+	const struct nginx_ingress *in = NULL;
 	struct host_tcp *tcp;
 	const char *cluster;
 
-	for (size_t i = 0; i < p->n_mains && !on; i++)
-		(void)nginx_bool(nginx_own_text(p->mains[i], "ssl-passthrough") ?: "", &on);
+	for (size_t i = 0; i < p->n_mains && !in; i++)
+		if (nginx_flag(p->r, p->mains[i], "ssl-passthrough", false))
+			in = p->mains[i];
 	for (size_t i = 0; i < p->n_paths && !root; i++)
 		if (strcmp(p->paths[i].text, "/") == 0)
 			root = p->paths[i].of;
-	if (!on || !nginx_config_passes_tls(p->r) || !root || !root->backend || *p->host == '*')
+	if (!in || !nginx_config_passes_tls(p->r))
 		return NULL;
+	if (!root || !root->backend || *p->host == '*') {
+		nginx_warning(p, in, "AnnotationWithoutEffect",
+			      "metadata.annotations[" NGINX_PREFIX "ssl-passthrough]",
+			      "host %s has %s, so its TLS connections are not passed on", p->host,
+			      *p->host == '*' ? "a wildcard" : "no path /");
+		return NULL;
+	}
 	cluster = nginx_upstream_raw(p, root);
 	if (!cluster)
 		return NULL;
@@ -359,6 +382,7 @@ void unit_nginx_host(struct reader *r, const char *key, size_t key_len _unused_)
 	nginx_locations(p.a, p.paths, p.n_paths, &locations);
 	report_lost(&p, &locations);
 	report_bad(&p, &locations);
+	report_patterns(&p, &locations);
 	nginx_routes_add(&p, &locations, spec.tls != NULL);
 	spec.object = p.mains[0]->key;
 	spec.sort = sort_key(p.a, p.mains[0], &sort_len);
