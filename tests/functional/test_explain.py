@@ -17,6 +17,7 @@ import yaml
 
 import stage
 from certs import Authority
+from nginx import nginx
 from objects import backend, ingress, path, port, proxy, rule, service, slice_of, tls_secret
 from programs import TOP, program
 from replay import Recorder
@@ -494,6 +495,24 @@ def test_what_stands_before_a_route_is_named(world, folder, host, url, says):
     done = world(url)
     assert done.returncode == 0, done.stdout
     assert re.findall(r"^before that +(.*)$", done.stdout, re.M) == says, done.stdout
+
+
+@pytest.mark.parametrize("subject, says", [
+    ("http://shared.example.com/", "by Ingress default/first spec.rules[0].http.paths[0] ("),
+    ("http://shared.example.com/second", "by Ingress default/second spec.rules[0].http.paths[0] ("),
+    ("http://shared.example.com/", "header content-length is above 1048576"),
+    ("ingress/default/first", "shared.example.com (http), prefix /\n"),
+    ("ingress/default/canary", "shared.example.com (http), prefix /\n"),
+])
+def test_ingresses_of_ingress_nginx_that_share_a_host(world, folder, subject, says):
+    """Each is said to serve its part, a canary too."""
+    (folder / "shared.yaml").write_text(yaml.safe_dump_all([
+        nginx("first", "shared.example.com", path("web")), nginx("second", "shared.example.com", path("web", at="/second")),
+        nginx("canary", "shared.example.com", path("other"), canary="true", canary_weight="20"),
+        service("other", port(80)), slice_of("other", 8080, "10.0.0.3")]))
+    done = world("--ingress-nginx", subject)
+    assert done.returncode == 0 and says in done.stdout, done.stdout
+    assert "not served" not in done.stdout and "included by" not in done.stdout, done.stdout
 
 
 def test_what_users_write_reaches_no_terminal_as_it_is(world, folder):

@@ -19,6 +19,23 @@ struct absent {
 			      it */
 };
 
+/* Whether the host, or one of its routes, is the object's. */
+static bool has_share(const ModelHostRoutes *host, const struct item *object)
+{
+	if (host->object_kind != object->kind)
+		return false;
+	if (strcmp(host->object_key, item_key(object)) == 0)
+		return true;
+	for (size_t i = 0; i < host->n_routes; i++) {
+		const ModelHostRoute *r = host->routes[i];
+
+		if ((r->owner && strcmp(r->owner, item_key(object)) == 0) ||
+		    (r->also && strcmp(r->also, item_key(object)) == 0))
+			return true;
+	}
+	return false;
+}
+
 /* Whether the object has routes for the name that it has written there, and with tls serves it over
  * TLS. */
 static bool is_served(struct explain *e, const struct item *object, const char *name, bool tls)
@@ -33,8 +50,7 @@ static bool is_served(struct explain *e, const struct item *object, const char *
 	facts = graph_facts(e->world.graph, FACT_HOST, host, strlen(host), &n);
 	specs = host_merge_unpack(e->scratch, facts, n, &routes);
 	for (size_t i = 0; i < n; i++)
-		if (specs[i]->object_kind == object->kind &&
-		    strcmp(specs[i]->object_key, item_key(object)) == 0)
+		if (has_share(specs[i], object))
 			return !tls || specs[i]->tls || specs[i]->tcp;
 	return false;
 }
@@ -120,7 +136,7 @@ static const char *why(struct explain *e, const struct absent *a)
 	if (!best && a->lacks)
 		return arena_printf(e->a, "it has no %s for the host", a->lacks);
 	if (!best)
-		return "it defines nothing there";
+		return "it has no route of its own there";
 	explain_problems_said(e, best->message);
 	return arena_printf(e->a, "%s: %s", best->reason, best->message);
 }

@@ -152,6 +152,9 @@ static const char *header_text(struct arena *a, const EnvoyHeaderMatcher *m)
 				    string_text(a, m->string_match),
 				    m->treat_missing_header_as_empty ? " (empty if missing)" : "");
 	case EnvoyHeaderMatcher__HEADER_MATCH_SPECIFIER_RANGE_MATCH:
+		if (m->range_match->end == INT64_MAX)
+			return arena_printf(a, "header %s %sis above %lld", m->name, not,
+					    (long long)m->range_match->start - 1);
 		return arena_printf(a, "header %s %sis from %lld to below %lld", m->name, not,
 				    (long long)m->range_match->start,
 				    (long long)m->range_match->end);

@@ -130,8 +130,11 @@ static void add_cluster(struct inquiry *q, const char *name)
 
 static bool is_own(const struct inquiry *q, const ModelHostRoutes *w, const ModelHostRoute *r)
 {
+	const char *key = item_key(q->object);
+
 	return w->object_kind == q->object->kind &&
-	       strcmp(r && r->owner ? r->owner : w->object_key, item_key(q->object)) == 0;
+	       (strcmp(r && r->owner ? r->owner : w->object_key, key) == 0 ||
+		(r && r->also && strcmp(r->also, key) == 0));
 }
 
 static bool goes_to(const struct inquiry *q, const char *cluster)

@@ -93,10 +93,13 @@ void explain_origins_of_table(struct explain *e, const char *table, const char *
 void explain_origin_set(const struct host_route *route, struct explain_origin *ret)
 {
 	const char *root = route->of->object_key, *owner = route->route->owner;
+	const struct front_end *f = front_end((enum object_kind)route->of->object_kind);
+	/* Hosts that objects share are not of one that includes the others. */
+	bool included = owner && !(f && f->shares_hosts);
 
 	*ret = (struct explain_origin){ .kind = (enum object_kind)route->of->object_kind,
 					.key = owner ? owner : root,
-					.root = owner ? root : NULL,
+					.root = included ? root : NULL,
 					.field = route->route->field,
 					.route = route };
 }

@@ -125,6 +125,7 @@ static ModelHostRoute *route_message(struct reader *r, const struct host_spec *s
 	m->field = (char *)from->origin.field;
 	if (from->origin.object && strcmp(from->origin.object, spec->object) != 0)
 		m->owner = (char *)from->origin.object;
+	m->also = (char *)from->origin.also;
 	m->has_first = m->first = from->tier == TIER_FIRST;
 	m->has_fallback = m->fallback = from->tier >= TIER_FALLBACK;
 	m->has_last = m->last = from->tier == TIER_LAST;

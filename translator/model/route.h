@@ -18,6 +18,7 @@
 /* The object and field of the route: for messages, statuses and explain. */
 struct route_origin {
 	const char *object; /* "namespace/name"; NULL: the object that wants the host */
+	const char *also;   /* another of the kind that takes a part of its requests, or NULL */
 	const char *field;  /* "spec.rules[0].http.paths[1]" */
 	const char *rule;   /* the rule's own name, or NULL */
 };

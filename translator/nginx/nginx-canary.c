@@ -166,7 +166,7 @@ void nginx_canary_append(struct nginx_plan *p, const struct nginx_source *s,
 			 const struct route *route)
 {
 	const struct nginx_canary *c = find(p, s);
-	struct nginx_source to = *s;
+	struct nginx_source to = *s, shared = *s;
 	struct route rest = *route;
 	struct target *target;
 	const char *pattern;
@@ -178,6 +178,7 @@ void nginx_canary_append(struct nginx_plan *p, const struct nginx_source *s,
 	to.backend = c->backend;
 	to.field = c->field;
 	to.canary = c->ingress;
+	shared.canary = c->ingress;
 	target = arena_new_of(p->a, struct target, 1);
 	*target = (struct target){ .weight = 1 };
 	nginx_upstream_find(p, &to, target);
@@ -185,11 +186,11 @@ void nginx_canary_append(struct nginx_plan *p, const struct nginx_source *s,
 	/* One without endpoints gets no requests, whatever its rules say. */
 	if (target->cluster && !target->empty) {
 		if (is_sticky(c->ingress, route))
-			stick(p, s, &rest, target);
-		append_rules(p, s, c->ingress, pattern, &rest, target);
+			stick(p, &shared, &rest, target);
+		append_rules(p, &shared, c->ingress, pattern, &rest, target);
 		split(p, c->ingress, &rest, target);
 	}
-	nginx_route_append(p, s, &rest);
+	nginx_route_append(p, &shared, &rest);
 }
 
 /* ---- which canary belongs to which Service ---- */

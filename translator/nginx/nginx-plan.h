@@ -28,7 +28,8 @@ struct nginx_source {
 	const char *text;                   /* the path as written */
 	const char *field;
 	bool implicit;
-	const struct nginx_ingress *canary; /* the backend is this one's; NULL: the Ingress's */
+	const struct nginx_ingress *canary; /* the backend, or a part of the path's requests, is
+					       this one's; NULL: all is the Ingress's */
 };
 
 struct nginx_outcome;

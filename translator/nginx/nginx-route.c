@@ -11,7 +11,9 @@
 
 static void append(struct nginx_plan *p, const struct nginx_source *s, struct route *route)
 {
-	route->origin = (struct route_origin){ .object = s->ingress->key, .field = s->field };
+	route->origin = (struct route_origin){ .object = s->ingress->key,
+					       .also = s->canary ? s->canary->key : NULL,
+					       .field = s->field };
 	/* After the routes that objects other than ingress-nginx's Ingresses have on the host,
 	 * too. */
 	if (s->implicit)
