@@ -10,6 +10,7 @@
 #include "translator/httpproxy/proxy-filter.h"
 #include "translator/httpproxy/proxy.h"
 #include "translator/model/host-name.h"
+#include "translator/model/path.h"
 #include "translator/model/route.h"
 #include "translator/resolve/config.h"
 #include "translator/resolve/path-unmatched.h"
@@ -401,6 +402,11 @@ void proxy_route_plan(struct proxy_node *node, size_t index, struct routes *ret)
 		proxy_warning(node, "RouteError/PathNeverMatches",
 			      arena_printf(node->a, "%s.conditions", field),
 			      "path %s: no request has such a path: %s", out.match.path, why);
+	why = path_with_star(out.match.path, out.match.kind == PATH_REGEX);
+	if (why)
+		proxy_warning(node, "RouteError/PathWithStar",
+			      arena_printf(node->a, "%s.conditions", field), "path %s: %s",
+			      out.match.path, why);
 	if ((route->n_services > 0) + (route->request_redirect_policy != NULL) +
 		    (route->direct_response_policy != NULL) !=
 	    1) {

@@ -10,6 +10,7 @@
 #include "translator/ingress/ingress-options.h"
 #include "translator/ingress/ingress-path.h"
 #include "translator/model/host-name.h"
+#include "translator/model/path.h"
 #include "translator/policy/headers.h"
 #include "translator/policy/services.h"
 #include "translator/resolve/annotation.h"
@@ -398,6 +399,10 @@ static void plan_path(struct translation *p, const char *host, const K8s__HTTPIn
 	if (why)
 		warn(p, "PathNeverMatches", arena_printf(p->a, "%s.path", field),
 		     "path %s: no request has such a path: %s", path->path, why);
+	why = path_with_star(path->path, parsed.kind == PATH_REGEX);
+	if (why)
+		warn(p, "PathWithStar", arena_printf(p->a, "%s.path", field), "path %s: %s",
+		     path->path, why);
 	add_route(p, host, route);
 	if (strcmp(host, "*") == 0)
 		add_to_named(p, route);

@@ -206,8 +206,18 @@ const char *path_never(const char *path, bool prefix, bool keep_slashes)
 	return NULL;
 }
 
+/* A letter or digit that the text of a match must begin with. */
+static bool begins_without_slash(const char *regex)
+{
+	if (*regex == '^')
+		regex++;
+	return isalnum((unsigned char)*regex) && !strchr("?*{", regex[1]) && !strchr(regex, '|');
+}
+
 const char *path_regex_never(const char *regex)
 {
+	if (begins_without_slash(regex) && regex[1])
+		return "a path begins with a slash, and the expression must fit all of it";
 	/* A regex with alternatives may match in another way. */
 	if (strpbrk(regex, "|[]()?*{}\\"))
 		return NULL;
@@ -215,5 +225,25 @@ const char *path_regex_never(const char *regex)
 		if (*p != '^' && must_be_escaped(*p))
 			return "requests have spaces, quotes and all but ASCII escaped: write %20, "
 			       "or \".\" for any character";
+	return NULL;
+}
+
+const char *path_with_star(const char *path, bool regex)
+{
+	size_t n = strlen(path);
+
+	if (n < 3 || strcmp(path + n - 2, "/*") != 0)
+		return NULL;
+	return regex ? "in a regular expression /* is any number of slashes: write /.*"
+		     : "the * is a character like any other: without /* the prefix has all paths "
+		       "below";
+}
+
+const char *query_never(const char *text)
+{
+	for (const unsigned char *p = (const unsigned char *)text; *p; p++)
+		if (*p <= ' ' || *p >= 0x7f || *p == '#' || *p == '&')
+			return "a query is compared as it is sent, and clients send this escaped: "
+			       "write %20 (or +) for a space, %26 for &";
 	return NULL;
 }
