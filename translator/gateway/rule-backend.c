@@ -1,8 +1,10 @@
 /* Backends of routes. */
 #include <string.h>
+#include <strings.h>
 
 #include "translator/gateway/route-work.h"
 #include "translator/kinds.h"
+#include "translator/resolve/service-options.h"
 #include "translator/resolve/upstream.h"
 
 typedef Portolan__Model__ClusterResult ClusterResult;
@@ -55,6 +57,12 @@ static const char *not_there(struct route_work *w, const char *reason, const cha
 	return NULL;
 }
 
+/* Routes of bytes go to Services of any protocol. */
+static bool has_matches(enum object_kind kind)
+{
+	return kind == OBJECT_HTTP_ROUTE || kind == OBJECT_GRPC_ROUTE;
+}
+
 static const char *find_cluster(struct route_work *w, const struct backend_ref *ref,
 				const char *namespace, const char *field, bool *ret_http2)
 {
@@ -77,6 +85,10 @@ static const char *find_cluster(struct route_work *w, const struct backend_ref *
 							      result->session.data);
 		w->session_policy = result->session_policy;
 	}
+	if (result->app_protocol && has_matches(w->head.kind))
+		service_options_tell_protocol(w->r,
+					      arena_printf(w->a, "%s/%s", namespace, ref->name),
+					      result->app_protocol, (int32_t)ref->port);
 	if (!result->name && !result->policy_failed)
 		return not_there(w, flaw_of(result->reason), field, result->message);
 	if (ret_http2)
@@ -91,6 +103,14 @@ static bool is_known(const struct backend_ref *ref)
 	return !*ref->group && (!*ref->kind || strcmp(ref->kind, "Service") == 0);
 }
 
+static const char *unknown_kind(struct arena *a, const struct backend_ref *ref)
+{
+	if (strcasecmp(*ref->kind ? ref->kind : "Service", "Service") != 0)
+		return arena_printf(a, "a %s is not a backend: name a Service", ref->kind);
+	return arena_printf(a, "a backend's kind is Service, of group \"\", not %s of group \"%s\"",
+			    *ref->kind ? ref->kind : "Service", ref->group);
+}
+
 const char *rule_backend_find(struct route_work *w, const struct backend_ref *ref,
 			      const char *field, bool *ret_http2)
 {
@@ -103,9 +123,7 @@ const char *rule_backend_find(struct route_work *w, const struct backend_ref *re
 	if (ret_http2)
 		*ret_http2 = false;
 	if (!is_known(ref)) {
-		rule_reference_fails(w, "InvalidKind", field,
-				     arena_printf(w->a, "a %s is not a backend: name a Service",
-						  ref->kind));
+		rule_reference_fails(w, "InvalidKind", field, unknown_kind(w->a, ref));
 		return NULL;
 	}
 	/* Checks the grant first, so that no text tells about other namespaces (G-RG-6). */

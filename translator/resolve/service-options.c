@@ -62,6 +62,47 @@ enum upstream_protocol service_options_protocol(const K8s__ObjectMeta *meta,
 	return found;
 }
 
+/* KEP-3726: the protocols that Kubernetes itself defines, and common words. An unknown one has no
+ * effect, and the annotation counts. */
+bool service_options_app_protocol(const char *word, enum upstream_protocol *ret)
+{
+	static const struct {
+		const char *word;
+		enum upstream_protocol protocol;
+	} rows[] = {
+		{ "kubernetes.io/h2c", UPSTREAM_H2C },
+		{ "h2c", UPSTREAM_H2C },
+		{ "grpc", UPSTREAM_H2C },
+		{ "http2", UPSTREAM_H2C },
+		{ "kubernetes.io/wss", UPSTREAM_TLS },
+		{ "wss", UPSTREAM_TLS },
+		{ "https", UPSTREAM_TLS },
+		{ "h2", UPSTREAM_H2 },
+		{ "grpcs", UPSTREAM_H2 },
+		{ "kubernetes.io/ws", UPSTREAM_HTTP1 },
+		{ "ws", UPSTREAM_HTTP1 },
+		{ "http", UPSTREAM_HTTP1 },
+		{ "tcp", UPSTREAM_HTTP1 },
+		{ "tls", UPSTREAM_TLS },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (strcasecmp(rows[i].word, word) == 0) {
+			*ret = rows[i].protocol;
+			return true;
+		}
+	return false;
+}
+
+void service_options_tell_protocol(struct reader *r, const char *key, const char *word,
+				   int32_t port)
+{
+	object_warning(r, OBJECT_SERVICE, key, "AppProtocolUnknown", "spec.ports",
+		       "port %d: appProtocol \"%.64s\" says nothing here; known are http, https, "
+		       "h2c, grpc, http2, kubernetes.io/h2c, ws and wss",
+		       port, word);
+}
+
 /* A Service whose annotations are read. */
 struct options {
 	struct reader *r;

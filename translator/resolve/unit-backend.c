@@ -54,18 +54,33 @@ static void emit(struct backend *b)
 
 /* ---- TLS and protocol ---- */
 
-static enum upstream_protocol protocol_of(const char *word, bool grpc, bool tls)
+static enum upstream_protocol combine(bool http2, bool tls)
+{
+	if (tls)
+		return http2 ? UPSTREAM_H2 : UPSTREAM_TLS;
+	return http2 ? UPSTREAM_H2C : UPSTREAM_HTTP1;
+}
+
+/* tls: a policy asks for it. */
+static enum upstream_protocol protocol_of_port(struct backend *b, const K8s__ServicePort *port,
+					       bool tls)
+{
+	enum upstream_protocol found = UPSTREAM_HTTP1;
+
+	if (port->app_protocol && *port->app_protocol &&
+	    !service_options_app_protocol(port->app_protocol, &found))
+		b->result.app_protocol = port->app_protocol;
+	return combine(b->key->grpc || upstream_speaks_http2(found),
+		       tls || found == UPSTREAM_TLS || found == UPSTREAM_H2);
+}
+
+/* The words of XBackend.spec.protocol. */
+static enum upstream_protocol protocol_of_word(const char *word, bool grpc, bool tls)
 {
 	static const struct {
 		const char *word;
 		bool http2, tls;
 	} rows[] = {
-		{ "kubernetes.io/h2c", true, false },
-		{ "kubernetes.io/wss", false, true },
-		{ "https", false, true },
-		{ "http2", true, false },
-		{ "h2c", true, false },
-		{ "grpc", true, false },
 		{ "HTTP2", true, true },
 		{ "H2C", true, false },
 		{ "GRPC", true, false },
@@ -78,9 +93,7 @@ static enum upstream_protocol protocol_of(const char *word, bool grpc, bool tls)
 			http2 |= rows[i].http2;
 			tls |= rows[i].tls;
 		}
-	if (tls)
-		return http2 ? UPSTREAM_H2 : UPSTREAM_TLS;
-	return http2 ? UPSTREAM_H2C : UPSTREAM_HTTP1;
+	return combine(http2, tls);
 }
 
 /* Applies the policy; false with the result if the backend must not be reached. */
@@ -220,8 +233,7 @@ static void use_service(struct backend *b, const char *key, const K8s__Service *
 		return;
 	if (!b->key->udp)
 		follow_traffic_policy(b);
-	b->cluster.protocol = b->key->udp ? UPSTREAM_HTTP1
-					  : protocol_of(port->app_protocol, b->key->grpc, tls);
+	b->cluster.protocol = b->key->udp ? UPSTREAM_HTTP1 : protocol_of_port(b, port, tls);
 	emit(b);
 }
 
@@ -302,7 +314,7 @@ static void use_external(struct backend *b, const char *key, const K8s__XBackend
 	limit(b);
 	if (tls && !secure_external(b, key, x->tls))
 		return;
-	b->cluster.protocol = protocol_of(x->protocol, b->key->grpc, tls);
+	b->cluster.protocol = protocol_of_word(x->protocol, b->key->grpc, tls);
 	emit(b);
 }
 

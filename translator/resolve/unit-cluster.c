@@ -15,38 +15,6 @@
 #include "translator/resolve/upstream.h"
 #include "translator/units.h"
 
-/* KEP-3726: the protocols that Kubernetes itself defines, and common words. An unknown one has no
- * effect, and the annotation counts. */
-static bool app_protocol(const char *word, enum upstream_protocol *ret)
-{
-	static const struct {
-		const char *word;
-		enum upstream_protocol protocol;
-	} rows[] = {
-		{ "kubernetes.io/h2c", UPSTREAM_H2C },
-		{ "h2c", UPSTREAM_H2C },
-		{ "grpc", UPSTREAM_H2C },
-		{ "http2", UPSTREAM_H2C },
-		{ "kubernetes.io/wss", UPSTREAM_TLS },
-		{ "wss", UPSTREAM_TLS },
-		{ "https", UPSTREAM_TLS },
-		{ "h2", UPSTREAM_H2 },
-		{ "grpcs", UPSTREAM_H2 },
-		{ "kubernetes.io/ws", UPSTREAM_HTTP1 },
-		{ "ws", UPSTREAM_HTTP1 },
-		{ "http", UPSTREAM_HTTP1 },
-		{ "tcp", UPSTREAM_HTTP1 },
-		{ "tls", UPSTREAM_TLS },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (strcasecmp(rows[i].word, word) == 0) {
-			*ret = rows[i].protocol;
-			return true;
-		}
-	return false;
-}
-
 /* The cluster's own protocol. */
 static bool desired_protocol(const ModelClusterSpec *spec, enum upstream_protocol *ret)
 {
@@ -74,12 +42,9 @@ static enum upstream_protocol protocol_of(struct reader *r, const char *key, con
 	if (desired_protocol(spec, &found))
 		return found;
 	found = service_options_protocol(s->metadata, p);
-	if (!p->app_protocol || !*p->app_protocol || app_protocol(p->app_protocol, &found))
-		return found;
-	object_warning(r, OBJECT_SERVICE, key, "AppProtocolUnknown", "spec.ports",
-		       "port %d: appProtocol \"%.64s\" says nothing here; known are http, https, "
-		       "h2c, grpc, http2, kubernetes.io/h2c, ws and wss",
-		       p->port, p->app_protocol);
+	if (p->app_protocol && *p->app_protocol &&
+	    !service_options_app_protocol(p->app_protocol, &found))
+		service_options_tell_protocol(r, key, p->app_protocol, p->port);
 	return found;
 }
 
