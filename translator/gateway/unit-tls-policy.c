@@ -30,7 +30,7 @@ static const char *find_winner(struct reader *r, const char *key, const char *na
 				const K8s__PolicyTargetReference *o =
 					all[k].object->spec->target_refs[m];
 
-				if (strcmp(o->name, t->name) == 0 &&
+				if (tls_policy_is_of_service(o) && strcmp(o->name, t->name) == 0 &&
 				    strcmp(o->section_name ? o->section_name : "", section) == 0)
 					older = all[k].key;
 			}
@@ -39,6 +39,43 @@ static const char *find_winner(struct reader *r, const char *key, const char *na
 		winner = older;
 	}
 	return winner;
+}
+
+static const char *target_fault(struct reader *r, const char *namespace,
+				const K8s__PolicyTargetReference *t)
+{
+	struct arena *a = reader_arena(r);
+	const char *key = arena_printf(a, "%s/%s", namespace, t->name);
+	const K8s__Service *s;
+
+	if (!tls_policy_is_of_service(t))
+		return arena_printf(
+			a, "a target is a Service, of group \"\", not a %s of group \"%s\"",
+			t->kind, t->group);
+	s = read_message(r, OBJECT_SERVICE, key);
+	if (!s || !s->spec)
+		return object_missing(r, OBJECT_SERVICE, key);
+	if (!t->section_name)
+		return NULL;
+	for (size_t i = 0; i < s->spec->n_ports; i++)
+		if (strcmp(s->spec->ports[i]->name ? s->spec->ports[i]->name : "",
+			   t->section_name) == 0)
+			return NULL;
+	return arena_printf(a, "Service %s has no port of name \"%s\"", key, t->section_name);
+}
+
+/* A policy that is about nothing leaves its Service without TLS: that must not be silent. */
+static void tell_targets(struct reader *r, const char *key, const char *namespace,
+			 const K8s__BackendTLSPolicySpec *spec)
+{
+	for (size_t i = 0; i < spec->n_target_refs; i++) {
+		const char *why = target_fault(r, namespace, spec->target_refs[i]);
+
+		if (why)
+			object_warning(r, OBJECT_BACKEND_TLS_POLICY, key, "TargetNotFound",
+				       arena_printf(reader_arena(r), "spec.targetRefs[%zu]", i),
+				       "%s", why);
+	}
 }
 
 void unit_tls_policy(struct reader *r, const char *key, size_t key_len _unused_)
@@ -53,6 +90,7 @@ void unit_tls_policy(struct reader *r, const char *key, size_t key_len _unused_)
 	if (!p || !p->spec || !p->spec->validation)
 		return;
 	object_split_key(r, key, &namespace, &name);
+	tell_targets(r, key, namespace, p->spec);
 	tls_policy_read(r, namespace, p->spec->validation, &tls);
 	winner = find_winner(r, key, namespace);
 	if (winner)

@@ -58,6 +58,11 @@ struct tls_policy *tls_policies_read(struct reader *r, const char *namespace, si
 	return all;
 }
 
+bool tls_policy_is_of_service(const K8s__PolicyTargetReference *t)
+{
+	return !*t->group && strcmp(t->kind, "Service") == 0;
+}
+
 int tls_policy_targets(const struct tls_policy *p, const char *service, const char *port)
 {
 	int best = 0;
@@ -65,7 +70,7 @@ int tls_policy_targets(const struct tls_policy *p, const char *service, const ch
 	for (size_t i = 0; i < p->object->spec->n_target_refs; i++) {
 		const K8s__PolicyTargetReference *t = p->object->spec->target_refs[i];
 
-		if (*t->group || strcmp(t->kind, "Service") != 0 || strcmp(t->name, service) != 0)
+		if (!tls_policy_is_of_service(t) || strcmp(t->name, service) != 0)
 			continue;
 		if (!t->section_name)
 			best = MAX(best, 1);

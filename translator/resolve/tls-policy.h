@@ -14,6 +14,8 @@ struct tls_policy {
 
 /* The policies of a namespace, the older first. */
 struct tls_policy *tls_policies_read(struct reader *r, const char *namespace, size_t *ret_n);
+/* Whether it can be followed: other kinds have no meaning. */
+bool tls_policy_is_of_service(const K8s__PolicyTargetReference *target);
 /* Whether the policy applies to the Service's port: 2 if it names the port, 1 if the whole Service,
  * else 0. port: its name, may be "". */
 int tls_policy_targets(const struct tls_policy *p, const char *service, const char *port);
