@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/base/spelling.h"
 #include "translator/gateway/gateway.h"
 #include "translator/resolve/object.h"
 
@@ -96,6 +97,33 @@ static void report_all(struct reader *r, const struct route_head *head,
 			     flaws->all[i].message);
 }
 
+/* A parent of another kind is somebody else's business, unless the kind is a slip of the pen. */
+static bool report_misspelt(struct reader *r, const struct route_head *head, size_t i)
+{
+	const K8s__ParentReference *ref = head->refs[i];
+	const char *group = ref->group ? ref->group : GATEWAY_GROUP;
+	struct spelling s;
+
+	spelling_init(&s, ref->kind, strlen(ref->kind));
+	spelling_try(&s, "Gateway");
+	spelling_try(&s, "ListenerSet");
+	if (!s.best)
+		return false;
+	if (strcmp(group, GATEWAY_GROUP) == 0)
+		object_warning(r, head->kind, head->key, "ParentMissing",
+			       arena_printf(reader_arena(r), "spec.parentRefs[%zu].kind", i),
+			       "\"%s\" is not a kind of parent: did you mean %s?", ref->kind,
+			       s.best);
+	else if (strstr(group, "k8s.io"))
+		object_warning(r, head->kind, head->key, "ParentMissing",
+			       arena_printf(reader_arena(r), "spec.parentRefs[%zu].group", i),
+			       "a %s of group \"%s\" is not a parent: the group is %s", ref->kind,
+			       group, GATEWAY_GROUP);
+	else
+		return false;
+	return true;
+}
+
 /* Gateways of others are their business, but one that nobody has is a slip of the pen. Returns how
  * many there are. */
 static size_t report_missing(struct reader *r, const struct route_head *head)
@@ -107,8 +135,10 @@ static size_t report_missing(struct reader *r, const struct route_head *head)
 		enum object_kind kind = attach_parent_kind(ref);
 		const char *key;
 
-		if (!kind)
+		if (!kind) {
+			missing += report_misspelt(r, head, i);
 			continue;
+		}
 		key = arena_printf(reader_arena(r), "%s/%s",
 				   ref->namespace_ && *ref->namespace_ ? ref->namespace_
 								       : head->namespace,
@@ -137,7 +167,10 @@ Portolan__Ipc__ObjectStatus *route_status_make(struct reader *r, const struct ro
 	for (size_t i = 0; i < n; i++)
 		s->parents[s->n_parents++] = entry(a, &parents[i], flaws, refused);
 	report_all(r, head, parents, n, flaws);
-	if (!report_missing(r, head) && !n)
+	if (!head->n_refs && !head->use_default_gateways)
+		object_warning(r, head->kind, head->key, "NoParent", "spec.parentRefs",
+			       "it names no Gateway or ListenerSet: nobody serves it");
+	else if (!report_missing(r, head) && !n)
 		emit_problem(r, head->kind, head->key, PORTOLAN__IPC__SEVERITY__SEVERITY_INFO,
 			     "NoParent", "spec.parentRefs",
 			     "it names no Gateway or ListenerSet that is served here");

@@ -6,6 +6,7 @@
 #include "translator/gateway/parameters.h"
 #include "translator/kinds.h"
 #include "translator/resolve/config.h"
+#include "translator/resolve/object.h"
 #include "translator/units.h"
 
 /* The features that the documentation claims (v1.7.0), sorted: a conformance run takes it from
@@ -191,6 +192,8 @@ void unit_gateway_class(struct reader *r, const char *key, size_t key_len _unuse
 		return;
 	}
 	parameters_check_class(r, key, class, &flaw);
+	if (flaw.reason)
+		object_error(r, OBJECT_GATEWAY_CLASS, key, flaw.reason, NULL, "%s", flaw.message);
 	conditions_add(a, &c, "Accepted", &flaw, "Accepted", "The class is served");
 	tell_version(r, &c);
 	s.conditions = c.all;

@@ -4,13 +4,30 @@
 
 #include "translator/gateway/gateway.h"
 #include "translator/kinds.h"
+#include "translator/resolve/object.h"
 #include "translator/units.h"
+
+/* A Gateway of others is their business; one that nobody has is a slip of the pen. */
+static void tell_parent(struct reader *r, const char *key, const struct item *set)
+{
+	const char *gateway;
+
+	if (listener_set_index(set, reader_arena(r), &gateway) < 0)
+		object_warning(r, OBJECT_LISTENER_SET, key, "OtherParent", "spec.parentRef",
+			       "its parent must be of kind Gateway, group %s", GATEWAY_GROUP);
+	else if (!read_object(r, OBJECT_GATEWAY, gateway))
+		object_warning(r, OBJECT_LISTENER_SET, key, "ParentMissing", "spec.parentRef", "%s",
+			       object_missing(r, OBJECT_GATEWAY, gateway));
+	else
+		emit_problem(r, OBJECT_LISTENER_SET, key, PORTOLAN__IPC__SEVERITY__SEVERITY_INFO,
+			     "OtherParent", "spec.parentRef",
+			     "its parent, Gateway %s, is not served here", gateway);
+}
 
 void unit_listener_set(struct reader *r, const char *key, size_t key_len _unused_)
 {
 	const struct item *set = read_object(r, OBJECT_LISTENER_SET, key);
 	const char *parent = gateway_parent_key(reader_arena(r), OBJECT_LISTENER_SET, key);
-	const char *gateway;
 	size_t n;
 
 	if (!set)
@@ -18,10 +35,6 @@ void unit_listener_set(struct reader *r, const char *key, size_t key_len _unused
 	(void)read_facts(r, FACT_PARENT, parent, strlen(parent), &n);
 	if (n)
 		return;
-	if (listener_set_index(set, reader_arena(r), &gateway) < 0)
-		gateway = "of another kind";
-	emit_problem(r, OBJECT_LISTENER_SET, key, PORTOLAN__IPC__SEVERITY__SEVERITY_INFO,
-		     "OtherParent", "spec.parentRef", "its parent, Gateway %s, is not served here",
-		     gateway);
+	tell_parent(r, key, set);
 	emit_verdict(r, OBJECT_LISTENER_SET, key, PORTOLAN__IPC__VERDICT__VERDICT_IGNORED);
 }
