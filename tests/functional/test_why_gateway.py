@@ -72,6 +72,31 @@ def policy(target, **validation):
     return lambda world: world.update(policy=gw.thing("BackendTLSPolicy", "p", spec))
 
 
+def target(**ref):
+    """A BackendTLSPolicy with this target: without it, its Service would be asked without TLS, and nobody told."""
+    spec = {"targetRefs": [{"group": "", "kind": "Service", "name": "web", **ref}],
+            "validation": {"hostname": "web", "wellKnownCACertificates": "System"}}
+    return lambda world: world.update(policy=gw.thing("BackendTLSPolicy", "p", spec))
+
+
+def listener_set(**parent):
+    spec = {"parentRef": {"name": "web", **parent}, "listeners": [gw.listener("more", 8090)]}
+    return lambda world: world.update(more=gw.thing("ListenerSet", "more", spec))
+
+
+def redirect(**to):
+    return all_of(put("route", (*RULE, "filters"), [{"type": "RequestRedirect", "requestRedirect": to}]), put("route", BACKEND[:-1], None))
+
+
+def headers(**edits):
+    return put("route", (*RULE, "filters"), [{"type": "RequestHeaderModifier", "requestHeaderModifier": edits}])
+
+
+def frontend(port):
+    authority = {"validation": {"caCertificateRefs": [{"group": "", "kind": "ConfigMap", "name": "ca"}]}}
+    return put("gateway", ("spec", "tls"), {"frontend": {"default": {}, "perPort": [{"port": port, "tls": authority}]}})
+
+
 def parents(*refs):
     return put("route", ("spec", "parentRefs"), list(refs))
 
@@ -98,7 +123,30 @@ GATEWAY = {
     "tls-without-https": (put("gateway", (*LISTENER, "protocol"), "HTTP"), "translate", "must not be there with protocol: HTTP"),
     "the-same-listener-twice": (lambda w: w["gateway"]["spec"]["listeners"].append({**w["gateway"]["spec"]["listeners"][1], "name": "again"}),
                                 "translate", '"again" has the port, protocol and hostname of "https"'),
+    "no-parents": (put("route", ("spec", "parentRefs"), None), "translate", "it names no Gateway or ListenerSet: nobody serves it"),
+    "parent-kind-misspelt": (parents({"name": "web", "kind": "gateway"}), "translate", '"gateway" is not a kind of parent: did you mean Gateway?'),
+    "parent-of-another-group": (parents({"name": "web", "group": "gateway.k8s.io"}), "translate", "the group is gateway.networking.k8s.io"),
+    "listener-set-parent-misspelt": (listener_set(name="wbe"), "translate", "spec.parentRef: there is no Gateway default/wbe"),
+    "listener-set-parent-kind": (listener_set(kind="gateway"), "translate", "its parent must be of kind Gateway"),
+    "class-parameters": (put("class", ("spec", "parametersRef"), {"group": "projectcontour.io", "kind": "ContourDeployment", "name": "x"}),
+                         "translate", "only Gateways with Envoys of their own have parameters"),
+    "host-without-a-listener": (all_of(put("gateway", ("spec", "listeners", 0, "hostname"), "web.example"),
+                                       put("route", ("spec", "hostnames"), ["web.example", "shop.example"])),
+                                "translate", "no listener that it is attached to serves host name shop.example"),
+    "selector-missing": (put("gateway", ("spec", "listeners", 0, "allowedRoutes"), {"namespaces": {"from": "Selector"}}), "translate",
+                         "from: Selector without a selector allows no namespace"),
+    "selector-without-from": (put("gateway", (*LISTENER, "allowedRoutes"), {"namespaces": {"selector": {"matchLabels": {"a": "b"}}}}),
+                              "translate", "its selector is ignored"),
+    "selector-operator": (put("gateway", (*LISTENER, "allowedRoutes"), {"namespaces": {"from": "Selector", "selector": {
+        "matchExpressions": [{"key": "a", "operator": "in", "values": ["b"]}]}}}), "translate", 'operator "in" fits no namespace'),
     # ---- certificates ----
+    "certificate-of-another-host": (all_of(put("gateway", (*LISTENER, "hostname"), "shop.example"), put("route", ("spec", "hostnames"), [
+        "shop.example"])), "translate", "the certificate in Secret default/web is not for host shop.example"),
+    "certificate-of-another-domain": (all_of(put("gateway", (*LISTENER, "hostname"), "*.shop"), put("route", ("spec", "hostnames"), [
+        "a.shop"])), "translate", "is not for host *.shop"),
+    "certificate-with-passthrough": (all_of(put("gateway", (*LISTENER, "protocol"), "TLS"), put("gateway", (*LISTENER, "tls", "mode"), "Passthrough")),
+                                     "translate", "the backend shows its own certificate"),
+    "clients-of-a-port-without-tls": (frontend(8443), "translate", "no HTTPS listener has port 8443"),
     "no-secret": (drop("secret"), WEB, "Secret default/web: it does not exist"),
     "secret-not-lent": (all_of(put("secret", ("metadata", "namespace"), "other"), OTHER_SECRET), WEB, "it needs a ReferenceGrant there"),
     "secret-is-a-config-map": (put("gateway", (*LISTENER, "tls", "certificateRefs"), [{"name": "web", "kind": "ConfigMap"}]), WEB,
@@ -118,7 +166,29 @@ GATEWAY = {
     "weight-zero": (put("route", (*BACKEND, "weight"), 0), WEB, "NoBackend: all have weight 0: requests are answered with 500"),
     "no-authority-for-a-backend": (policy("web", caCertificateRefs=[{"group": "", "kind": "ConfigMap", "name": "ca"}]), WEB,
                                    "there is no ConfigMap default/ca"),
+    "backend-kind-in-small-letters": (put("route", (*BACKEND, "kind"), "service"), WEB, 'a backend\'s kind is Service, of group "", not service'),
+    "backend-group-is-a-version": (put("route", (*BACKEND, "group"), "v1"), WEB, 'not Service of group "v1"'),
+    "protocol-of-the-port-unknown": (put("service", ("spec", "ports", 0, "appProtocol"), "kubernetes.io/h2"), "translate",
+                                     'appProtocol "kubernetes.io/h2" says nothing here'),
+    "policy-of-no-service": (target(name="wbe"), "translate", "there is no Service default/wbe"),
+    "policy-of-no-port": (target(sectionName="80"), "translate", 'Service default/web has no port of name "80"'),
+    "policy-of-another-kind": (target(kind="service"), "translate", 'a target is a Service, of group "", not a service'),
+    "policy-of-another-group": (target(group="v1"), "translate", 'not a Service of group "v1"'),
     # ---- rules ----
+    "redirect-to-itself": (redirect(scheme="https"), "translate", "on listener https of Gateway default/web it redirects to the URL that was asked for"),
+    "redirect-to-its-own-host": (redirect(hostname="web.example", statusCode=301), "translate", "without end"),
+    "header-set-twice": (headers(set=[{"name": "X-A", "value": "1"}, {"name": "x-a", "value": "2"}]), "translate", "header x-a is set twice"),
+    "header-set-and-removed": (headers(set=[{"name": "X-A", "value": "1"}], remove=["x-a"]), "translate", "header X-A is removed, too"),
+    "header-matched-twice": (put("route", (*RULE, "matches"), [{"headers": [{"name": "X-A", "value": "1"}, {"name": "x-a", "value": "2"}]}]),
+                             "translate", "two conditions are on one header"),
+    "path-with-star": (put("route", (*RULE, "matches"), [{"path": {"type": "PathPrefix", "value": "/app/*"}}]), "translate",
+                       "the * is a character like any other"),
+    "regex-without-slash": (put("route", (*RULE, "matches"), [{"path": {"type": "RegularExpression", "value": "app/.*"}}]), "translate",
+                            "a path begins with a slash"),
+    "query-with-a-space": (put("route", (*RULE, "matches"), [{"queryParams": [{"name": "q", "value": "a b"}]}]), "translate",
+                           "write %20 (or +) for a space"),
+    "match-of-an-earlier-rule": (put("route", ("spec", "rules", 1, "matches"), [{"path": {"type": "PathPrefix", "value": "/"}}]), "translate",
+                                 "it is the match of spec.rules[0].matches[0]"),
     "path-not-matched": (put("route", (*RULE, "matches"), [{"path": {"type": "PathPrefix", "value": "/app"}}]), WEB, "its path is another"),
     "path-without-slash": (put("route", (*RULE, "matches"), [{"path": {"type": "PathPrefix", "value": "app"}}]), "translate", 'must begin with "/"'),
     "path-type-of-an-ingress": (put("route", (*RULE, "matches"), [{"path": {"type": "Prefix", "value": "/"}}]), "translate",

@@ -89,3 +89,6 @@ struct gateway {
 	bool insecure; /* a listener serves clients without a valid certificate */
 	struct flaw accepted, resolved;
 };
+
+/* Warns about what it says of its listeners without effect (listener-advice.c). */
+void gateway_listeners_advise(struct gateway *g);

@@ -15,6 +15,7 @@ libtranslator_a_SOURCES += \
 	translator/gateway/gateway.h \
 	translator/gateway/infrastructure.c \
 	translator/gateway/infrastructure.h \
+	translator/gateway/listener-advice.c \
 	translator/gateway/listener-guard.c \
 	translator/gateway/parameters.c \
 	translator/gateway/parameters.h \
@@ -23,6 +24,8 @@ libtranslator_a_SOURCES += \
 	translator/gateway/policy-status.c \
 	translator/gateway/policy-status.h \
 	translator/gateway/pod-template.c \
+	translator/gateway/route-advice.c \
+	translator/gateway/route-advice.h \
 	translator/gateway/route-status.c \
 	translator/gateway/route-status.h \
 	translator/gateway/route-work.h \

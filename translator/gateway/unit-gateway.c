@@ -117,6 +117,7 @@ static void translate(struct gateway *g)
 		gateway_sockets_want(g);
 		infrastructure_want(g, wrong.reason ? NULL : &parameters);
 	}
+	gateway_listeners_advise(g);
 	parent_states_emit(g);
 }
 

@@ -2,6 +2,7 @@
  * status. */
 #include <string.h>
 
+#include "translator/gateway/route-advice.h"
 #include "translator/gateway/route-work.h"
 #include "translator/host/want-domain.h"
 #include "translator/kinds.h"
@@ -176,6 +177,7 @@ static void translate(struct reader *r, enum object_kind kind, const char *key)
 		emit_fact(r, FACT_WAITING, fact, strlen(fact), "", 0, NULL, 0);
 	if (w.held)
 		serve_before(r, kind, key, held[0]);
+	route_advise(&w, rules.all, rules.grpc, rules.n, parents, n);
 	route_status_emit(r, &w.head, parents, n, &w.flaws);
 }
 
