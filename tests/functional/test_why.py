@@ -54,7 +54,8 @@ def both(*changes):
 RULE = ("spec", "rules", 0)
 PATH = (*RULE, "http", "paths", 0)
 BACKEND = (*PATH, "backend", "service")
-SERVICE = ("spec", "routes", 0, "services", 0)
+ROUTE = ("spec", "routes", 0)
+SERVICE = (*ROUTE, "services", 0)
 WEB, SHOP = "https://web.example/", "https://shop.example/cart"
 
 ROWS = {
@@ -112,6 +113,31 @@ ROWS = {
                                    [{"prefix": "/cart"}, {"header": {"name": "x-a", "present": True}}]), SHOP, "it needs: header x-a"),
     "proxy-prefix-without-slash": (put("proxy", ("spec", "routes", 0, "conditions", 0, "prefix"), "cart"), SHOP, "prefix"),
     "proxy-bad-regex": (put("proxy", ("spec", "routes", 0, "conditions"), [{"regex": "/(["}]), SHOP, "regex"),
+    # ---- what is accepted, and has no effect ----
+    "proxy-header-without-test": (put("proxy", (*ROUTE, "conditions"), [{"header": {"name": "x-a"}}]), "translate", "it has no test such as present"),
+    "proxy-header-with-two-tests": (put("proxy", (*ROUTE, "conditions"), [{"header": {"name": "x-a", "exact": "1", "contains": "2"}}]),
+                                    "translate", "one test counts"),
+    "proxy-query-with-a-space": (put("proxy", (*ROUTE, "conditions"), [{"queryParameter": {"name": "q", "exact": "a b"}}]), "translate",
+                                 "write %20 (or +) for a space"),
+    "proxy-same-conditions": (lambda w: w["proxy"]["spec"]["routes"].append(copy.deepcopy(w["proxy"]["spec"]["routes"][0])), "translate",
+                              "HTTPProxy default/shop, spec.routes[1], has the same conditions and takes the requests"),
+    "proxy-only-mirrors": (put("proxy", (*SERVICE, "mirror"), True), "translate", "all of them are mirrors"),
+    "proxy-replaces-another-prefix": (put("proxy", (*ROUTE, "pathRewritePolicy"), {"replacePrefix": [{"prefix": "/x", "replacement": "/"}]}),
+                                      "translate", "no prefix in it is /cart"),
+    "proxy-redirect-to-itself": (both(put("proxy", (*ROUTE, "services"), []), put("proxy", (*ROUTE, "requestRedirectPolicy"), {"scheme": "https"})),
+                                 "translate", "it redirects to the URL that was asked for"),
+    "proxy-codes-without-the-word": (put("proxy", (*ROUTE, "retryPolicy"), {"count": 2, "retriableStatusCodes": [418]}), "translate",
+                                     "they count with retriable-status-codes in retryOn only"),
+    "proxy-hash-without-strategy": (put("proxy", (*ROUTE, "loadBalancerPolicy"), {"requestHashPolicies": [{"hashSourceIP": True}]}),
+                                    "translate", "they count with strategy RequestHash only"),
+    "proxy-header-set-and-removed": (put("proxy", (*ROUTE, "requestHeadersPolicy"), {"set": [{"name": "X-A", "value": "1"}], "remove": ["x-a"]}),
+                                     "translate", "header X-A is both set and removed"),
+    "proxy-validation-without-tls": (put("proxy", (*SERVICE, "validation"), {"caSecret": "gone", "subjectName": "x"}), "translate",
+                                     "the Service is spoken to without"),
+    "proxy-passes-through-to-nothing": (put("proxy", ("spec", "virtualhost", "tls"), {"passthrough": True}), "translate",
+                                        "without spec.tcpproxy nothing is served over TLS"),
+    "proxy-tls-version": (put("proxy", ("spec", "virtualhost", "tls", "minimumProtocolVersion"), "TLSv1.3"), "translate",
+                          'ignored: "TLSv1.3" is no version'),
     # ---- classes and kinds ----
     "class-of-another": (put("ingress", ("spec", "ingressClassName"), "nginx"), WEB, "class"),
     "proxy-class-of-another": (put("proxy", ("spec", "ingressClassName"), "nginx"), SHOP, "class"),

@@ -1,5 +1,6 @@
 # Front end: HTTPProxy.
 libtranslator_a_SOURCES += \
+	translator/httpproxy/proxy-advice.c \
 	translator/httpproxy/proxy-authorization.c \
 	translator/httpproxy/proxy-authorization.h \
 	translator/httpproxy/proxy-client.c \

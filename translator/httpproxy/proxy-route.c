@@ -423,6 +423,8 @@ void proxy_route_plan(struct proxy_node *node, size_t index, struct routes *ret)
 		r = forward(node, route, &out);
 	if (r == 0 && out.kind != ROUTE_FORWARD)
 		r = set_own_answer(node, route, &out);
-	if (r == 0 && set_filters(node, route, &out) == 0)
-		routes_add(node->a, ret, &out);
+	if (r < 0 || set_filters(node, route, &out) < 0)
+		return;
+	proxy_route_advise(node, route, &out);
+	routes_add(node->a, ret, &out);
 }

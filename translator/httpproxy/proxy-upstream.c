@@ -183,6 +183,16 @@ static int fill_spec(struct proxy_node *node, const K8s__ProxyRoute *route,
 	return 0;
 }
 
+static void tell_unverified(struct proxy_node *node, const ModelClusterResult *result,
+			    const char *field)
+{
+	if (result->unverified)
+		proxy_warning(node, "ServiceError/NotVerified",
+			      arena_printf(node->a, "%s.validation", field),
+			      "ignored: it is about TLS, and the Service is spoken to without: set "
+			      "protocol to tls or h2");
+}
+
 /* Gives the target its cluster, if one can be made; else the status says why, and others go on. */
 static void resolve(struct proxy_node *node, const ModelClusterSpec *spec, const char *field,
 		    struct target *ret)
@@ -193,6 +203,7 @@ static void resolve(struct proxy_node *node, const ModelClusterSpec *spec, const
 
 	if (result->name && result->reason)
 		proxy_warning(node, "ServiceError/NoEndpoints", field, "%s", result->message);
+	tell_unverified(node, result, field);
 	if (result->name) {
 		ret->cluster = result->name;
 		ret->http2 = result->http2;
@@ -256,6 +267,7 @@ const char *proxy_upstream_tcp(struct proxy_node *node, const K8s__ProxyTCP *tcp
 			    result->message);
 	else if (result->reason)
 		proxy_warning(node, "TCPProxyError/NoEndpoints", field, "%s", result->message);
+	tell_unverified(node, result, field);
 	return result->name;
 }
 

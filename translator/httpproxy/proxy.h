@@ -43,6 +43,10 @@ struct proxy_node {
 /* proxy-route.c: adds the node's i-th own route, or reports its fault. */
 void proxy_route_plan(struct proxy_node *node, size_t index, struct routes *ret);
 
+/* proxy-advice.c: warns about what the route says without effect. */
+void proxy_route_advise(struct proxy_node *node, const K8s__ProxyRoute *route,
+			const struct route *made);
+
 /* proxy-rewrite.c: the replacement of the route's prefix. -EINVAL: reported in the status. */
 int proxy_rewrite_choose(struct proxy_node *node, const K8s__ProxyRoute *route,
 			 const struct route_match *match, const char *field, struct rewrite *ret);

@@ -242,6 +242,14 @@ static int plan_secret(struct root *root, const K8s__ProxyTLS *tls)
 	return 0;
 }
 
+static void check_version(struct proxy_node *node, const char *text, const char *field)
+{
+	if (*text && !tls_version(text))
+		proxy_warning(node, "TLSWarning/VersionUnknown",
+			      arena_printf(node->a, "spec.virtualhost.tls.%s", field),
+			      "ignored: \"%s\" is no version; known are 1.2 and 1.3", text);
+}
+
 static int plan_tls(struct root *root, const K8s__ProxyTLS *tls)
 {
 	struct proxy_node *node = &root->node;
@@ -264,10 +272,17 @@ static int plan_tls(struct root *root, const K8s__ProxyTLS *tls)
 			    "what is passed through is not looked at");
 		return -EINVAL;
 	}
+	if (tls->passthrough && !node->proxy->spec->tcpproxy)
+		proxy_warning(
+			node, "TLSWarning/NothingToPassTo", "spec.virtualhost.tls.passthrough",
+			"without spec.tcpproxy nothing is served over TLS, and routes that are "
+			"redirected to HTTPS lead nowhere");
 	if (tls->passthrough)
 		return 0;
 	if (plan_secret(root, tls) < 0)
 		return -EINVAL;
+	check_version(node, tls->minimum_protocol_version, "minimumProtocolVersion");
+	check_version(node, tls->maximum_protocol_version, "maximumProtocolVersion");
 	min = tls_version(tls->minimum_protocol_version);
 	max = tls_version(tls->maximum_protocol_version);
 	if (min && max && min > max) {
@@ -302,10 +317,22 @@ static const void *place_key(const void *entry, size_t *ret_len)
 	return p->match;
 }
 
+static void tell_repeated(struct reader *r, const struct route *loser, const struct route *winner)
+{
+	if (strcmp(loser->origin.object, winner->origin.object) == 0 &&
+	    strcmp(loser->origin.field, winner->origin.field) == 0)
+		return;
+	object_warning(r, OBJECT_HTTP_PROXY, loser->origin.object, "RouteError/SameConditions",
+		       loser->origin.field,
+		       "path %s: HTTPProxy %s, %s, has the same conditions and takes the requests",
+		       loser->match.path, winner->origin.object, winner->origin.field);
+}
+
 /* The later of two routes with the same match stays: a proxy's own routes come after its
  * includes'. */
-static size_t without_repeats(struct arena *a, const struct routes *l, const struct route **ret)
+static size_t without_repeats(struct reader *r, const struct routes *l, const struct route **ret)
 {
+	struct arena *a = reader_arena(r);
 	struct place *places = arena_new_of(a, struct place, l->n + 1), *before;
 	struct hashmap by_match = HASHMAP_INIT(place_key);
 	size_t n = 0;
@@ -317,6 +344,8 @@ static size_t without_repeats(struct arena *a, const struct routes *l, const str
 			(struct place){ arena_printf(a, "%d%s\x01%s", m->kind, m->path, m->text),
 					n };
 		before = hashmap_get_str(&by_match, places[n].match);
+		if (before)
+			tell_repeated(r, ret[before->at], &l->all[i]);
 		ret[before ? before->at : n] = &l->all[i];
 		if (before)
 			continue;
@@ -350,7 +379,7 @@ static void emit_host(struct root *root, const struct routes *l)
 				  .filters = root->filters,
 				  .tls = root->tls,
 				  .tcp = root->tcp };
-	size_t n = without_repeats(a, l, kept);
+	size_t n = without_repeats(root->node.r, l, kept);
 
 	spec.routes.all = arena_new_of(a, struct route, n + 1);
 	for (size_t i = 0; i < n; i++) {

@@ -57,6 +57,11 @@ static void fail(struct reader *r, const char *reason, const char *message)
 	emit_result_message(r, &result.base);
 }
 
+static bool speaks_tls(enum upstream_protocol p)
+{
+	return p == UPSTREAM_TLS || p == UPSTREAM_H2;
+}
+
 /* why: the reason for having no endpoint; NULL: there are some, or they are unknown to us. */
 static void emit(struct reader *r, const struct cluster_spec *spec, const char *why)
 {
@@ -69,6 +74,8 @@ static void emit(struct reader *r, const struct cluster_spec *spec, const char *
 	emit_resource(r, RESOURCE_CLUSTER, c->name, packed, len);
 	result.name = c->name;
 	result.has_http2 = result.http2 = upstream_speaks_http2(spec->protocol);
+	result.has_unverified = result.unverified = spec->desired->ca_secret &&
+						    !speaks_tls(spec->protocol);
 	if (why) {
 		result.reason = (char *)"NoEndpoints";
 		result.message = arena_printf(reader_arena(r),
@@ -83,7 +90,7 @@ static int secure(struct reader *r, const ModelClusterSpec *spec, struct cluster
 	ProtobufCBinaryData ca = { 0 };
 	const char *why;
 
-	if (ret->protocol != UPSTREAM_TLS && ret->protocol != UPSTREAM_H2)
+	if (!speaks_tls(ret->protocol))
 		return 0;
 	if (spec->ca_secret && upstream_read_authority(r, spec->ca_secret, &ca, &why) < 0) {
 		fail(r, "TLSUpstreamValidation", why);

@@ -1,0 +1,147 @@
+/* Warnings about what a route of an HTTPProxy says without effect, or with another one than it
+ * seems to have. They change no traffic. */
+#include <string.h>
+#include <strings.h>
+
+#include "translator/httpproxy/proxy.h"
+#include "translator/model/path.h"
+
+#define warn_ignored(node, field, ...) \
+	proxy_warning(node, "SpecError/IgnoredField", field, __VA_ARGS__)
+
+/* ---- conditions ---- */
+
+static size_t count_operators(const K8s__ProxyHeaderMatch *h)
+{
+	return (size_t)((h->present != 0) + (h->notpresent != 0) + (*h->contains != 0) +
+			(*h->notcontains != 0) + (*h->exact != 0) + (*h->notexact != 0) +
+			(*h->regex != 0));
+}
+
+static const char *query_fault(const K8s__ProxyQueryMatch *q)
+{
+	const char *const all[] = { q->name, q->exact, q->prefix, q->suffix, q->contains };
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (query_never(all[i]))
+			return query_never(all[i]);
+	return NULL;
+}
+
+static void look_at_conditions(struct proxy_node *node, const K8s__ProxyRoute *route,
+			       const char *field)
+{
+	for (size_t i = 0; i < route->n_conditions; i++) {
+		const K8s__ProxyCondition *c = route->conditions[i];
+		const char *one = arena_printf(node->a, "%s.conditions[%zu]", field, i), *why;
+
+		if (c->header && count_operators(c->header) != 1)
+			warn_ignored(node, one, "%s",
+				     count_operators(c->header)
+					     ? "one test counts, the others are ignored: use a "
+					       "condition for each"
+					     : "ignored: it has no test such as present or exact");
+		why = c->query_parameter ? query_fault(c->query_parameter) : NULL;
+		if (why)
+			proxy_warning(node, "RouteError/QueryNeverMatches", one,
+				      "no request meets it: %s", why);
+	}
+}
+
+/* ---- headers ---- */
+
+static void look_at_headers(struct proxy_node *node, const K8s__ProxyHeaders *h, const char *field)
+{
+	for (size_t i = 0; h && i < h->n_set; i++)
+		for (size_t k = 0; k < h->n_remove; k++)
+			if (strcasecmp(h->set[i]->name, h->remove[k]) == 0)
+				warn_ignored(node, field, "header %s is both set and removed",
+					     h->set[i]->name);
+}
+
+/* ---- redirects ---- */
+
+static bool is_same(const char *given, const char *other)
+{
+	return !given || !*given || strcasecmp(given, other) == 0;
+}
+
+static bool is_loop(const struct proxy_node *node, const K8s__ProxyRedirect *to,
+		    const struct route_match *m)
+{
+	const struct proxy_node *root = node;
+	bool prefix = to->prefix && *to->prefix, tls;
+
+	while (root->parent)
+		root = root->parent;
+	tls = root->proxy->spec->virtualhost->tls && !root->proxy->spec->tcpproxy;
+	if (!is_same(to->scheme, tls ? "https" : "http") || !is_same(to->hostname, node->host) ||
+	    (to->has_port && to->port != (tls ? 443 : 80)))
+		return false;
+	if (to->path && *to->path)
+		return m->kind == PATH_EXACT && strcmp(to->path, m->path) == 0;
+	return !prefix || strcmp(to->prefix, m->path) == 0;
+}
+
+/* ---- forwarding ---- */
+
+static bool has_word(char *const *all, size_t n, const char *word)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(all[i], word) == 0)
+			return true;
+	return false;
+}
+
+static void look_at_forward(struct proxy_node *node, const K8s__ProxyRoute *route,
+			    const struct route *made)
+{
+	const K8s__ProxyLoadBalancer *lb = route->load_balancer_policy;
+	const K8s__ProxyPathRewrite *rewrite = route->path_rewrite_policy;
+	const K8s__ProxyRetry *retry = route->retry_policy;
+	const char *field = made->origin.field;
+	size_t targets = 0;
+
+	for (size_t i = 0; i < route->n_services; i++)
+		targets += !route->services[i]->mirror;
+	if (!targets)
+		proxy_warning(node, "ServiceError/OnlyMirrors",
+			      arena_printf(node->a, "%s.services", field),
+			      "all of them are mirrors: requests are answered with 503");
+	if (lb && lb->n_request_hash_policies && strcmp(lb->strategy, "RequestHash") != 0)
+		warn_ignored(node,
+			     arena_printf(node->a, "%s.loadBalancerPolicy.requestHashPolicies",
+					  field),
+			     "ignored: they count with strategy RequestHash only");
+	if (retry && retry->n_retriable_status_codes &&
+	    !has_word(retry->retry_on, retry->n_retry_on, "retriable-status-codes"))
+		warn_ignored(node,
+			     arena_printf(node->a, "%s.retryPolicy.retriableStatusCodes", field),
+			     "ignored: they count with retriable-status-codes in retryOn only");
+	/* A child that is included below several prefixes need not replace all of them. */
+	if (rewrite && rewrite->n_replace_prefix && made->forward.rewrite.kind == REWRITE_NONE &&
+	    !node->parent)
+		warn_ignored(node,
+			     arena_printf(node->a, "%s.pathRewritePolicy.replacePrefix", field),
+			     "no prefix in it is %s, that of the route: nothing is replaced",
+			     made->match.path);
+}
+
+void proxy_route_advise(struct proxy_node *node, const K8s__ProxyRoute *route,
+			const struct route *made)
+{
+	const char *field = made->origin.field;
+
+	look_at_conditions(node, route, field);
+	look_at_headers(node, route->request_headers_policy,
+			arena_printf(node->a, "%s.requestHeadersPolicy", field));
+	look_at_headers(node, route->response_headers_policy,
+			arena_printf(node->a, "%s.responseHeadersPolicy", field));
+	if (route->request_redirect_policy &&
+	    is_loop(node, route->request_redirect_policy, &made->match))
+		proxy_warning(node, "RouteError/RedirectLoop",
+			      arena_printf(node->a, "%s.requestRedirectPolicy", field),
+			      "it redirects to the URL that was asked for, without end");
+	if (made->kind == ROUTE_FORWARD)
+		look_at_forward(node, route, made);
+}
