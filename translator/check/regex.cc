@@ -38,6 +38,11 @@ extern "C" int regex_check(const char *pattern, size_t *charged, char *why, size
 		return -1;
 	}
 
+	if (!*pattern) {
+		std::snprintf(why, why_size, "it is empty");
+		return -1;
+	}
+
 	RE2::Options options;
 
 	options.set_log_errors(false);
