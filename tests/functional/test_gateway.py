@@ -212,14 +212,16 @@ def test_rewrites(world):
         "r", rule(backend("b"), at="/foo", filters=to(prefix("/xyz"))), rule(backend("b"), at="/bar/", filters=to(prefix("/xyz/"))),
         rule(backend("b"), at="/strip", filters=to(prefix("/"), "inside.com")),
         rule(backend("b"), at="/full", filters=to({"type": "ReplaceFullPath", "replaceFullPath": r"/o\1ne"})),
+        rule(backend("b"), at="/bare", filters=to({"type": "ReplaceFullPath", "replaceFullPath": "a b"})),
+        rule(backend("b"), at="/space", filters=to(prefix("/a b"))),
         rule(backend("b", filters=to(prefix("/one"))), backend("b", filters=to(prefix("/two"))), at="/share")))
 
     def arrives(path):
         return world.get(path=path).body.split()[1:]
 
-    assert {p: arrives(p)[1] for p in ("/foo/bar", "/foo/", "/foo", "/bar/x", "/strip/a?q=1", "/strip", "/strip/", "/full/z?q=1")} == {
+    assert {p: arrives(p)[1] for p in ("/foo/bar", "/foo/", "/foo", "/bar/x", "/strip/a?q=1", "/strip", "/strip/", "/full/z?q=1", "/bare", "/space/x")} == {
         "/foo/bar": "/xyz/bar", "/foo/": "/xyz/", "/foo": "/xyz", "/bar/x": "/xyz/x", "/strip/a?q=1": "/a?q=1",
-        "/strip": "/", "/strip/": "/", "/full/z?q=1": r"/o\1ne?q=1"}
+        "/strip": "/", "/strip/": "/", "/full/z?q=1": r"/o\1ne?q=1", "/bare": "/a%20b", "/space/x": "/a%20b/x"}
     assert arrives("/strip")[0] == "inside.com"
     assert collections.Counter(arrives("/share/x")[1] for _ in range(60)).keys() == {"/one/x", "/two/x"}
 

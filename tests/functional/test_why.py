@@ -132,6 +132,8 @@ ROWS = {
                                     "translate", "they count with strategy RequestHash only"),
     "proxy-header-set-and-removed": (put("proxy", (*ROUTE, "requestHeadersPolicy"), {"set": [{"name": "X-A", "value": "1"}], "remove": ["x-a"]}),
                                      "translate", "header X-A is both set and removed"),
+    "proxy-header-that-frames": (put("proxy", (*ROUTE, "responseHeadersPolicy"), {"set": [{"name": "content-length", "value": "1"}]}), SHOP,
+                                 "says where a message ends"),
     "proxy-validation-without-tls": (put("proxy", (*SERVICE, "validation"), {"caSecret": "gone", "subjectName": "x"}), "translate",
                                      "the Service is spoken to without"),
     "proxy-passes-through-to-nothing": (put("proxy", ("spec", "virtualhost", "tls"), {"passthrough": True}), "translate",

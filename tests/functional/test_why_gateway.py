@@ -179,6 +179,8 @@ GATEWAY = {
     "redirect-to-its-own-host": (redirect(hostname="web.example", statusCode=301), "translate", "without end"),
     "header-set-twice": (headers(set=[{"name": "X-A", "value": "1"}, {"name": "x-a", "value": "2"}]), "translate", "header x-a is set twice"),
     "header-set-and-removed": (headers(set=[{"name": "X-A", "value": "1"}], remove=["x-a"]), "translate", "header X-A is removed, too"),
+    "header-that-frames": (headers(set=[{"name": "Transfer-Encoding", "value": "chunked"}]), WEB, "says where a message ends"),
+    "regex-empty": (put("route", (*RULE, "matches"), [{"path": {"type": "RegularExpression", "value": ""}}]), WEB, "it is empty"),
     "header-matched-twice": (put("route", (*RULE, "matches"), [{"headers": [{"name": "X-A", "value": "1"}, {"name": "x-a", "value": "2"}]}]),
                              "translate", "two conditions are on one header"),
     "path-with-star": (put("route", (*RULE, "matches"), [{"path": {"type": "PathPrefix", "value": "/app/*"}}]), "translate",

@@ -5,6 +5,7 @@
 
 #include "common/base/strbuf.h"
 #include "translator/gateway/route-work.h"
+#include "translator/model/path.h"
 
 /* ---- headers ---- */
 
@@ -42,6 +43,12 @@ static int add_edits(struct arena *a, const K8s__HTTPHeaderFilter *f, K8s__HTTPH
 
 		if (check_name(a, all[i]->name, ret_why) < 0)
 			return -EINVAL;
+		if (header_is_framing(all[i]->name)) {
+			*ret_why = arena_printf(
+				a, "%s says where a message ends: only Envoy writes it",
+				all[i]->name);
+			return -EINVAL;
+		}
 		if (!header_is_value(all[i]->value)) {
 			*ret_why = arena_printf(a, "the value of header %s has a line break",
 						all[i]->name);
@@ -80,8 +87,8 @@ static int edit_headers(struct arena *a, const K8s__HTTPHeaderFilter *f, struct 
 
 /* ---- paths ---- */
 
-static int modify_path(const K8s__HTTPPathModifier *p, const char *prefix, struct rewrite *ret,
-		       const char **ret_why)
+static int modify_path(struct arena *a, const K8s__HTTPPathModifier *p, const char *prefix,
+		       struct rewrite *ret, const char **ret_why)
 {
 	const char *text;
 
@@ -89,10 +96,10 @@ static int modify_path(const K8s__HTTPPathModifier *p, const char *prefix, struc
 		return 0;
 	if (strcmp(p->type, "ReplaceFullPath") == 0) {
 		text = p->replace_full_path ? p->replace_full_path : "/";
-		*ret = (struct rewrite){ .kind = REWRITE_PATH, .text = text };
+		*ret = (struct rewrite){ .kind = REWRITE_PATH };
 	} else if (strcmp(p->type, "ReplacePrefixMatch") == 0 && prefix) {
 		text = p->replace_prefix_match ? p->replace_prefix_match : "/";
-		*ret = (struct rewrite){ .kind = REWRITE_ELEMENTS, .text = text };
+		*ret = (struct rewrite){ .kind = REWRITE_ELEMENTS };
 	} else {
 		*ret_why = prefix ? "path.type is neither ReplaceFullPath nor ReplacePrefixMatch"
 				  : "ReplacePrefixMatch takes matches of type PathPrefix";
@@ -102,6 +109,7 @@ static int modify_path(const K8s__HTTPPathModifier *p, const char *prefix, struc
 		*ret_why = "a path has no \"?\", no \"#\" and no line break";
 		return -EINVAL;
 	}
+	ret->text = path_to_send(a, text);
 	return 0;
 }
 
@@ -169,13 +177,13 @@ static int apply(struct route_work *w, const K8s__HTTPRouteFilter *f, const char
 	}
 	if (strcmp(type, "RequestRedirect") == 0 && f->request_redirect) {
 		ret->redirect = f->request_redirect;
-		return modify_path(f->request_redirect->path, prefix, &ignored, ret_why);
+		return modify_path(w->a, f->request_redirect->path, prefix, &ignored, ret_why);
 	}
 	if (strcmp(type, "URLRewrite") == 0 && f->url_rewrite) {
 		ret->request.host = f->url_rewrite->hostname && *f->url_rewrite->hostname
 					    ? f->url_rewrite->hostname
 					    : NULL;
-		return modify_path(f->url_rewrite->path, prefix, &ret->rewrite, ret_why);
+		return modify_path(w->a, f->url_rewrite->path, prefix, &ret->rewrite, ret_why);
 	}
 	if (strcmp(type, "CORS") == 0 && f->cors) {
 		ret->cors = f->cors;

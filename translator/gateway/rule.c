@@ -3,6 +3,7 @@
 
 #include "translator/gateway/route-work.h"
 #include "translator/model/listener.h"
+#include "translator/model/path.h"
 #include "translator/model/precedence.h"
 #include "translator/resolve/object.h"
 
@@ -327,17 +328,18 @@ static uint32_t well_known_port(const char *scheme)
 	return strcmp(scheme, "https") == 0 ? 443 : 80;
 }
 
-static struct rewrite redirect_path(const K8s__HTTPPathModifier *p)
+static struct rewrite redirect_path(struct arena *a, const K8s__HTTPPathModifier *p)
 {
 	if (!p)
 		return (struct rewrite){ 0 };
 	if (strcmp(p->type, "ReplaceFullPath") == 0)
-		return (struct rewrite){ .kind = REWRITE_PATH,
-					 .text = p->replace_full_path ? p->replace_full_path
-								      : "/" };
+		return (struct rewrite){
+			.kind = REWRITE_PATH,
+			.text = path_to_send(a, p->replace_full_path ? p->replace_full_path : "/")
+		};
 	return (struct rewrite){
 		.kind = REWRITE_ELEMENTS,
-		.text = p->replace_prefix_match ? p->replace_prefix_match : "/",
+		.text = path_to_send(a, p->replace_prefix_match ? p->replace_prefix_match : "/"),
 	};
 }
 
@@ -363,7 +365,7 @@ static void add_redirect(struct rule *u, const struct rule_match *m, size_t matc
 		.scheme = f->scheme && *f->scheme ? f->scheme : NULL,
 		.host = f->hostname && *f->hostname ? f->hostname : NULL,
 		.port = hidden ? 0 : port,
-		.path = redirect_path(f->path),
+		.path = redirect_path(u->w->a, f->path),
 	};
 	if (hidden && !route.redirect.host) {
 		struct route first = route;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "translator/httpproxy/proxy.h"
+#include "translator/model/path.h"
 
 int proxy_rewrite_choose(struct proxy_node *node, const K8s__ProxyRoute *route,
 			 const struct route_match *match, const char *field, struct rewrite *ret)
@@ -39,7 +40,8 @@ int proxy_rewrite_choose(struct proxy_node *node, const K8s__ProxyRoute *route,
 		return -EINVAL;
 	}
 	if (exact || any)
-		*ret = (struct rewrite){ REWRITE_PREFIX, .text = exact ? exact : any };
+		*ret = (struct rewrite){ REWRITE_PREFIX,
+					 .text = path_to_send(node->a, exact ? exact : any) };
 	return 0;
 }
 

@@ -316,9 +316,11 @@ static int redirect(struct proxy_node *node, const K8s__ProxyRedirect *from, str
 	r->scheme = from->scheme && *from->scheme ? from->scheme : NULL;
 	r->port = from->has_port ? (uint32_t)from->port : 0;
 	if (from->path && *from->path)
-		r->path = (struct rewrite){ REWRITE_PATH, .text = from->path };
+		r->path =
+			(struct rewrite){ REWRITE_PATH, .text = path_to_send(node->a, from->path) };
 	else if (from->prefix && *from->prefix)
-		r->path = (struct rewrite){ REWRITE_PREFIX, .text = from->prefix };
+		r->path = (struct rewrite){ REWRITE_PREFIX,
+					    .text = path_to_send(node->a, from->prefix) };
 	return 0;
 }
 

@@ -68,6 +68,12 @@ bool header_is_value(const char *s)
 	return !strpbrk(s, "\r\n");
 }
 
+bool header_is_framing(const char *name)
+{
+	return strcasecmp(name, "content-length") == 0 ||
+	       strcasecmp(name, "transfer-encoding") == 0;
+}
+
 const char *header_escape(struct arena *a, const char *text)
 {
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;

@@ -41,5 +41,7 @@ bool header_edits_remove(const struct header_edits *e, const char *name);
 char *header_canonical(struct arena *a, const char *name);
 /* A value must not end the header (RFC 9110, section 5.5). */
 bool header_is_value(const char *s);
+/* It says where a message ends: Envoy alone may write it (RFC 9112, section 6). */
+bool header_is_framing(const char *name);
 /* "%" becomes "%%", so that the text stays literal. */
 const char *header_escape(struct arena *a, const char *text);

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "common/base/cleanup.h"
+#include "common/base/strbuf.h"
 #include "translator/model/path.h"
 
 #define ESCAPED "\"<>^`{|}" /* a request has these only as escapes */
@@ -226,6 +227,17 @@ const char *path_regex_never(const char *regex)
 			return "requests have spaces, quotes and all but ASCII escaped: write %20, "
 			       "or \".\" for any character";
 	return NULL;
+}
+
+const char *path_to_send(struct arena *a, const char *path)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+
+	if (*path != '/')
+		strbuf_putc(&b, '/');
+	for (const unsigned char *p = (const unsigned char *)path; *p; p++)
+		strbuf_printf(&b, *p <= ' ' || *p >= 0x7f ? "%%%02X" : "%c", *p);
+	return arena_strdup(a, strbuf_str(&b));
 }
 
 const char *path_with_star(const char *path, bool regex)

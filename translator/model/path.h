@@ -18,6 +18,9 @@ const char *path_escaped(struct arena *a, const char *path);
 const char *path_never(const char *path, bool prefix, bool keep_slashes);
 /* The same of a regular expression: only where it must contain such a character. */
 const char *path_regex_never(const char *regex);
+/* The path that a rewrite puts into a request or a Location: it begins with a slash, and spaces and
+ * the like, which would end it, are escaped. */
+const char *path_to_send(struct arena *a, const char *path);
 /* A hint where a path ends in a star that means something else than in other products; or NULL. */
 const char *path_with_star(const char *path, bool regex);
 /* The reason that no request has this name or value in its query, or NULL. */

@@ -147,6 +147,11 @@ static int parse_set(struct arena *a, const K8s__ProxyHeaders *p, bool response,
 			*ret_why = not_a_header(a, p->set[i]->name);
 			return -EINVAL;
 		}
+		if (header_is_framing(name)) {
+			*ret_why = arena_printf(
+				a, "%s says where a message ends: only Envoy writes it", name);
+			return -EINVAL;
+		}
 		if (header_edits_find(ret, name)) {
 			*ret_why = arena_printf(a, "header %s is set twice", name);
 			return -EINVAL;
