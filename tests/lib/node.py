@@ -240,6 +240,7 @@ oom_score = 0
 
     def explain(self):
         said = [self.kubectl("get", "pods,jobs", "-A", "-o", "wide", check=False).stdout]
+        said.append(self.kubectl("get", "gateways.gateway.networking.k8s.io", "-A", "-o", "yaml", check=False).stdout)
         said.append(self.kubectl("get", "events", "-A", "--sort-by=.lastTimestamp", check=False).stdout[-4000:])
         for log in sorted(pathlib.Path(self.folder / "pod-logs").rglob("*.log")):
             text = log.read_text(errors="replace")

@@ -6,6 +6,7 @@ import random
 import socket
 import threading
 
+import gateway_api
 from backends import Load
 from chart import Release
 from node import ENVOY_IMAGE, PORTOLAN_IMAGE, READY_SECONDS
@@ -32,6 +33,8 @@ VALUES = {
         "terminationGracePeriodSeconds": 30,
         "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}},
     },
+    "gatewayClass": {"create": True},
+    "gatewayProvisioning": {"enabled": True},
 }
 
 
@@ -70,12 +73,14 @@ class Application:
         self.port = self.server.socket.getsockname()[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def objects(self, namespace="default", host=HOST):
+    def backend(self, namespace):
         return [
             service("app", port(80), namespace=namespace),
             slice_of("app", self.port, endpoint("10.0.0.1"), namespace=namespace),
-            ingress("app", rule(host, path("app")), namespace=namespace),
         ]
+
+    def objects(self, namespace="default", host=HOST):
+        return [*self.backend(namespace), ingress("app", rule(host, path("app")), namespace=namespace)]
 
     def close(self):
         self.server.shutdown()
@@ -87,8 +92,9 @@ class Balancer:
     end and still serve. It replaces kube-proxy and a load balancer in front of it. For
     backends.Load."""
 
-    def __init__(self, node, namespace, service="portolan-envoy", period=0.2):
+    def __init__(self, node, namespace, service="portolan-envoy", port_name="http", period=0.2):
         self.node = node
+        self.port_name = port_name
         self.path = (f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
                      f"?labelSelector=kubernetes.io/service-name={service}")
         self.client = node.new_client(node.admin)
@@ -101,7 +107,7 @@ class Balancer:
 
     def look(self):
         slices = self.client.call("GET", self.path)["items"]
-        endpoints = [(e, next(p["port"] for p in s["ports"] if p["name"] == "http"))
+        endpoints = [(e, next(p["port"] for p in s["ports"] if p["name"] == self.port_name))
                      for s in slices for e in s.get("endpoints") or ()]
         for wanted in ("ready", "serving"):
             self.ready = [(e["addresses"][0], p) for e, p in endpoints if e["conditions"].get(wanted)]
@@ -142,6 +148,8 @@ class Site:
         self.values = values or VALUES
         node.client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {
             "name": namespace, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}}})
+        for definition in gateway_api.definitions().values():
+            node.install(definition)
         self.release.install(self.values)
         self.balancer = None
 

@@ -32,13 +32,20 @@ def node():
 
 
 @pytest.fixture(scope="session")
-def installed(node):
+def application(node):
+    running = Application(node)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def installed(node, application):
     site = Site(node)
-    application = Application(node)
     try:
         site.wait_ready()
         site.serve(application)
         yield site
     finally:
         site.close()
-        application.close()

@@ -8,7 +8,9 @@ import subprocess
 
 import pytest
 
-from node_site import restarts, with_values
+from backends import Load
+from node import ENVOY_IMAGE
+from node_site import HOST, Balancer, is_ready, restarts, with_values
 from programs import TOP
 
 pytestmark = pytest.mark.xdist_group("node")
@@ -168,6 +170,96 @@ def test_renewed_certificates_are_taken_up_without_a_restart(installed, node):
         load.more(20)
     assert load.failed == []
     assert before == {p["metadata"]["name"]: restarts(p) for c in ("control-plane", "envoy") for p in installed.pods(c)}
+
+
+GATEWAY = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {pod-security.kubernetes.io/enforce: restricted}}
+---
+apiVersion: projectcontour.io/v1alpha1
+kind: ContourDeployment
+metadata: {name: small, namespace: shop}
+spec:
+  envoy:
+    deployment: {replicas: 1}
+    networkPublishing: {type: ClusterIPService}
+    resources: {requests: {cpu: 10m, memory: 64Mi}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: web, namespace: shop}
+spec:
+  gatewayClassName: portolan
+  infrastructure:
+    parametersRef: {group: projectcontour.io, kind: ContourDeployment, name: small}
+  listeners:
+  - {name: http, port: 80, protocol: HTTP}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: web, namespace: shop}
+spec:
+  parentRefs: [{name: web}]
+  hostnames: [gateway.example.com]
+  rules:
+  - backendRefs: [{name: app, port: 80}]
+"""
+
+
+def is_programmed(node, name):
+    gateway = node.client.get("Gateway", "shop", name)
+    return any(c["type"] == "Programmed" and c["status"] == "True" for c in gateway["status"]["conditions"])
+
+
+def left(node, *names):
+    """Objects that are still there, of those that Gateways have got."""
+    listed = node.kubectl("-n", "shop", "get", "-o", "name", "all,secret,serviceaccount,endpointslice").stdout.split()
+    return [found for found in listed if any(f"/{name}-portolan" in found for name in names)]
+
+
+def test_a_gateway_gets_an_envoy_that_answers_and_leaves_nothing_behind(installed, node, application):
+    """Its pod passes the admission of Pod Security's profile, like all of ours."""
+    node.kubectl("apply", "-f", "-", input=GATEWAY)
+    for item in application.backend("shop"):
+        node.client.apply(item)
+    node.wait("the Gateway web is programmed", lambda: is_programmed(node, "web"), 90)
+    [address] = node.client.get("Gateway", "shop", "web")["status"]["addresses"]
+    assert address["value"] == node.client.get("Service", "shop", "web-portolan")["spec"]["clusterIP"]
+    balancer = Balancer(node, "shop", service="web-portolan", port_name="p-80-tcp")
+    try:
+        node.wait("it answers", lambda: balancer.ready and balancer.get("gateway.example.com") == (200, b"ok\n"), 30)
+        # The fleets are apart.
+        assert balancer.get(HOST)[0] == 404 and installed.balancer.get("gateway.example.com")[0] == 404
+        upgrade_two(installed, node, balancer)
+    finally:
+        balancer.close()
+    node.kubectl("-n", "shop", "delete", "gateway/web", "gateway/side")
+    node.wait("nothing is left of the Gateways", lambda: not left(node, "web", "side"), 90)
+    node.kubectl("delete", "namespace", "shop", "--wait=false")
+
+
+def upgrade_two(installed, node, balancer):
+    """A new image reaches a second Gateway's Envoy before the first one's, whose name is greater, and no request is lost."""
+    side = node.client.get("Gateway", "shop", "web")
+    side = {**side, "metadata": {"name": "side", "namespace": "shop"}, "status": {}}
+    node.client.create(side)
+    node.wait("the Gateway side is programmed", lambda: is_programmed(node, "side"), 90)
+    image = ENVOY_IMAGE.replace("test", "next")
+    node.ctr("images", "tag", ENVOY_IMAGE, image, check=True)
+    with Load(balancer, "gateway.example.com", threads=2, per_connection=5) as load:
+        installed.release.upgrade(with_values(config={"portolan": {"gateway": {"envoy-image": image}}}))
+
+        def has_new_image(name):
+            pods = node.pods("shop", **{"gateway.networking.k8s.io/gateway-name": name})
+            return [p["spec"]["containers"][0]["image"] for p in pods] == [image] and is_ready(pods[0])
+
+        node.wait("both have the new image", lambda: has_new_image("side") and has_new_image("web"), 240)
+        load.more(20)
+    assert load.failed == []
+    [side], [web] = (node.pods("shop", **{"gateway.networking.k8s.io/gateway-name": n}) for n in ("side", "web"))
+    [ready] = [c["lastTransitionTime"] for c in side["status"]["conditions"] if c["type"] == "Ready"]
+    assert web["metadata"]["creationTimestamp"] >= ready
 
 
 def test_a_node_that_is_drained_loses_no_request(installed, node):
