@@ -81,6 +81,7 @@ envoy_protos = \
 	proto/envoy/extensions/formatter/metadata/v3/metadata.proto \
 	proto/envoy/extensions/formatter/req_without_query/v3/req_without_query.proto \
 	proto/envoy/extensions/filters/http/stateful_session/v3/stateful_session.proto \
+	proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation.proto \
 	proto/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.proto \
 	proto/envoy/extensions/http/stateful_session/cookie/v3/cookie.proto \
 	proto/envoy/extensions/http/stateful_session/header/v3/header.proto \

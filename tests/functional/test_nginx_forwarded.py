@@ -69,6 +69,21 @@ def test_the_address_alone_is_believed(world):
         "1.2.3.4", "http", world.host, world.host)
 
 
+def test_a_snippet_reads_what_the_client_said(world):
+    """The listener sets these headers, or the route that reads the client's: backends see the same."""
+    names = ("Host", "X-Real-IP", "X-Forwarded-For", "X-Original-Forwarded-For", "X-Original-Forwarded-Host",
+             "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Scheme", "X-Scheme", "X-Forwarded-Proto", "Proxy")
+    sent = {**SENT, "X-Real-IP": "6.6.6.6", "X-Scheme": "ftp", "Proxy": "evil"}
+    configured(world, nginx("a", world.host))
+    by_listener = world.seen(headers=sent).headers
+    configured(world, nginx("a", world.host, configuration_snippet=(
+        "proxy_set_header X-Said $http_x_forwarded_host; proxy_set_header X-Said-IP $http_x_real_ip;")))
+    by_route = world.seen(headers=sent).headers
+    assert (by_route["X-Said"], by_route["X-Said-IP"]) == ("myhost.test, other.test", "6.6.6.6")
+    assert {n: by_listener[n] for n in names} == {n: by_route[n] for n in names}
+    assert (by_route["X-Scheme"], by_route["Proxy"]) == ("http", None)
+
+
 @pytest.mark.parametrize("lists, expected", [
     ({"denylist_source_range": "18.0.0.0/8,56.0.0.1"},
      {"18.0.0.1": 403, "56.0.0.1": 403, "56.0.0.2": "echo"}),

@@ -19,6 +19,7 @@
 #include "translator/envoy/envoy-forwarded.h"
 #include "translator/envoy/envoy-http.h"
 #include "translator/envoy/envoy-jwt.h"
+#include "translator/envoy/envoy-proxy-headers.h"
 
 #define HTTP_FILTERS "envoy.extensions.filters.http."
 
@@ -175,6 +176,9 @@ static const struct {
 	  session, USE_ASKED },
 	{ ENVOY_BANDWIDTH, HTTP_FILTERS "bandwidth_limit.v3.BandwidthLimit", bandwidth,
 	  USE_ASKED_ONLY },
+	/* After all that asks about a request as the client sent it. */
+	{ ENVOY_PROXY_HEADERS, HTTP_FILTERS "header_mutation.v3.HeaderMutation",
+	  envoy_proxy_headers, USE_ASKED_ONLY },
 	{ "router", HTTP_FILTERS "router.v3.Router", router, USE_ALWAYS },
 };
 

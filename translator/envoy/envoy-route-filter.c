@@ -6,6 +6,7 @@
 #include "translator/envoy/envoy-cookie.h"
 #include "translator/envoy/envoy-error-page.h"
 #include "translator/envoy/envoy-jwt.h"
+#include "translator/envoy/envoy-proxy-headers.h"
 #include "translator/envoy/envoy-route-filter.h"
 
 static GoogleAny *rate_limits_off(struct arena *a, const struct route_filters *f)
@@ -116,6 +117,11 @@ static GoogleAny *grpc(struct arena *a, const struct route_filters *f)
 	return f->grpc ? turned_on(a) : NULL;
 }
 
+static GoogleAny *proxy_headers(struct arena *a, const struct route_filters *f)
+{
+	return f->proxy_headers ? turned_on(a) : NULL;
+}
+
 /* config: NULL if the filter keeps its general behaviour, or is not wanted. A configuration turns
  * it on. */
 static const struct {
@@ -139,6 +145,7 @@ static const struct {
 	{ "envoy.filters.http.stateful_session", session },
 	{ ENVOY_ERROR_PAGES, error_pages },
 	{ ENVOY_BANDWIDTH, bandwidth },
+	{ ENVOY_PROXY_HEADERS, proxy_headers },
 	{ "envoy.filters.http.compressor", uncompressed },
 };
 

@@ -39,6 +39,8 @@ libtranslator_a_SOURCES += \
 	translator/envoy/envoy-local-limit.c \
 	translator/envoy/envoy-match.c \
 	translator/envoy/envoy-match.h \
+	translator/envoy/envoy-proxy-headers.c \
+	translator/envoy/envoy-proxy-headers.h \
 	translator/envoy/envoy-rate-limit.c \
 	translator/envoy/envoy-rewrite.c \
 	translator/envoy/envoy-rewrite.h \

@@ -186,7 +186,9 @@ struct route_filters {
 	const struct access *access;
 	const struct error_pages *error_pages;
 	const struct answer_rewrites *rewrites;
-	bool uncompressed;      /* answers are not compressed */
+	bool proxy_headers; /* requests get those of model/proxy-headers.h, from the plain listener
+			     */
+	bool uncompressed;  /* answers are not compressed */
 	uint32_t bandwidth_kib; /* a second, of all answers of the route together; 0: no limit */
 	bool grpc;              /* envoy/ sets it: the route has an upstream that gRPC can get to */
 };

@@ -20,6 +20,8 @@ libtranslator_a_SOURCES += \
 	translator/model/path.h \
 	translator/model/precedence.c \
 	translator/model/precedence.h \
+	translator/model/proxy-headers.c \
+	translator/model/proxy-headers.h \
 	translator/model/route.c \
 	translator/model/route.h \
 	translator/model/settings.c \

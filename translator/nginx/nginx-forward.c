@@ -11,6 +11,7 @@
 #include "translator/nginx/nginx-plan.h"
 #include "translator/nginx/nginx-upstream.h"
 #include "translator/nginx/nginx-variable.h"
+#include "translator/resolve/config.h"
 
 #define TRIES_UNLIMITED 10
 
@@ -355,22 +356,61 @@ static void set_forwarded(struct nginx_plan *p, struct header_edits *e)
 		nginx_edits_set(p->a, e, "X-Forwarded-Proto", scheme);
 }
 
-void nginx_forward_headers(struct nginx_plan *p, const struct nginx_source *s, struct route *route)
+static void set_client(struct nginx_plan *p, struct header_edits *e)
 {
-	struct header_edits *e = &route->request;
-
 	nginx_edits_set_format(p->a, e, "X-Real-IP", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%");
 	if (!nginx_config_flag(p->r, "compute-full-forwarded-for", false))
 		nginx_edits_set_format(p->a, e, "X-Forwarded-For",
 				       "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%");
 	set_forwarded(p, e);
 	nginx_edits_remove(p->a, e, "Proxy");
+}
+
+static bool has_format(const struct header_edits *e)
+{
+	for (size_t i = 0; i < e->n; i++)
+		for (const char *q = strchr(e->all[i].value, '%'); q; q = strchr(q + 2, '%'))
+			if (q[1] != '%')
+				return true;
+	return false;
+}
+
+/* Balancing by a header of the client's. */
+static bool hashes_headers(const struct forward *f)
+{
+	for (size_t i = 0; i < f->n_hash; i++)
+		if (f->hash[i].by == HASH_BY_HEADER && f->hash[i].name[0] != ':')
+			return true;
+	return false;
+}
+
+/* Whether the listener of plain HTTP sets what all requests get. Not if the route reads headers
+ * that the filter has replaced then, nor if a route is chosen anew after Envoy has chosen the
+ * filters.
+ */
+static bool may_ask_listener(struct nginx_plan *p, const struct route *route)
+{
+	return !p->tls && !nginx_config_believes(p->r) &&
+	       !nginx_config_flag(p->r, "compute-full-forwarded-for", false) &&
+	       !nginx_config_flag(p->r, "enable-real-ip", false) &&
+	       !config_read(p->r)->global_ext_auth && !has_format(&route->request) &&
+	       !has_format(&p->snippet.request) && !hashes_headers(&route->forward);
+}
+
+void nginx_forward_headers(struct nginx_plan *p, const struct nginx_source *s, struct route *route)
+{
+	struct header_edits *e = &route->request, more = { 0 };
+
+	nginx_global_request(p, s, &more);
+	route->filters.proxy_headers = may_ask_listener(p, route) && !has_format(&more);
+	if (!route->filters.proxy_headers)
+		set_client(p, e);
 	if (nginx_own_text(s->ingress, "auth-secret") && nginx_own_text(s->ingress, "auth-type") &&
 	    !answers_authorization(route->filters.access))
 		nginx_edits_remove(p->a, e, "Authorization");
 	set_host(p, s, route);
 	set_prefix(p, s, route);
-	nginx_global_request(p, s, e);
+	nginx_edits_join(p->a, e, &more);
 	nginx_edits_join(p->a, e, &p->snippet.request);
 	if (p->snippet.request.host)
 		e->host = p->snippet.request.host;

@@ -27,6 +27,7 @@
 #include "envoy/extensions/filters/http/ext_authz/v3/ext_authz.pb-c.h"
 #include "envoy/extensions/filters/http/grpc_stats/v3/config.pb-c.h"
 #include "envoy/extensions/filters/http/grpc_web/v3/grpc_web.pb-c.h"
+#include "envoy/extensions/filters/http/header_mutation/v3/header_mutation.pb-c.h"
 #include "envoy/extensions/filters/http/health_check/v3/health_check.pb-c.h"
 #include "envoy/extensions/filters/http/jwt_authn/v3/config.pb-c.h"
 #include "envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.pb-c.h"
@@ -148,6 +149,7 @@ static const ProtobufCMessageDescriptor *const types[] = {
 	&envoy__extensions__retry__host__previous_hosts__v3__previous_hosts_predicate__descriptor,
 	&envoy__extensions__formatter__metadata__v3__metadata__descriptor,
 	&envoy__extensions__formatter__req_without_query__v3__req_without_query__descriptor,
+	&envoy__extensions__filters__http__header_mutation__v3__header_mutation__descriptor,
 	&envoy__extensions__http__early_header_mutation__header_mutation__v3__header_mutation__descriptor,
 	&envoy__extensions__http__stateful_session__cookie__v3__cookie_based_session_state__descriptor,
 	&envoy__extensions__http__stateful_session__header__v3__header_based_session_state__descriptor,
