@@ -141,6 +141,8 @@ ROWS = {
     "proxy-tls-version": (put("proxy", ("spec", "virtualhost", "tls", "minimumProtocolVersion"), "TLSv1.3"), "translate",
                           'ignored: "TLSv1.3" is no version'),
     # ---- classes and kinds ----
+    "class-misspelt": (put("ingress", ("spec", "ingressClassName"), "portolna"), "translate", "did you mean portolan?"),
+    "proxy-class-misspelt": (put("proxy", ("spec", "ingressClassName"), "portoan"), "translate", "did you mean portolan?"),
     "class-of-another": (put("ingress", ("spec", "ingressClassName"), "nginx"), WEB, "class"),
     "proxy-class-of-another": (put("proxy", ("spec", "ingressClassName"), "nginx"), SHOP, "class"),
     "proxy-orphan": (put("proxy", ("spec", "virtualhost"), None), "translate", "not part of a delegation chain"),

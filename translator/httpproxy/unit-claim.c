@@ -34,15 +34,14 @@ void unit_claim(struct reader *r, const char *key, size_t key_len _unused_)
 void unit_orphan(struct reader *r, const char *key, size_t key_len)
 {
 	const K8s__HTTPProxy *p = read_message(r, OBJECT_HTTP_PROXY, key);
-	const char *why;
+	const char *why, *class;
 	size_t n;
 
 	if (!p || (p->spec && p->spec->virtualhost))
 		return;
-	if (!class_is_ours(r, p->metadata, p->spec ? p->spec->ingress_class_name : NULL, &why)) {
-		emit_problem(r, OBJECT_HTTP_PROXY, key, PORTOLAN__IPC__SEVERITY__SEVERITY_INFO,
-			     "OtherClass", "spec.ingressClassName", "%s", why);
-		emit_verdict(r, OBJECT_HTTP_PROXY, key, PORTOLAN__IPC__VERDICT__VERDICT_IGNORED);
+	class = p->spec ? p->spec->ingress_class_name : NULL;
+	if (!class_is_ours(r, p->metadata, class, &why)) {
+		class_leave(r, OBJECT_HTTP_PROXY, key, p->metadata, class, why);
 		return;
 	}
 	annotation_check(r, OBJECT_HTTP_PROXY, key, p->metadata);

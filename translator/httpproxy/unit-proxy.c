@@ -517,9 +517,8 @@ void unit_proxy(struct reader *r, const char *key, size_t key_len _unused_)
 		return;
 	if (!class_is_ours(r, root.node.proxy->metadata, root.node.proxy->spec->ingress_class_name,
 			   &why)) {
-		emit_problem(r, OBJECT_HTTP_PROXY, key, PORTOLAN__IPC__SEVERITY__SEVERITY_INFO,
-			     "OtherClass", "spec.ingressClassName", "%s", why);
-		emit_verdict(r, OBJECT_HTTP_PROXY, key, PORTOLAN__IPC__VERDICT__VERDICT_IGNORED);
+		class_leave(r, OBJECT_HTTP_PROXY, key, root.node.proxy->metadata,
+			    root.node.proxy->spec->ingress_class_name, why);
 		return;
 	}
 	object_split_key(r, key, &root.node.namespace, &name);

@@ -567,9 +567,7 @@ void unit_ingress(struct reader *r, const char *key, size_t key_len _unused_)
 	if (class_is_nginx(r, ingress->metadata, class))
 		return;
 	if (!class_is_ours(r, ingress->metadata, class, &why)) {
-		emit_problem(r, OBJECT_INGRESS, key, PORTOLAN__IPC__SEVERITY__SEVERITY_INFO,
-			     "OtherClass", "spec.ingressClassName", "%s", why);
-		emit_verdict(r, OBJECT_INGRESS, key, PORTOLAN__IPC__VERDICT__VERDICT_IGNORED);
+		class_leave(r, OBJECT_INGRESS, key, ingress->metadata, class, why);
 		return;
 	}
 	if (!ingress->spec)

@@ -2,6 +2,7 @@
  * (networking.k8s.io/v1, IngressClass). */
 #include <string.h>
 
+#include "common/base/spelling.h"
 #include "k8s/networking.pb-c.h"
 #include "translator/kinds.h"
 #include "translator/model/settings.h"
@@ -55,8 +56,9 @@ static bool named_class_is_ours(struct reader *r, const char *name, const char *
 	c = read_message(r, OBJECT_INGRESS_CLASS, arena_printf(reader_arena(r), "/%s", name));
 	if (c && is_our_controller(c))
 		return true;
-	*ret_why = arena_printf(reader_arena(r),
-				"its class is \"%s\", which is served by another controller", name);
+	*ret_why = arena_printf(reader_arena(r), "its class is \"%s\", which %s", name,
+				c ? "is served by another controller"
+				  : "is none of those that are served here");
 	return false;
 }
 
@@ -84,8 +86,7 @@ static bool default_is_ours(struct reader *r, const char **ret_why)
 	return false;
 }
 
-bool class_is_ours(struct reader *r, const K8s__ObjectMeta *meta, const char *class_name,
-		   const char **ret_why)
+static const char *name_of(const K8s__ObjectMeta *meta, const char *class_name)
 {
 	static const char *const annotations[] = { "projectcontour.io/ingress.class",
 						   "kubernetes.io/ingress.class" };
@@ -93,9 +94,47 @@ bool class_is_ours(struct reader *r, const K8s__ObjectMeta *meta, const char *cl
 
 	for (size_t i = 0; i < ARRAY_SIZE(annotations) && !name; i++)
 		name = object_annotation(meta, annotations[i]);
-	if (!name || !*name)
-		name = class_name;
+	return name && *name ? name : class_name;
+}
+
+bool class_is_ours(struct reader *r, const K8s__ObjectMeta *meta, const char *class_name,
+		   const char **ret_why)
+{
+	const char *name = name_of(meta, class_name);
+
 	return name && *name ? named_class_is_ours(r, name, ret_why) : default_is_ours(r, ret_why);
+}
+
+/* One of our names, for a class that nobody has defined. */
+static const char *meant(struct reader *r, const char *name)
+{
+	const struct settings *settings = reader_settings(r);
+	const K8s__ConfigIngress *ours = settings->config->ingress;
+	struct spelling s;
+
+	if (read_object(r, OBJECT_INGRESS_CLASS, arena_printf(reader_arena(r), "/%s", name)))
+		return NULL;
+	spelling_init(&s, name, strlen(name));
+	for (size_t i = 0; i < ours->n_class_names; i++)
+		spelling_try(&s, ours->class_names[i]);
+	if (!ours->n_class_names)
+		spelling_try(&s, DEFAULT_NAME);
+	return s.best;
+}
+
+void class_leave(struct reader *r, enum object_kind kind, const char *key,
+		 const K8s__ObjectMeta *meta, const char *class_name, const char *why)
+{
+	const char *name = name_of(meta, class_name);
+	const char *best = name && *name ? meant(r, name) : NULL;
+
+	if (best)
+		object_warning(r, kind, key, "OtherClass", "spec.ingressClassName",
+			       "%s: did you mean %s?", why, best);
+	else
+		emit_problem(r, kind, key, PORTOLAN__IPC__SEVERITY__SEVERITY_INFO, "OtherClass",
+			     "spec.ingressClassName", "%s", why);
+	emit_verdict(r, kind, key, PORTOLAN__IPC__VERDICT__VERDICT_IGNORED);
 }
 
 /* ---- ingress-nginx ---- */
