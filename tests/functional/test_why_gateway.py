@@ -147,6 +147,8 @@ GATEWAY = {
     "certificate-with-passthrough": (all_of(put("gateway", (*LISTENER, "protocol"), "TLS"), put("gateway", (*LISTENER, "tls", "mode"), "Passthrough")),
                                      "translate", "the backend shows its own certificate"),
     "clients-of-a-port-without-tls": (frontend(8443), "translate", "no HTTPS listener has port 8443"),
+    "handshake-without-certificate": (drop("secret"), WEB, "its listener cannot be served: Envoy closes the connection"),
+    "tls-listener-without-a-route": (put("gateway", (*LISTENER, "protocol"), "TLS"), WEB, "no route of its listener takes it"),
     "no-secret": (drop("secret"), WEB, "Secret default/web: it does not exist"),
     "secret-not-lent": (all_of(put("secret", ("metadata", "namespace"), "other"), OTHER_SECRET), WEB, "it needs a ReferenceGrant there"),
     "secret-is-a-config-map": (put("gateway", (*LISTENER, "tls", "certificateRefs"), [{"name": "web", "kind": "ConfigMap"}]), WEB,

@@ -261,15 +261,23 @@ static bool write_http(struct explain *e, const EnvoyHttpConnectionManager *m)
 		e, m->route_specifier_case == ROUTES_RDS ? m->rds->route_config_name : "");
 }
 
+/* Who has a stream that nothing takes. */
+enum stream_owner {
+	STREAM_OF_NOBODY,   /* a listener that cannot be served */
+	STREAM_OF_LISTENER, /* no route has it */
+	STREAM_OF_ROUTE,
+};
+
 /* A Gateway's stream: the oldest route has it. */
-static void write_stream_owners(struct explain *e, const struct chosen *chosen)
+static enum stream_owner write_stream_owners(struct explain *e, const struct chosen *chosen)
 {
 	const char *domain = chosen->name ? chosen->name : "*", *host = domain;
+	enum stream_owner owner = STREAM_OF_NOBODY;
 	const struct item *const *facts = NULL;
 	size_t n = 0, lost = 0;
 
 	if (!e->listener)
-		return;
+		return STREAM_OF_ROUTE;
 	(void)explain_gateway_listener_write(e, e->listener, domain);
 	for (; host && !n; host = host_name_above(e->a, host)) {
 		struct domain_key k = { e->listener, host, domain };
@@ -282,6 +290,10 @@ static void write_stream_owners(struct explain *e, const struct chosen *chosen)
 
 		if (!s || (i && front_end((enum object_kind)s->object_kind)->listens))
 			continue;
+		if (i == 0)
+			owner = front_end((enum object_kind)s->object_kind)->listens
+					? STREAM_OF_LISTENER
+					: STREAM_OF_ROUTE;
 		if (i == 0)
 			document_key(e->d, "route");
 		else if (!lost++) {
@@ -298,16 +310,25 @@ static void write_stream_owners(struct explain *e, const struct chosen *chosen)
 	}
 	if (lost)
 		document_end(e->d);
+	return owner;
 }
 
 static bool write_tcp(struct explain *e, const EnvoyTcpProxy *p, const struct chosen *chosen)
 {
+	static const char *const closed[] = {
+		[STREAM_OF_NOBODY] = "its listener cannot be served: Envoy closes the connection",
+		[STREAM_OF_LISTENER] =
+			"no route of its listener takes it: Envoy closes the connection",
+		[STREAM_OF_ROUTE] =
+			"there is no backend that can be used: Envoy closes the connection",
+	};
+	enum stream_owner owner;
 	size_t n = p->cluster_specifier_case == TCP_WEIGHTED ? p->weighted_clusters->n_clusters : 0,
 	       endpoints, there;
 	char **names = arena_new_of(e->a, char *, n + 1);
 	uint32_t *weights = arena_new_of(e->a, uint32_t, n + 1);
 
-	write_stream_owners(e, chosen);
+	owner = write_stream_owners(e, chosen);
 	explain_string(e, "action", "tcp");
 	for (size_t i = 0; i < n; i++) {
 		names[i] = p->weighted_clusters->clusters[i]->name;
@@ -319,7 +340,7 @@ static bool write_tcp(struct explain *e, const EnvoyTcpProxy *p, const struct ch
 		return true;
 	explain_string(e, "why",
 		       there ? "no endpoint is there to take it: Envoy closes the connection"
-			     : "there is no backend that can be used: Envoy closes the connection");
+			     : closed[owner]);
 	document_key(e->d, "absent");
 	explain_absent_write(e, e->request.sni ? e->request.sni : e->request.host, true);
 	return false;
