@@ -200,7 +200,7 @@ static bool is_served(const char *host, const struct route_parent *parents, size
 	return false;
 }
 
-/* A name that no listener has, beside others that one has (G-HN-3). */
+/* A name that no listener has, beside others that one has. */
 static void look_at_hosts(struct route_work *w, const struct route_parent *parents, size_t n)
 {
 	size_t attached = 0;
