@@ -168,6 +168,8 @@ static void set_problem(struct owned *o, const char *reason, const char *message
 	o->problem = message ? xstrdup(message) : NULL;
 	o->reason = message ? xstrdup(reason) : NULL;
 	owner_dirty(o->owner);
+	/* One that cannot be written lets others go first. */
+	o->provision->upgrade_due |= owned_is_workload(o);
 	if (message)
 		log_warning("%s of Gateway %s: %s", o->key, o->owner->key, message);
 }
