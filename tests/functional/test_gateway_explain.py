@@ -150,3 +150,22 @@ def test_a_parent_that_nobody_has_is_a_warning(manifests):
     done = subprocess.run([program("portolan"), "translate", manifests], capture_output=True, text=True)
     assert "warning: HTTPRoute default/lost: spec.parentRefs[0]: there is no Gateway default/wbe" in done.stderr
     assert "warning: HTTPRoute default/of-broken: spec.parentRefs[0]: Gateway default/broken is there, but cannot be read" in done.stderr
+
+
+def shared_by_session(manifests, *weights):
+    """A rule with a session and two Services, which are one cluster."""
+    found = Manifests(manifests.parent / f"sessions-{weights[0]}")
+    found.write("world.yaml", WORLD[0], gateway("web", listener("http", 8090)), *(o for n, p in (("one", 3000), ("two", 3001)) for o in (
+        service(n, port(80, "http")), slice_of(n, p, "127.0.0.1", "127.0.0.2", port_name="http"))),
+        route("r", rule(backend("one", weights[0]), backend("two", weights[1]), sessionPersistence={"cookie": {"name": "stay"}})))
+    return found.path
+
+
+def test_backends_of_a_session_are_shown_each(manifests):
+    before, after = shared_by_session(manifests, 4, 0), shared_by_session(manifests, 1, 1)
+    host, = json.loads(portolan("routes", before, "-o", "json").stdout)
+    assert [(c["service"], c["weight"], c["ready"], c["all"]) for c in host["routes"][0]["clusters"]] == [
+        ("default/one", 4, 2, 2), ("default/two", 0, 2, 2)]
+    done = subprocess.run([program("portolan"), "diff", "--against", before, after], capture_output=True, text=True)
+    print(done.stdout)
+    assert done.returncode and "two" in done.stdout and "session:" not in done.stdout

@@ -413,6 +413,8 @@ EnvoyCluster *envoy_cluster(struct arena *a, const struct cluster_spec *spec)
 		c->common_lb_config->locality_weighted_lb_config =
 			message_new(a, EnvoyClusterCommonLbConfigLocalityWeightedLbConfig);
 	}
+	if (spec->at_once)
+		c->common_lb_config->update_merge_window = envoy_duration(a, 0);
 	find_endpoints(a, c, spec);
 	speak(a, c, upstream_speaks_http2(spec->protocol), spec);
 	if (spec->protocol == UPSTREAM_TLS || spec->protocol == UPSTREAM_H2)

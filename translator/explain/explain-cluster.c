@@ -48,20 +48,31 @@ static size_t write_assignment(struct explain *e, const EnvoyClusterLoadAssignme
 	return n;
 }
 
+static const EnvoyClusterLoadAssignment *find_sent(struct explain *e, const char *name)
+{
+	const struct item *i = explain_sent(e, RESOURCE_ENDPOINT, name);
+
+	return message_unpack(e->a, EnvoyClusterLoadAssignment, i);
+}
+
+const EnvoyClusterLoadAssignment *explain_joined(struct explain *e, const EnvoyCluster *c)
+{
+	const char *name = c && c->eds_cluster_config ? c->eds_cluster_config->service_name : "";
+
+	return strncmp(name, JOINED_CLUSTERS, strlen(JOINED_CLUSTERS)) == 0 ? find_sent(e, name)
+									    : NULL;
+}
+
 static size_t write_endpoints(struct explain *e, const EnvoyCluster *c)
 {
 	const char *name = c->eds_cluster_config && *c->eds_cluster_config->service_name
 				   ? c->eds_cluster_config->service_name
 				   : c->name;
-	const struct item *i;
-	const EnvoyClusterLoadAssignment *a;
 	size_t n;
 
 	if (c->type != EnvoyCluster__DISCOVERY_TYPE__EDS)
 		return write_assignment(e, c->load_assignment);
-	i = explain_sent(e, RESOURCE_ENDPOINT, name);
-	a = message_unpack(e->a, EnvoyClusterLoadAssignment, i);
-	n = write_assignment(e, a);
+	n = write_assignment(e, find_sent(e, name));
 	document_key(e->d, "endpoints_made_by");
 	explain_made_from(e, RESOURCE_ENDPOINT, name);
 	return n;

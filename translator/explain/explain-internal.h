@@ -252,6 +252,9 @@ bool explain_problems_any(struct explain *e, enum object_kind kind, const char *
 /* Writes "action", "status" and related members into the present map. Returns whether that is a
  * wanted answer, as opposed to one for a missing backend. */
 bool explain_action_write(struct explain *e, const EnvoyRoute *route, const EnvoyVirtualHost *host);
+/* Its endpoints, if it holds those of several backends: a locality each, which has the name of the
+ * backend's own endpoints; else NULL. */
+const EnvoyClusterLoadAssignment *explain_joined(struct explain *e, const EnvoyCluster *c);
 /* The list of clusters and their endpoints. Returns how many endpoints could serve; *ret_there is
  * how many of the clusters there are. */
 size_t explain_clusters_write(struct explain *e, char *const *names, const uint32_t *weights,

@@ -138,13 +138,10 @@ static const EnvoyCluster *cluster_of(struct explain *e, const char *name)
 }
 
 /* "namespace/service" of the endpoints' name, which may go on with ports; NULL: not a Service's. */
-static const char *service_of(struct explain *e, const EnvoyCluster *c)
+static const char *service_named(struct explain *e, const char *name)
 {
-	const char *name, *slash, *end;
+	const char *slash, *end;
 
-	if (!c || c->type != EnvoyCluster__DISCOVERY_TYPE__EDS || !c->eds_cluster_config)
-		return NULL;
-	name = c->eds_cluster_config->service_name;
 	if (strncmp(name, "udp:", 4) == 0)
 		name += 4;
 	slash = strchr(name, '/');
@@ -152,14 +149,30 @@ static const char *service_of(struct explain *e, const EnvoyCluster *c)
 	return !slash ? NULL : end ? arena_strndup(e->a, name, (size_t)(end - name)) : name;
 }
 
-static void want_service(struct listing *l, const char *cluster)
+static const char *service_of(struct explain *e, const EnvoyCluster *c)
 {
-	const char *key = service_of(l->e, cluster_of(l->e, cluster));
+	return c && c->type == EnvoyCluster__DISCOVERY_TYPE__EDS && c->eds_cluster_config
+		       ? service_named(e, c->eds_cluster_config->service_name)
+		       : NULL;
+}
 
+static void want_service(struct listing *l, const char *key)
+{
 	if (!key || service_find(l, key))
 		return;
 	GROW(l->services, l->n_services, l->cap_services);
 	l->services[l->n_services++] = (struct service_count){ .key = key };
+}
+
+static void want_services(struct listing *l, const char *cluster)
+{
+	const EnvoyCluster *c = cluster_of(l->e, cluster);
+	const EnvoyClusterLoadAssignment *joined = explain_joined(l->e, c);
+
+	if (!joined)
+		want_service(l, service_of(l->e, c));
+	for (size_t i = 0; joined && i < joined->n_endpoints; i++)
+		want_service(l, service_named(l->e, joined->endpoints[i]->locality->zone));
 }
 
 static size_t count_sent(struct explain *e, const EnvoyCluster *c)
@@ -174,12 +187,12 @@ static size_t count_sent(struct explain *e, const EnvoyCluster *c)
 	return n;
 }
 
-static void write_cluster(struct listing *l, const char *name, const uint32_t *weight)
+static void write_backend(struct listing *l, const char *name, const uint32_t *weight,
+			  const char *service, size_t ready)
 {
 	struct explain *e = l->e;
-	const EnvoyCluster *c = cluster_of(e, name);
-	const char *service = service_of(e, c);
 	const struct service_count *count = service ? service_find(l, service) : NULL;
+	size_t all = count ? MAX(count->v4, count->v6) : 0;
 
 	document_map(e->d);
 	explain_string(e, "name", name);
@@ -188,12 +201,28 @@ static void write_cluster(struct listing *l, const char *name, const uint32_t *w
 	if (service)
 		explain_string(e, "service", service);
 	if (count) {
-		size_t ready = count_sent(e, c), all = MAX(count->v4, count->v6);
-
 		explain_uint(e, "ready", ready);
 		explain_uint(e, "all", MAX(ready, all));
 	}
 	document_end(e->d);
+}
+
+static void write_cluster(struct listing *l, const char *name, const uint32_t *weight)
+{
+	struct explain *e = l->e;
+	const EnvoyCluster *c = cluster_of(e, name);
+	const EnvoyClusterLoadAssignment *joined = explain_joined(e, c);
+	const char *service = joined ? NULL : service_of(e, c);
+
+	if (!joined)
+		write_backend(l, name, weight, service, service ? count_sent(e, c) : 0);
+	for (size_t i = 0; joined && i < joined->n_endpoints; i++) {
+		const EnvoyLocalityLbEndpoints *one = joined->endpoints[i];
+		uint32_t share = one->load_balancing_weight ? one->load_balancing_weight->value : 0;
+
+		write_backend(l, one->locality->zone, &share, service_named(e, one->locality->zone),
+			      one->n_lb_endpoints);
+	}
 }
 
 /* ---- routes ---- */
@@ -239,7 +268,7 @@ static void each_cluster(struct listing *l, const EnvoyRoute *r, cluster_fn fn)
 
 static void want(struct listing *l, const char *name, const uint32_t *weight _unused_)
 {
-	want_service(l, name);
+	want_services(l, name);
 }
 
 static const EnvoyRoute *route_of(struct explain *e, const ModelHostRoute *r)
@@ -261,7 +290,7 @@ static void want_host(struct listing *l, const char *host)
 	for (size_t i = 0; i < o.host.n_specs; i++)
 		for (size_t k = 0; o.host.specs[i]->tcp && k < o.host.specs[i]->tcp->n_clusters;
 		     k++)
-			want_service(l, o.host.specs[i]->tcp->clusters[k]);
+			want_services(l, o.host.specs[i]->tcp->clusters[k]);
 }
 
 static void write_owner(struct explain *e, const ModelHostRoutes *w, const char *owner,

@@ -47,23 +47,38 @@ static uint64_t count_endpoints(struct explain *e, const EnvoyCluster *c)
 	return n;
 }
 
-static void write_cluster(struct explain *e, const char *name, const uint32_t *weight)
+static void write_backend(struct explain *e, const char *name, const uint32_t *weight,
+			  EnvoyCluster *c, uint64_t endpoints)
 {
-	const struct item *i = explain_sent(e, RESOURCE_CLUSTER, name);
-	EnvoyCluster *c = message_unpack(e->a, EnvoyCluster, i);
-
 	document_map(e->d);
 	explain_string(e, "name", plain_name(e->a, name));
 	if (weight)
 		explain_uint(e, "weight", *weight);
 	document_put_bool(e->d, "exists", c != NULL);
 	if (c) {
-		explain_uint(e, "endpoints", count_endpoints(e, c));
+		explain_uint(e, "endpoints", endpoints);
 		c->name = c->alt_stat_name = (char *)protobuf_c_empty_string;
 		c->metadata = NULL;
 		print_packed(e, "settings", &c->base);
 	}
 	document_end(e->d);
+}
+
+static void write_cluster(struct explain *e, const char *name, const uint32_t *weight)
+{
+	const struct item *i = explain_sent(e, RESOURCE_CLUSTER, name);
+	EnvoyCluster *c = message_unpack(e->a, EnvoyCluster, i);
+	const EnvoyClusterLoadAssignment *joined = explain_joined(e, c);
+
+	if (!joined)
+		write_backend(e, name, weight, c, c ? count_endpoints(e, c) : 0);
+	for (size_t k = 0; joined && k < joined->n_endpoints; k++) {
+		const EnvoyLocalityLbEndpoints *one = joined->endpoints[k];
+		uint32_t share = one->load_balancing_weight ? one->load_balancing_weight->value : 0;
+
+		c->eds_cluster_config->service_name = one->locality->zone;
+		write_backend(e, one->locality->zone, &share, c, one->n_lb_endpoints);
+	}
 }
 
 void explain_surface_clusters(struct explain *e, const char *const *names, const uint32_t *weights,

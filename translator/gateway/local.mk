@@ -34,6 +34,7 @@ libtranslator_a_SOURCES += \
 	translator/gateway/rule-backend.c \
 	translator/gateway/rule-filter.c \
 	translator/gateway/rule-match.c \
+	translator/gateway/rule-session.c \
 	translator/gateway/rule.c \
 	translator/gateway/telemetry.c \
 	translator/gateway/telemetry.h \

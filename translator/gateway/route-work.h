@@ -81,15 +81,44 @@ struct backend_ref {
 	bool grpc; /* speak gRPC to it, whatever the route's kind */
 };
 
+/* A backend that can be reached. */
+struct backend_found {
+	const Portolan__Model__ClusterSpec *spec;
+	const char *cluster;
+	bool http2;
+	/* Backends of the same shape can be one cluster; NULL: it cannot be joined. */
+	const char *endpoints, *shape;
+};
+
 /* The cluster, or NULL with the route's flaw set; NULL without a flaw where the backend exists but
- * must not be reached (a policy that is not valid, G-BTP-6). ret_http2: or NULL; false without a
+ * must not be reached (a policy that is not valid, G-BTP-6). ret: or NULL; empty without a
  * cluster. */
 const char *rule_backend_find(struct route_work *w, const struct backend_ref *ref,
-			      const char *field, bool *ret_http2);
+			      const char *field, struct backend_found *ret);
 
 /* A reference of a rule that is wrong. */
 void rule_reference_fails(struct route_work *w, const char *reason, const char *field,
 			  const char *message);
+
+/* ---- rule-session.c ---- */
+
+/* A backend of a rule, and the share of the requests that it gets. */
+struct backend_share {
+	struct backend_found found;
+	uint32_t weight;
+};
+
+/* The session of the rule with this number: its own, or that of its backends' policy; or NULL. */
+const struct session_cookie *rule_session_find(struct route_work *w,
+					       const K8s__SessionPersistence *own, size_t index);
+/* Requests that have such a session, perhaps an outdated one. */
+void rule_session_match(struct arena *a, const struct session_cookie *s, struct route_match *ret);
+/* One cluster with the endpoints of all these backends, in which a session keeps a client at its
+ * endpoint, whatever the weights; NULL: they differ in more than their endpoints, or there is only
+ * one. */
+const char *rule_session_cluster(struct route_work *w, size_t index,
+				 const struct backend_share *all, size_t n);
+bool rule_session_has_endpoints(struct route_work *w, const struct backend_found *b);
 
 /* ---- rule.c ---- */
 

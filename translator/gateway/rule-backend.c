@@ -64,7 +64,7 @@ static bool has_matches(enum object_kind kind)
 }
 
 static const char *find_cluster(struct route_work *w, const struct backend_ref *ref,
-				const char *namespace, const char *field, bool *ret_http2)
+				const char *namespace, const char *field, struct backend_found *ret)
 {
 	ClusterSpec spec = PORTOLAN__MODEL__CLUSTER_SPEC__INIT;
 	const ClusterResult *result;
@@ -91,8 +91,10 @@ static const char *find_cluster(struct route_work *w, const struct backend_ref *
 					      result->app_protocol, (int32_t)ref->port);
 	if (!result->name && !result->policy_failed)
 		return not_there(w, flaw_of(result->reason), field, result->message);
-	if (ret_http2)
-		*ret_http2 = result->name && result->http2;
+	if (ret && result->name)
+		*ret = (struct backend_found){ arena_memdup(w->a, &spec, sizeof(spec)),
+					       result->name, result->http2, result->endpoints,
+					       result->shape };
 	return result->name;
 }
 
@@ -112,7 +114,7 @@ static const char *unknown_kind(struct arena *a, const struct backend_ref *ref)
 }
 
 const char *rule_backend_find(struct route_work *w, const struct backend_ref *ref,
-			      const char *field, bool *ret_http2)
+			      const char *field, struct backend_found *ret)
 {
 	const char *namespace = ref->namespace ? ref->namespace : w->head.namespace;
 	const struct object_kind_row *kind = object_kind(w->head.kind);
@@ -120,8 +122,8 @@ const char *rule_backend_find(struct route_work *w, const struct backend_ref *re
 	const struct grant_end to = { ref->group, *ref->kind ? ref->kind : "Service", namespace,
 				      ref->name };
 
-	if (ret_http2)
-		*ret_http2 = false;
+	if (ret)
+		*ret = (struct backend_found){ 0 };
 	if (!is_known(ref)) {
 		rule_reference_fails(w, "InvalidKind", field, unknown_kind(w->a, ref));
 		return NULL;
@@ -134,5 +136,5 @@ const char *rule_backend_find(struct route_work *w, const struct backend_ref *re
 				     "a reference to a Service needs a port");
 		return NULL;
 	}
-	return find_cluster(w, ref, namespace, field, ret_http2);
+	return find_cluster(w, ref, namespace, field, ret);
 }

@@ -193,14 +193,14 @@ static void set_retries(const struct rule *u, struct forward *f)
 }
 
 static const char *find_backend(struct rule *u, const K8s__HTTPBackendRef *b, const char *field,
-				bool *ret_http2)
+				struct backend_found *ret)
 {
 	const struct backend_ref ref = {
 		b->group, b->kind, b->namespace_, b->name, b->has_port ? (uint32_t)b->port : 0,
 		false,    false
 	};
 
-	return rule_backend_find(u->w, &ref, field, ret_http2);
+	return rule_backend_find(u->w, &ref, field, ret);
 }
 
 static uint32_t weight_of(const K8s__HTTPBackendRef *b)
@@ -382,43 +382,6 @@ static void add_redirect(struct rule *u, const struct rule_match *m, size_t matc
 	add(u, m, match, sub, &route);
 }
 
-/* A name of its own for each rule or policy, which does not change. */
-static const char *session_name(const struct rule *u, bool by_policy)
-{
-	const char *key = by_policy ? u->w->session_policy : u->w->head.key;
-	uint32_t h = 2166136261u; /* FNV-1a */
-
-	for (const char *p = key; *p; p++)
-		h = (h ^ (unsigned char)*p) * 16777619u;
-	return by_policy ? arena_printf(u->w->a, "portolan-session-%08x", h)
-			 : arena_printf(u->w->a, "portolan-session-%08x-%zu", h, u->index);
-}
-
-/* v1.7's shape, and the names that went before it (N-1). Within a backend only: which backend a
- * request goes to is decided by the weights (E-SP-3). */
-static const struct session_cookie *find_session(const struct rule *u)
-{
-	/* The rule's persistence comes before that of its backend's policy (G-SP-1). */
-	const K8s__SessionPersistence *own = u->spec->session_persistence;
-	const K8s__SessionPersistence *p = own ? own : u->w->session;
-	const K8s__SessionCookie *c = p ? p->cookie ? p->cookie : p->cookie_config : NULL;
-	struct session_cookie *s;
-	const char *name;
-
-	if (!p)
-		return NULL;
-	s = arena_new_of(u->w->a, struct session_cookie, 1);
-	*s = (struct session_cookie){ .header = strcmp(p->type, "Header") == 0, .path = "/" };
-	name = s->header ? p->header ? p->header->name : NULL : c ? c->name : NULL;
-	name = name && *name ? name : p->session_name;
-	s->name = name && *name ? name : session_name(u, !own);
-	if (c && c->path && *c->path)
-		s->path = c->path;
-	if (c && strcmp(c->lifetime_type, "Permanent") == 0)
-		s->ttl_usec = duration(p->absolute_timeout).usec;
-	return s;
-}
-
 /* ---- one match ---- */
 
 static void add_forward(struct rule *u, const struct rule_match *m, size_t match, size_t sub,
@@ -436,7 +399,7 @@ static void add_forward(struct rule *u, const struct rule_match *m, size_t match
 		f->rewrite = own->rewrite;
 	set_timeouts(u, f);
 	set_retries(u, f);
-	route.filters.session = find_session(u);
+	route.filters.session = rule_session_find(u->w, u->spec->session_persistence, u->index);
 	/* Our own answers for missing backends ask no service (E-EA-5). */
 	route.filters.ask = own && own->ask ? own->ask : u->filters.ask;
 	add_mirrors(u, &u->filters, f);
@@ -446,12 +409,15 @@ static void add_forward(struct rule *u, const struct rule_match *m, size_t match
 }
 
 struct backends {
+	struct backend_share *all; /* that can be reached, also those of weight 0 */
+	size_t n_all;
 	struct target *targets;
 	struct rule_filters *filters; /* one a target */
 	bool *bad;                    /* its filters cannot be applied: 500 */
 	size_t n;
 	uint64_t total;
-	bool split; /* a backend has filters that only a route of its own can have */
+	bool split;    /* a backend has filters that only a route of its own can have */
+	bool filtered; /* or others */
 };
 
 static const char *prefix_of(const struct rule_match *m)
@@ -464,16 +430,22 @@ static void find_backends(struct rule *u, const struct rule_match *m, struct bac
 {
 	size_t n = u->spec->n_backend_refs;
 
-	*b = (struct backends){ .targets = arena_new_of(u->w->a, struct target, n + 1),
+	*b = (struct backends){ .all = arena_new_of(u->w->a, struct backend_share, n + 1),
+				.targets = arena_new_of(u->w->a, struct target, n + 1),
 				.filters = arena_new_of(u->w->a, struct rule_filters, n + 1),
 				.bad = arena_new_of(u->w->a, bool, n + 1) };
 	for (size_t i = 0; i < n; i++) {
 		const K8s__HTTPBackendRef *ref = u->spec->backend_refs[i];
 		const char *field = arena_printf(u->w->a, "%s.backendRefs[%zu]", u->field, i), *why;
 		struct target *t = &b->targets[b->n];
+		struct backend_found found;
 
 		*t = (struct target){ .weight = weight_of(ref) };
-		t->cluster = find_backend(u, ref, field, &t->http2);
+		t->cluster = find_backend(u, ref, field, &found);
+		t->http2 = found.http2;
+		b->filtered |= ref->n_filters > 0;
+		if (t->cluster)
+			b->all[b->n_all++] = (struct backend_share){ found, t->weight };
 		if (!t->weight)
 			continue;
 		b->bad[b->n] = rule_filters_parse(u->w, ref->filters, ref->n_filters, field,
@@ -523,23 +495,70 @@ static void tell_no_weight(const struct rule *u)
 		       "all have weight 0: requests are answered with %u", missing_status(u));
 }
 
-/* Which backend a request goes to is decided before its session is looked at (E-SP-3). */
-static void tell_of_session(const struct rule *u, const struct backends *b)
+/* ---- sessions among several backends (G-SP-2) ---- */
+
+/* Their cluster keeps a client at its endpoint. A share that no endpoint can serve is apart, since
+ * others must not get it; then requests that have a session go to the cluster first. */
+static bool add_together(struct rule *u, const struct rule_match *m, size_t match, size_t sub,
+			 const struct backends *b, const struct session_cookie *session,
+			 const struct route *route)
 {
-	const char *first = NULL;
-	bool several = false;
+	struct target *targets = arena_new_of(u->w->a, struct target, b->n + 1);
+	struct target held = { .weight = 1, .http2 = b->all[0].found.http2 };
+	struct rule_match with_session = *m;
+	size_t n = 1;
 
-	for (size_t i = 0; i < b->n; i++) {
-		const char *cluster = b->targets[i].cluster;
-
-		several |= first && cluster && strcmp(first, cluster) != 0;
-		first = first ? first : cluster;
+	held.cluster = rule_session_cluster(u->w, u->index, b->all, b->n_all);
+	if (!held.cluster)
+		return false;
+	targets[0] = (struct target){ .cluster = held.cluster, .http2 = held.http2 };
+	for (size_t i = 0; i < b->n_all; i++)
+		if (rule_session_has_endpoints(u->w, &b->all[i].found))
+			targets[0].weight += b->all[i].weight;
+	for (size_t i = 0; i < b->n; i++)
+		if (!b->targets[i].cluster)
+			targets[n++] = b->targets[i];
+	for (size_t i = 0; i < b->n_all; i++)
+		if (b->all[i].weight && !rule_session_has_endpoints(u->w, &b->all[i].found))
+			targets[n++] = (struct target){ .cluster = b->all[i].found.cluster,
+							.weight = b->all[i].weight,
+							.http2 = b->all[i].found.http2 };
+	if (n > 1) {
+		rule_session_match(u->w->a, session, &with_session.match);
+		add_forward(u, &with_session, match, sub++, &held, 1, NULL, *route);
 	}
-	if (several && find_session(u))
-		object_warning(u->w->r, u->w->head.kind, u->w->head.key, "SessionWithinBackend",
-			       arena_printf(u->w->a, "%s.backendRefs", u->field),
-			       "a session holds within one backend: between several the weights "
-			       "decide each time");
+	if (targets[0].weight)
+		add_forward(u, m, match, sub, targets, n, NULL, *route);
+	else
+		add_forward(u, m, match, sub, targets + 1, n - 1, NULL, *route);
+	return true;
+}
+
+static bool has_several(const struct backends *b)
+{
+	for (size_t i = 1; i < b->n_all; i++)
+		if (strcmp(b->all[i].found.cluster, b->all[0].found.cluster) != 0)
+			return true;
+	return false;
+}
+
+/* False: the rule has no session, or one that holds within a backend only. */
+static bool add_session(struct rule *u, const struct rule_match *m, size_t match, size_t sub,
+			const struct backends *b, const struct route *route)
+{
+	const struct session_cookie *session =
+		rule_session_find(u->w, u->spec->session_persistence, u->index);
+
+	if (!session || !has_several(b))
+		return false;
+	if (!b->filtered && add_together(u, m, match, sub, b, session, route))
+		return true;
+	object_warning(u->w->r, u->w->head.kind, u->w->head.key, "SessionWithinBackend",
+		       arena_printf(u->w->a, "%s.backendRefs", u->field),
+		       "a session holds within one backend: between several the weights decide "
+		       "each time, if they differ in protocol or TLS, have filters, or are not in "
+		       "the cluster");
+	return false;
 }
 
 static void plan_match(struct rule *u, const struct rule_match *m, size_t match, size_t sub)
@@ -559,9 +578,10 @@ static void plan_match(struct rule *u, const struct rule_match *m, size_t match,
 	find_backends(u, m, &b);
 	if (!b.total && u->spec->n_backend_refs && !b.n)
 		tell_no_weight(u);
-	tell_of_session(u, &b);
 	if (!b.total)
 		add(u, m, match, sub, &route);
+	else if (add_session(u, m, match, sub, &b, &route))
+		return;
 	else if (b.split)
 		add_split(u, m, match, sub, &b, &route);
 	else

@@ -13,6 +13,9 @@
  * refused, and other shares are not touched. */
 #define NO_CLUSTER "portolan/no-such-backend"
 
+/* How names of clusters with the endpoints of several backends begin. */
+#define JOINED_CLUSTERS "session:"
+
 enum upstream_protocol {
 	UPSTREAM_HTTP1,
 	UPSTREAM_H2C, /* HTTP/2 in plain text, prior knowledge */
@@ -51,6 +54,7 @@ struct cluster_spec {
 	const struct settings *settings;
 	const char *name; /* NULL: made of namespace, service, port and a hash of all the rest */
 	bool weighted;    /* by the weights of its localities */
+	bool at_once;     /* new weights count at once, not within a second */
 	const char *namespace;
 	const char *service;
 	uint32_t port;

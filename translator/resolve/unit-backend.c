@@ -8,6 +8,7 @@
 #include "translator/kinds.h"
 #include "translator/resolve/annotation.h"
 #include "translator/resolve/config.h"
+#include "translator/resolve/endpoints.h"
 #include "translator/resolve/object.h"
 #include "translator/resolve/reference-grant.h"
 #include "translator/resolve/secret.h"
@@ -39,12 +40,73 @@ static void fail(struct backend *b, const char *reason, const char *message)
 	emit_result_message(b->r, &b->result.base);
 }
 
-static void emit(struct backend *b)
+/* Equal for clusters that differ in their endpoints only. */
+static char *shape_of(struct arena *a, const EnvoyCluster *c)
 {
-	EnvoyCluster *c = envoy_cluster(b->a, &b->cluster);
+	EnvoyCluster copy = *c;
+	EnvoyClusterEdsClusterConfig eds = *c->eds_cluster_config;
+
+	eds.service_name = (char *)"";
+	copy.eds_cluster_config = &eds;
+	copy.name = copy.alt_stat_name = (char *)"";
+	return envoy_cluster_name(a, &copy, "") + 1;
+}
+
+static EnvoyLocalityLbEndpoints *share_of(struct backend *b, const ModelClusterShare *s)
+{
+	EnvoyLocalityLbEndpoints *l = message_new(b->a, EnvoyLocalityLbEndpoints);
+	char *service = arena_strdup(b->a, s->endpoints),
+	     *port = strchr(strchr(service, '/') + 1, '/');
+
+	if (port)
+		*port++ = '\0';
+	l->locality = message_new(b->a, EnvoyLocality);
+	l->locality->zone = s->endpoints;
+	/* Without a weight it gets nothing but its sessions. */
+	if (s->weight)
+		l->load_balancing_weight = envoy_uint32(b->a, s->weight);
+	l->lb_endpoints = endpoints_read(b->r, service, port ? port : "", NULL, &l->n_lb_endpoints);
+	return l;
+}
+
+/* The endpoints of all its backends, by their weights. */
+static void join(struct backend *b)
+{
+	const ModelClusterTogether *t = b->key->together;
+	EnvoyClusterLoadAssignment load = EnvoyClusterLoadAssignment__INIT;
 	uint8_t *packed;
 	size_t len;
 
+	b->cluster.namespace = t->namespace_;
+	b->cluster.service = t->name;
+	b->cluster.port = t->index;
+	b->cluster.weighted = b->cluster.at_once = true;
+	b->cluster.endpoints =
+		arena_printf(b->a, "%s/%s/%u/%s", t->namespace_, t->name, t->index, t->shape);
+	load.cluster_name = (char *)b->cluster.endpoints;
+	load.endpoints = arena_new_of(b->a, EnvoyLocalityLbEndpoints *, t->n_shares + 1);
+	for (size_t i = 0; i < t->n_shares; i++) {
+		load.endpoints[i] = share_of(b, t->shares[i]);
+		load.endpoints[i]->locality->sub_zone = arena_printf(b->a, "%zu", i);
+	}
+	load.n_endpoints = t->n_shares;
+	packed = reader_pack(b->r, &load.base, &len);
+	emit_resource(b->r, RESOURCE_ENDPOINT, b->cluster.endpoints, packed, len);
+}
+
+static void emit(struct backend *b)
+{
+	EnvoyCluster *c;
+	uint8_t *packed;
+	size_t len;
+
+	if (b->key->together)
+		join(b);
+	c = envoy_cluster(b->a, &b->cluster);
+	if (c->eds_cluster_config && !b->key->together && !b->key->udp) {
+		b->result.endpoints = (char *)b->cluster.endpoints;
+		b->result.shape = shape_of(b->a, c);
+	}
 	packed = reader_pack(b->r, &c->base, &len);
 	emit_resource(b->r, RESOURCE_CLUSTER, c->name, packed, len);
 	b->result.name = c->name;
