@@ -9,6 +9,13 @@ from test_gateway_class import Control, gateway
 ROUTES = 1000
 
 
+def most_writes(seconds):
+    """That one object can get in this time, however fast server and machine are: watcher/status/status-writer.c paces them. Two
+    come at once, then pauses double from 50 ms to 1 s: 7 in 1.55 s, and one a second. After 2 s of quiet the pace begins anew,
+    which gives 6 in 2.75 s at the most."""
+    return 7 + 2.2 * seconds
+
+
 def routes(namespace):
     return [{"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": f"r{i}", "namespace": namespace},
              "spec": {"parentRefs": [{"name": "g"}], "hostnames": [f"h{i}.example.com"]}} for i in range(ROUTES)]
@@ -37,7 +44,6 @@ def test_a_thousand_routes(gateway_kube, namespace, tmp_path):
             seconds = time.monotonic() - last
             poll(lambda: one.watcher.metrics()["portolan_kube_status_waiting"] == 0, 20)
             print(f"{verb}: {writes} writes of the Gateway, {seconds:.2f} s, all statuses after {time.monotonic() - last:.2f} s")
-            # A server that needs longer for the routes has them come one after the other, not at once.
-            assert writes <= max(30, 5 * (last + seconds - began))
+            assert writes <= most_writes(last + seconds - began)
             assert seconds <= 20  # bench/gateway measures how soon it really is
         client.delete(g)
