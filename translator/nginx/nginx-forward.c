@@ -385,9 +385,8 @@ static bool hashes_headers(const struct forward *f)
 }
 
 /* Whether the listener of plain HTTP sets what all requests get. Not if the route reads headers
- * that the filter has replaced then, nor if a route is chosen anew after Envoy has chosen the
- * filters.
- */
+ * that the filter has replaced then, nor if a route may be chosen anew after Envoy has chosen the
+ * filters. */
 static bool may_ask_listener(struct nginx_plan *p, const struct route *route)
 {
 	return !p->tls && !nginx_config_believes(p->r) &&
