@@ -29,8 +29,7 @@ def test_a_terminal_that_is_closed_ends_all_but_under_nohup(folder, nohup):
     def of_its_own():
         os.setsid()
         fcntl.ioctl(inside, termios.TIOCSCTTY, 0)
-        if nohup:
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
 
     run = Run(folder, address=loopback(), envoy=False)
     ready, told = os.pipe()

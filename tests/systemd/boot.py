@@ -75,7 +75,14 @@ class ControlGroup:
         for path in self.paths:
             (path / "cgroup.procs").write_text(str(os.getpid()))
 
-    def remove(self):
+    def processes(self):
+        return [pid for path in self.paths for file in path.rglob("cgroup.procs") for pid in file.read_text().split()]
+
+    def remove(self, timeout=20):
+        """Of those that a killed nspawn leaves some are still ending."""
+        deadline = Deadline(timeout)
+        while left := self.processes():
+            deadline.left(f"processes {left} end")
         for path in self.paths:
             for folder in (*sorted(path.rglob("*"), reverse=True), path):
                 if folder.is_dir():
@@ -106,7 +113,7 @@ class Host:
 
     # ---- power ----
 
-    def boot(self, timeout=60):
+    def boot(self, timeout=180):
         """Until systemd says that it is up."""
         notify = Notify(self.root.with_name("notify"))
         self.group = ControlGroup(self.root.parent.name)
@@ -192,6 +199,7 @@ class Host:
         return pathlib.Path(f"/proc/{self.leader}/root/run/portolan")
 
     def journal(self, unit):
+        self.run("journalctl", "--sync")
         rows = self.run("journalctl", "-q", "-u", unit, "-o", "json").splitlines()
         return [json.loads(row) for row in rows]
 

@@ -3,7 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "translator/envoy/envoy-header.h"
+#include "translator/envoy/envoy-proxy-headers.h"
 #include "translator/explain/explain-internal.h"
+#include "translator/model/proxy-headers.h"
 #include "translator/print/print.h"
 
 /* A cluster's name ends in a hash of its settings: "default/web/80/637f30e42b" is default/web:80 to
@@ -145,6 +148,46 @@ static EnvoyRouteAction *plain_action(struct arena *a, const EnvoyRouteAction *a
 	return copy;
 }
 
+/* Takes the filter's entry out of the route. */
+static bool take_filter(struct arena *a, const char *name, EnvoyRoute *r)
+{
+	size_t n = r->n_typed_per_filter_config;
+	EnvoyRouteTypedPerFilterConfigEntry **all =
+		arena_new_of(a, EnvoyRouteTypedPerFilterConfigEntry *, n + 1);
+
+	r->n_typed_per_filter_config = 0;
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(r->typed_per_filter_config[i]->key, name) != 0)
+			all[r->n_typed_per_filter_config++] = r->typed_per_filter_config[i];
+	r->typed_per_filter_config = all;
+	return r->n_typed_per_filter_config < n;
+}
+
+/* To a client it is the same whether the route sets these headers, or the listener does for it. */
+static void show_proxy_headers(struct arena *a, EnvoyRoute *r)
+{
+	struct header_edits edits = { 0 };
+	EnvoyHeaderValueOption **set;
+	char **remove;
+
+	if (!take_filter(a, ENVOY_PROXY_HEADERS, r))
+		return;
+	proxy_headers(a, &edits);
+	set = arena_new_of(a, EnvoyHeaderValueOption *, edits.n + r->n_request_headers_to_add);
+	remove = arena_new_of(a, char *, edits.n_remove + r->n_request_headers_to_remove);
+	for (size_t i = 0; i < edits.n_remove; i++)
+		remove[i] = (char *)(uintptr_t)edits.remove[i];
+	memcpy(set, envoy_header_options(a, &edits), edits.n * sizeof(*set));
+	for (size_t i = 0; i < r->n_request_headers_to_add; i++)
+		set[edits.n + i] = r->request_headers_to_add[i];
+	for (size_t i = 0; i < r->n_request_headers_to_remove; i++)
+		remove[edits.n_remove + i] = r->request_headers_to_remove[i];
+	r->request_headers_to_add = set;
+	r->n_request_headers_to_add += edits.n;
+	r->request_headers_to_remove = remove;
+	r->n_request_headers_to_remove += edits.n_remove;
+}
+
 static void write_settings(struct explain *e, const EnvoyRoute *r)
 {
 	EnvoyRoute copy = *r;
@@ -153,6 +196,7 @@ static void write_settings(struct explain *e, const EnvoyRoute *r)
 	copy.metadata = NULL;
 	copy.decorator = NULL;
 	copy.match = NULL;
+	show_proxy_headers(e->a, &copy);
 	if (copy.action_case == EnvoyRoute__ACTION_ROUTE)
 		copy.route = plain_action(e->a, r->route);
 	print_packed(e, "settings", &copy.base);
