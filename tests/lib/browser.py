@@ -10,6 +10,8 @@ import urllib.request
 
 import pytest
 
+from events import Deadline
+
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
 
@@ -41,7 +43,7 @@ class Browser:
             options["prefs"] = {"profile.managed_default_content_settings.javascript": 2}
         self.session = None
         self.session = self.call("POST", "/session", {"capabilities": {"alwaysMatch": {
-            "goog:chromeOptions": options, "timeouts": {"script": 30000, "pageLoad": 30000, "implicit": 30000}}}})["sessionId"]
+            "goog:chromeOptions": options, "timeouts": {"script": 30000, "pageLoad": 30000}}}})["sessionId"]
         # The window of a headless browser has no frame: its inside has the requested size.
         self.call("POST", "/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": {
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}})
@@ -79,6 +81,14 @@ class Browser:
 
     def click(self, selector):
         self.call("POST", f"/element/{self.find(selector)}/click")
+
+    def follow(self, selector):
+        """Clicks at what leads to another page, until that is there: the click itself may end before."""
+        self.run("window.former = true")
+        self.click(selector)
+        deadline = Deadline(30)
+        while self.run("return window.former || document.readyState != 'complete'"):
+            deadline.left(f"the page behind {selector}")
 
     def screenshot(self):
         return base64.b64decode(self.call("GET", "/screenshot"))
