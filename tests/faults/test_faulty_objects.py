@@ -8,6 +8,7 @@ import pytest
 
 import frames
 from backends import Load
+from events import Deadline
 from objects import app, ingress, path, port, rule, service, slice_of
 from xds_client import World
 
@@ -111,6 +112,10 @@ def held_back(site):
     """Until the translator holds something back, and Envoy has all that it does not."""
     with frames.connect(site.pipeline.dir / "resources.sock", "reader") as reader:
         reader.wait(lambda c: any(kind == frames.QUARANTINE for kind, _ in c.mirror.state), PATIENCE)
+    # A world is Envoy's, too, while those that stand trial are let go, some at a time.
+    deadline = Deadline(PATIENCE)
+    while site.pipeline.translator.metrics()["portolan_translator_unconfirmed"]:
+        deadline.left("all that Envoy does not refuse is confirmed")
     site.settle(PATIENCE)
 
 

@@ -506,8 +506,9 @@ static void on_sweep(evutil_socket_t fd _unused_, short what _unused_, void *ctx
 
 static void note_wanted(struct owned *o, const Portolan__Ipc__DesiredObject *m)
 {
-	_cleanup_free_ char *text = o->desired ? xstrndup((const char *)m->json.data, m->json.len)
-					       : NULL;
+	_cleanup_free_ char *text = o->desired && m->json.len
+					    ? xstrndup((const char *)m->json.data, m->json.len)
+					    : NULL;
 	struct json_object *json = text ? json_tokener_parse(text) : NULL;
 
 	upgrade_wanted(o, json);
