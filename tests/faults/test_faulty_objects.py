@@ -114,7 +114,10 @@ def held_back(site):
         reader.wait(lambda c: any(kind == frames.QUARANTINE for kind, _ in c.mirror.state), PATIENCE)
     # A world is Envoy's, too, while those that stand trial are let go, some at a time.
     deadline = Deadline(PATIENCE)
-    while site.pipeline.translator.metrics()["portolan_translator_unconfirmed"]:
+    confirmed = False
+    while not confirmed:
+        now = site.pipeline.translator.metrics()
+        confirmed = now["portolan_translator_unconfirmed"] == now["portolan_translator_held"]
         deadline.left("all that Envoy does not refuse is confirmed")
     site.settle(PATIENCE)
 
