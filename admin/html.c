@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "admin/html.h"
 #include "common/base/alloc.h"
@@ -71,10 +72,10 @@ const char html_script[] =
 	"  busy = false;\n"
 	"});\n";
 
-void html_text(struct strbuf *out, const char *s)
+void html_bytes(struct strbuf *out, const char *s, size_t len)
 {
-	for (; *s; s++)
-		switch (*s) {
+	for (size_t i = 0; i < len; i++)
+		switch (s[i]) {
 		case '<':
 			strbuf_puts(out, "&lt;");
 			break;
@@ -88,8 +89,13 @@ void html_text(struct strbuf *out, const char *s)
 			strbuf_puts(out, "&quot;");
 			break;
 		default:
-			strbuf_putc(out, *s);
+			strbuf_putc(out, s[i]);
 		}
+}
+
+void html_text(struct strbuf *out, const char *s)
+{
+	html_bytes(out, s, strlen(s));
 }
 
 void html_begin(struct strbuf *out, const char *title)

@@ -5,6 +5,7 @@
 
 /* Escaped, for text and for values of attributes. */
 void html_text(struct strbuf *out, const char *s);
+void html_bytes(struct strbuf *out, const char *s, size_t len);
 /* The page up to its contents; title is escaped. */
 void html_begin(struct strbuf *out, const char *title);
 void html_end(struct strbuf *out);

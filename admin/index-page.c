@@ -3,6 +3,7 @@
 #include <event2/http.h>
 #include <string.h>
 
+#include "admin/html.h"
 #include "admin/index-page.h"
 
 static const char head[] =
@@ -15,27 +16,6 @@ static const char head[] =
 	"<p><a href=\"/readyz\">/readyz</a> · <a href=\"/healthz\">/healthz</a> · "
 	"<a href=\"/metrics\">/metrics</a></p>\n"
 	"<table><tr><th>Stage</th><th>State</th><th>Pages</th></tr>\n";
-
-static void put_html(struct strbuf *out, const char *s, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		switch (s[i]) {
-		case '<':
-			strbuf_puts(out, "&lt;");
-			break;
-		case '>':
-			strbuf_puts(out, "&gt;");
-			break;
-		case '&':
-			strbuf_puts(out, "&amp;");
-			break;
-		case '"':
-			strbuf_puts(out, "&quot;");
-			break;
-		default:
-			strbuf_putc(out, s[i]);
-		}
-}
 
 static const struct gather_answer *find(const struct gather *g, const struct stage_row *stage,
 					int which)
@@ -54,8 +34,8 @@ static void put_state(struct strbuf *out, const struct gather_answer *a)
 	if (a->error)
 		strbuf_puts(out, control_error(a->error));
 	else
-		put_html(out, (const char *)evbuffer_pullup(a->body, -1),
-			 evbuffer_get_length(a->body));
+		html_bytes(out, (const char *)evbuffer_pullup(a->body, -1),
+			   evbuffer_get_length(a->body));
 	strbuf_puts(out, "</pre></td>");
 }
 
@@ -73,9 +53,9 @@ static void put_pages(struct strbuf *out, const struct gather_answer *a)
 
 		if (line > n && memcmp(text, debug, n) == 0) {
 			strbuf_printf(out, "<a href=\"/debug/%s/", a->stage->name);
-			put_html(out, text + n, line - n);
+			html_bytes(out, text + n, line - n);
 			strbuf_puts(out, "\">");
-			put_html(out, text + n, line - n);
+			html_bytes(out, text + n, line - n);
 			strbuf_puts(out, "</a> ");
 		}
 		text += line + (end != NULL);

@@ -25,15 +25,27 @@ def find_driver():
     return driver
 
 
+def start_driver(tries=5):
+    """(process, port). It chooses a free port of one family of addresses, and ends if the other's is taken."""
+    for _ in range(tries):
+        driver = subprocess.Popen([find_driver(), "--port=0"], stdout=subprocess.PIPE, text=True,
+                                  stderr=subprocess.DEVNULL)
+        said = []
+        for line in driver.stdout:
+            said.append(line)
+            if found := re.search(r"started successfully on port (\d+)", line):
+                return driver, found[1]
+        driver.wait()
+        driver.stdout.close()
+        if "port not available" not in "".join(said):
+            break
+    raise AssertionError(f"chromedriver does not start: {''.join(said)}")
+
+
 class Browser:
     def __init__(self, folder, width=1280, height=900, dark=False, javascript=True):
-        self.driver = subprocess.Popen([find_driver(), "--port=0"], stdout=subprocess.PIPE, text=True,
-                                       stderr=subprocess.DEVNULL)
-        for line in self.driver.stdout:
-            found = re.search(r"started successfully on port (\d+)", line)
-            if found:
-                break
-        self.base = f"http://127.0.0.1:{found[1]}"
+        self.driver, port = start_driver()
+        self.base = f"http://127.0.0.1:{port}"
         args = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
                 f"--user-data-dir={folder}/profile", f"--window-size={width},{height}", "--force-device-scale-factor=1"]
         if dark:
