@@ -12,6 +12,7 @@
 #include "watcher/kube/http.h"
 #include "watcher/kube/kube-configuration.h"
 #include "watcher/kube/kube-object.h"
+#include "watcher/kube/readiness.h"
 #include "watcher/kube/reflector.h"
 #include "watcher/source.h"
 #include "watcher/status/kube-writers.h"
@@ -46,7 +47,8 @@ struct kube_source {
 	struct kube_writers *writers;
 	struct kube_configuration *configuration; /* NULL: no such option */
 	bool whole_config_maps;
-	struct discovery *discovery;
+	struct readiness *readiness; /* custom resources wait for it */
+	struct discovery *discovery; /* NULL until then */
 	struct bundle_version *bundle;
 	struct collection *collections;
 	size_t n_collections;

@@ -36,6 +36,8 @@ static const char *problem_of(const struct collection *c)
 {
 	const char *problem;
 
+	if (!c->reflector && !c->source->discovery)
+		return readiness_problem(c->source->readiness);
 	if (!c->reflector)
 		return discovery_problem(c->source->discovery, c->kind);
 	problem = reflector_problem(c->reflector);

@@ -271,8 +271,8 @@ static void on_absent(void *ctx)
 {
 	struct collection *c = ctx;
 
-	discovery_ask(c->source->discovery, c->kind);
-
+	if (c->source->discovery)
+		discovery_ask(c->source->discovery, c->kind);
 	c->epoch++;
 	sweep(c);
 }
@@ -353,6 +353,8 @@ static void start_collection(struct collection *c)
  * need not have the right to. */
 static bool is_wanted(const struct collection *c)
 {
+	if (!c->source->discovery && !is_built_in(object_kind(c->kind)))
+		return false;
 	return c->kind != OBJECT_CONTOUR_DEPLOYMENT || configuration_provisions(c->source->store);
 }
 
@@ -405,7 +407,9 @@ static void on_reachable(void *ctx)
 {
 	struct kube_source *s = ctx;
 
-	discovery_hurry(s->discovery);
+	readiness_hurry(s->readiness);
+	if (s->discovery)
+		discovery_hurry(s->discovery);
 	bundle_version_hurry(s->bundle);
 	for (size_t i = 0; i < s->n_collections; i++)
 		if (s->collections[i].reflector)
@@ -465,6 +469,7 @@ static void kube_source_free(struct source *source)
 	}
 	free(TAKE_PTR(s->collections));
 	s->n_collections = 0;
+	readiness_free(TAKE_PTR(s->readiness));
 	discovery_free(TAKE_PTR(s->discovery));
 	bundle_version_free(TAKE_PTR(s->bundle));
 	kube_writers_free(s->writers);
@@ -555,7 +560,16 @@ static void add_collections(struct kube_source *s, unsigned kind,
 			(namespaces->n && !object_kind(kind)->namespaced);
 }
 
-/* Those of kinds that a cluster need not have start when it is known that it has them. */
+static void on_ready(void *ctx)
+{
+	struct kube_source *s = ctx;
+
+	s->discovery = discovery_new(s->loop, s->http, on_discovered, s);
+	(void)start_wanted(s);
+}
+
+/* Custom resources start when the server is ready, and those that a cluster need not have when it
+ * is known that it has them. */
 static void start_collections(struct kube_source *s, const struct option_list *namespaces)
 {
 	size_t kinds = 0;
@@ -568,10 +582,8 @@ static void start_collections(struct kube_source *s, const struct option_list *n
 		if (object_kind(k))
 			add_collections(s, k, namespaces);
 	/* All before the first is started: they get pointers to each other. */
-	s->discovery = discovery_new(s->loop, s->http, on_discovered, s);
-	for (size_t i = 0; i < s->n_collections; i++)
-		if (s->collections[i].version)
-			start_collection(&s->collections[i]);
+	s->readiness = readiness_new(s->loop, s->http, on_ready, s);
+	(void)start_wanted(s);
 }
 
 /* "a,b" "c" → a, b, c. The words are in *ret_text. */

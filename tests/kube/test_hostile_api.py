@@ -19,7 +19,7 @@ from fake_api import (
     encoding,
     refusal,
 )
-from kube_bytes import JSON_WATCH, PROTOBUF_WATCH, bookmark, error_event, event, list_body, message
+from kube_bytes import JSON, JSON_WATCH, PROTOBUF_WATCH, bookmark, error_event, event, list_body, message
 from kube_watcher import KubeWatcher
 from programs import SANITIZED
 
@@ -281,6 +281,33 @@ def test_garbage_for_json_leaves_the_others_alone(api, tmp_path):
         api.wait_for(PROXIES, watch=True, count=2)
         assert seen.get("HTTPProxy", "default/p")
         assert watcher.kind("Service")["problem"] == ""
+
+
+def test_a_server_that_is_starting_is_not_believed_about_absent_kinds(api, tmp_path):
+    proxy = {"metadata": {"name": "p", "namespace": "default", "resourceVersion": "3"},
+             "spec": {"virtualhost": {"fqdn": "p.example"}}}
+    gateway = {"metadata": {"name": "g", "namespace": "default", "resourceVersion": "3"}}
+    group = "/apis/gateway.networking.k8s.io"
+    api.on("/readyz", [Head(500, "text/plain"), b"[-]poststarthook/crd-informer-synced failed"])
+    watcher = watcher_of(api, tmp_path)
+    try:
+        watcher.start(ready=False)
+        api.wait_for("/readyz", count=2, outcome="complete")
+        status, why = watcher.ask("/readyz")
+        assert status == 503 and "the API server is not ready yet" in why
+        assert not api.seen(PROXIES) and not api.seen(group)
+        for path, kind, item in ((PROXIES, "HTTPProxy", proxy), (f"{group}/v1/gateways", "Gateway", gateway)):
+            api.on(path, [Head(), list_body(JSON, "v1", kind, [item], "5")], watch=False)
+        api.on(group, [Head(), b'{"versions":[{"version":"v1"}]}'])
+        api.on(f"{group}/v1", [Head(), b'{"resources":[{"name":"gateways"}]}'])
+        api.on("/readyz", [b"ok"])
+        watcher.wait_ready()
+        with watcher.objects() as seen:
+            seen.wait_for("HTTPProxy", "default/p")
+            seen.wait_for("Gateway", "default/g")
+            assert seen.mirror.deltas == 0
+    finally:
+        watcher.close()
 
 
 def test_one_connection_serves_all_and_goaway_moves_to_another(h2, tmp_path):

@@ -22,5 +22,7 @@ libwatcher_a_SOURCES += \
 	watcher/kube/kube-object.h \
 	watcher/kube/kubeconfig.c \
 	watcher/kube/kubeconfig.h \
+	watcher/kube/readiness.c \
+	watcher/kube/readiness.h \
 	watcher/kube/reflector.c \
 	watcher/kube/reflector.h

@@ -45,6 +45,7 @@ struct owned {
 	bool queued, again;
 	bool asked;   /* the API has confirmed that the name is free */
 	bool deleted; /* the call deletes it */
+	bool made;    /* written, and the watch has not shown it yet */
 	bool kept;    /* it is wanted as it is, whatever that is */
 	bool fixed_replicas;
 	int64_t not_before, retry_usec;

@@ -14,6 +14,11 @@ struct owned_watch {
 	uint32_t epoch;
 };
 
+struct provision_counters {
+	uint64_t applied, deleted, refused, failures;
+	uint64_t objects; /* existing ones */
+};
+
 struct provision {
 	struct provision_config config;
 	struct hashmap objects, owners;
@@ -24,7 +29,7 @@ struct provision {
 	char *authority;     /* "namespace/name" */
 	bool enabled, leader;
 	unsigned in_flight;
-	struct provision_counters counters;
+	struct provision_counters counters; /* since the start, but for the existing objects */
 	enum provision_upgrades upgrades;
 	bool upgrade_due;    /* something has changed for workloads */
 	struct owned *turn;  /* the workload that may be upgraded now, or NULL */

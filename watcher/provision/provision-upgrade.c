@@ -217,6 +217,11 @@ void provision_metrics(const struct provision *p, struct strbuf *out)
 
 void provision_debug(const struct provision *p, struct document *d)
 {
+	document_put_uint(d, "objects_of_gateways", p->counters.objects);
+	document_put_uint(d, "objects_applied", p->counters.applied);
+	document_put_uint(d, "objects_deleted", p->counters.deleted);
+	document_put_uint(d, "objects_refused", p->counters.refused);
+	document_put_uint(d, "object_failures", p->counters.failures);
 	document_put_uint(d, "fleets_waiting", p->waiting);
 	document_put_string(d, "fleet_upgrading", p->rolls ? p->rolls->owner->key : "");
 }

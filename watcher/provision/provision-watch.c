@@ -28,6 +28,7 @@ static void set_live(struct owned *o, struct json_object *live)
 	o->provision->counters.objects += (live != NULL) - (o->live != NULL);
 	json_object_put(o->live);
 	o->live = live;
+	o->made = false;
 	upgrade_live(o);
 	/* The next owner of the name is asked for. */
 	if (!live)
@@ -78,9 +79,11 @@ static void drop_unlisted(struct owned_watch *w)
 	struct owned **gone = xnew(struct owned *, w->provision->objects.n + 1), *o;
 	size_t n = 0;
 
-	HASHMAP_FOREACH (&w->provision->objects, o)
+	HASHMAP_FOREACH (&w->provision->objects, o) {
+		o->made &= o->kind != w->kind;
 		if (o->kind == w->kind && o->live && o->epoch != w->epoch)
 			gone[n++] = o;
+	}
 	while (n) {
 		o = gone[--n];
 		set_live(o, NULL);

@@ -26,11 +26,6 @@
 
 #define APPLY_QUERY "?fieldManager=portolan&force=true"
 
-const struct provision_counters *provision_counters(const struct provision *p)
-{
-	return &p->counters;
-}
-
 /* ---- objects and their Gateways ---- */
 
 static const void *key_of(const void *entry, size_t *ret_len)
@@ -242,8 +237,13 @@ static void on_written(struct owned *o, const struct http_result *r)
 		o->asked = false;
 	} else if (r->status < 300) {
 		p->counters.applied++;
+		o->made = !o->live;
 		set_problem(o, NULL, NULL);
 		o->retry_usec = 0;
+	} else if (r->status == 409 && o->live) {
+		/* Somebody has changed it since: the watch is about to say how. */
+		upgrade_failed(o);
+		retry(o, 0);
 	} else {
 		on_refusal(o, r);
 	}
@@ -325,14 +325,18 @@ static int add_certificate(struct owned *o, struct json_object *json)
 }
 
 /* The number of pods is set only once, unless the parameters have it: then autoscalers and people
- * decide (P-NAM-7). */
+ * decide (P-NAM-7). The write names the state that the number is from: the API server refuses it if
+ * somebody has changed the object since. */
 static void keep_replicas(const struct owned *o, struct json_object *json)
 {
 	struct json_object *there = owned_get(o->live, "spec", "replicas", NULL);
+	struct json_object *version = owned_get(o->live, "metadata", "resourceVersion", NULL);
 
-	if (!o->fixed_replicas && there && owned_get(json, "spec", "replicas", NULL))
-		json_object_object_add(owned_get(json, "spec", NULL), "replicas",
-				       json_object_get(there));
+	if (o->fixed_replicas || !there || !owned_get(json, "spec", "replicas", NULL))
+		return;
+	json_object_object_add(owned_get(json, "spec", NULL), "replicas", json_object_get(there));
+	json_object_object_add(owned_get(json, "metadata", NULL), "resourceVersion",
+			       json_object_get(version));
 }
 
 static void apply(struct owned *o, const char *uid)
@@ -440,7 +444,7 @@ static void look_at(struct owned *o)
 		return;
 	}
 	/* A Gateway that we do not see now is looked at again when we do. */
-	if (!uid || o->kept)
+	if (!uid || o->kept || o->made)
 		return;
 	o->asked |= o->live != NULL;
 	if (o->asked)
@@ -498,7 +502,11 @@ void provision_gateway(struct provision *p, const char *gateway, size_t len)
 static void on_sweep(evutil_socket_t fd _unused_, short what _unused_, void *ctx)
 {
 	struct provision *p = ctx;
+	struct owned *o;
 
+	/* It may have gone before the watch could show it. */
+	HASHMAP_FOREACH (&p->objects, o)
+		o->made = false;
 	p->upgrade_due = true;
 	provision_look_again(p);
 	event_loop_arm(p->sweep, SWEEP_USEC);

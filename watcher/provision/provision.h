@@ -54,12 +54,6 @@ void provision_gateway(struct provision *p, const char *gateway, size_t len);
 /* A Gateway came, changed or went, or another object that these objects depend on. */
 void provision_look_again(struct provision *p);
 
-struct provision_counters {
-	uint64_t applied, deleted, refused, failures;
-	uint64_t objects; /* existing ones */
-};
-const struct provision_counters *provision_counters(const struct provision *p);
-
 /* ---- upgrades of Envoys ---- */
 
 /* A line, if a fleet that does not become ready holds the others back. */
