@@ -68,8 +68,8 @@ enum fact_kind {
 	FACT_FALLBACK,    /* key: ""; hosts served to clients without a server name: the Secret */
 	FACT_FORWARDED,   /* key: ""; X-Forwarded-… of clients is believed */
 	/* Gateway API's: */
-	FACT_CLASS_USE,       /* key: name of a GatewayClass; the Gateways that have it */
-	FACT_GATEWAY_CLAIM,   /* key: ""; each Gateway's claims on the host: the older first */
+	FACT_CLASS_USE,     /* key: name of a GatewayClass; the Gateways that have it */
+	FACT_GATEWAY_CLAIM, /* key: "", or a merged fleet; each Gateway's claims: the older first */
 	FACT_DEFAULT_GATEWAY, /* key: ""; the Gateways with defaultScope All */
 	FACT_PARENT,          /* key: "Kind namespace/name"; the Parent that routes see */
 	FACT_PARENT_STATE,    /* key: the same; its status without counts */

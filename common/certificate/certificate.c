@@ -107,7 +107,8 @@ static bool add_names(X509 *x, X509 *issuer, const char *const *names, const cha
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
 
-	if (uri && strspn(uri, "abcdefghijklmnopqrstuvwxyz0123456789.-:/") < strlen(uri))
+	if (uri && strspn(uri, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+			       ".-:/") < strlen(uri))
 		return false;
 	if (uri)
 		strbuf_printf(&text, "URI:%s%s", uri, *names ? "," : "");

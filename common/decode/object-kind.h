@@ -55,6 +55,13 @@ enum object_kind {
 	OBJECT_DOCUMENT = 63,
 };
 
+/* Before the name of a GatewayClass: the fleet that its Gateways share. No namespace has such a
+ * name.
+ */
+#define FLEET_OF_CLASS "GatewayClass/"
+/* Of a GatewayClass; "true": its Gateways share their Envoys. */
+#define MERGE_ANNOTATION "portolan.io/merge-gateways"
+
 #define BUNDLE_KEY "gateway.networking.k8s.io"
 
 struct object_kind_row {

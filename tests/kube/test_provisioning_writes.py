@@ -54,10 +54,10 @@ class Control:
     def want(self, text):
         self.set("Deployment", desired(text))
 
-    def set(self, kind, wanted):
-        message = frames.message("DesiredObject", gateway="default/web", kind=kind, namespace="default",
+    def set(self, kind, wanted, owner="default/web", namespace="default"):
+        message = frames.message("DesiredObject", gateway=owner, kind=kind, namespace=namespace,
                                  name="web-portolan", json=json.dumps(wanted).encode())
-        self.translator.send.put(DESIRED, f"{kind} default/web-portolan", message.SerializeToString())
+        self.translator.send.put(DESIRED, f"{kind} {namespace}/web-portolan", message.SerializeToString())
         self.translator.commit()
 
     def written(self, count):
@@ -84,7 +84,9 @@ def started(tmp_path):
                "spec": {"gatewayClassName": "portolan", "listeners": [{"name": "a", "port": 80, "protocol": "HTTP"}]}}
     with FakeApi() as api:
         api.on(GROUP, [Head(), b'{"versions":[{"version":"v1"}]}'])
-        api.on(f"{GROUP}/v1", [Head(), b'{"resources":[{"name":"gateways"}]}'])
+        api.on(f"{GROUP}/v1", [Head(), b'{"resources":[{"name":"gateways"},{"name":"gatewayclasses"}]}'])
+        klass = {"metadata": {"name": "portolan", "uid": "c", "resourceVersion": "3"}, "spec": {"controllerName": "x/y"}}
+        api.on(f"{GROUP}/v1/gatewayclasses", [Head(), list_body(JSON, f"{GROUP[6:]}/v1", "GatewayClass", [klass], "5")], watch=False)
         api.on(GATEWAYS, [Head(), list_body(JSON, "gateway.networking.k8s.io/v1", "Gateway", [gateway], "5")], watch=False)
         api.on(DAEMON_SETS, [Head(content_type=JSON_WATCH), listed("DaemonSet"), Gate()], watch=True)
         api.on(DEPLOYMENT, [Head(), b"{}"], method="PATCH")
@@ -126,3 +128,13 @@ def test_a_number_of_pods_that_was_changed_since_is_read_again(started):
     last = len(control.api.seen(DEPLOYMENT, method="PATCH"))
     assert control.written(last) == ("two", 11, "8")
     assert "has been modified" not in control.watcher.logged()
+
+
+def test_objects_in_our_own_namespace_are_the_authors_of_classes_to_ask_for(started):
+    """A translator that was broken into could else have our Secrets mounted there."""
+    control = started(listed(), Gate())
+    wanted = desired("one")
+    del wanted["metadata"]["namespace"]
+    control.set("Deployment", wanted, owner="GatewayClass/portolan", namespace="")
+    control.watcher.wait_logged("its GatewayClass does not say that its Gateways share Envoys")
+    assert not control.api.seen(method="PATCH")

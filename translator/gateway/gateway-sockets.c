@@ -19,7 +19,7 @@ const char *gateway_socket_name(const struct gateway *g, uint32_t port, bool udp
 {
 	const char *where = g->addresses.n ? g->addresses.all[0] : "nowhere";
 
-	/* A Gateway with its own fleet has no conflicts with other Gateways. */
+	/* A fleet has no conflicts with other Gateways. */
 	return arena_printf(g->a, "gateway/%s/%u%s", *g->fleet ? g->fleet : where, port,
 			    udp ? "/udp" : "");
 }
@@ -52,9 +52,9 @@ static const char *table_name(const struct gateway *g, const struct gateway_list
 	const char *guards = n ? arena_printf(g->a, "?guards=%zu", n) : "";
 
 	if (l->protocol == LISTENER_HTTP)
-		return arena_printf(g->a, "gateway/%s/%u%s", g->key, port, guards);
+		return arena_printf(g->a, "gateway/%s/%u%s", g->named, port, guards);
 	if (l->protocol == LISTENER_HTTPS)
-		return arena_printf(g->a, "gateway/%s/%u/%s%s", g->key, port, l->host, guards);
+		return arena_printf(g->a, "gateway/%s/%u/%s%s", g->named, port, l->host, guards);
 	return gateway_socket_name(g, port, l->protocol == LISTENER_UDP);
 }
 

@@ -24,6 +24,18 @@ const K8s__ParametersReference *gateway_class_parameters(struct reader *r, const
 
 /* Whether Gateways get Envoys of their own. */
 bool gateway_is_provisioned(struct reader *r);
+/* Whether all Gateways of the class share Envoys; *ret_word: what the class says of it, or NULL. */
+bool gateway_class_is_merged(struct reader *r, const char *name, const char **ret_word);
+
+/* ---- gateway-merge.c ---- */
+
+/* The fleet that the class's Gateways share, "GatewayClass/name"; NULL: they do not. */
+const char *gateway_merge_fleet(struct reader *r, const char *class);
+/* The Gateway cannot be one of those that share Envoys; *ret says why. */
+bool gateway_merge_refuses(struct reader *r, const char *key, const K8s__Gateway *gateway,
+			   struct flaw *ret);
+/* The keys of the Gateways that share the fleet, the older first. */
+const char **gateway_merge_members(struct reader *r, const char *fleet, size_t *ret_n);
 
 /* ---- gateway-set.c ---- */
 
@@ -75,8 +87,12 @@ struct gateway {
 	struct reader *r;
 	struct arena *a;
 	const char *key;
-	const char
-		*fleet; /* the fleet that serves it: "", or its key if it has Envoys of its own */
+	/* The fleet that serves it: "", its key if it has Envoys of its own, or that of its
+	 * class. */
+	const char *fleet;
+	bool merged;       /* its Envoys are those of all Gateways of its class */
+	const char *named; /* in the names of route tables: the key, or the merged fleet */
+	const char *first; /* the Gateway whose unit wants the sockets: refusals name it */
 	const K8s__Gateway *object;
 	struct gateway_addresses addresses;
 	struct listener_owner *owners; /* the Gateway, then its allowed ListenerSets by age */

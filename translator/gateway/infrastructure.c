@@ -57,10 +57,18 @@ static const char *object_name(struct arena *a, const char *gateway, const char 
 
 /* ---- common to all objects ---- */
 
+static void put_name_label(const struct infrastructure *i, struct document *d)
+{
+	document_put_string(d,
+			    i->g->merged ? "gateway.networking.k8s.io/gateway-class-name"
+					 : "gateway.networking.k8s.io/gateway-name",
+			    i->label_name);
+}
+
 void infrastructure_selector(const struct infrastructure *i, struct document *d)
 {
 	document_map(d);
-	document_put_string(d, "gateway.networking.k8s.io/gateway-name", i->label_name);
+	put_name_label(i, d);
 	document_put_string(d, "portolan.io/fleet", i->fleet_label);
 	document_end(d);
 }
@@ -114,14 +122,16 @@ static void put_more(struct document *d, const K8s__GatewayInfrastructure *own,
 void infrastructure_labels(const struct infrastructure *i, struct document *d,
 			   const struct infrastructure_pairs *annotations)
 {
-	const K8s__GatewayInfrastructure *more = i->g->object->spec->infrastructure;
+	const K8s__GatewayInfrastructure *more = i->g->merged ? NULL
+							      : i->g->object->spec->infrastructure;
 
 	document_key(d, "labels");
 	document_map(d);
 	document_put_string(d, "app.kubernetes.io/managed-by", "portolan");
-	document_put_string(d, "gateway.networking.k8s.io/gateway-class-name",
-			    shorten(i->g->a, i->class, i->class, false));
-	document_put_string(d, "gateway.networking.k8s.io/gateway-name", i->label_name);
+	if (!i->g->merged)
+		document_put_string(d, "gateway.networking.k8s.io/gateway-class-name",
+				    shorten(i->g->a, i->class, i->class, false));
+	put_name_label(i, d);
 	document_put_string(d, "portolan.io/fleet", i->fleet_label);
 	for (size_t k = 0; more && k < more->n_labels; k++)
 		if (!is_ours(more->labels[k]->key))
@@ -130,7 +140,7 @@ void infrastructure_labels(const struct infrastructure *i, struct document *d,
 	document_end(d);
 	document_key(d, "annotations");
 	document_map(d);
-	document_put_string(d, "portolan.io/gateway", i->g->key);
+	document_put_string(d, "portolan.io/gateway", i->g->fleet);
 	for (size_t k = 0; more && k < more->n_annotations; k++)
 		if (!is_ours(more->annotations[k]->key))
 			document_put_string(d, more->annotations[k]->key,
@@ -152,7 +162,8 @@ static void begin(const struct infrastructure *i, struct document *d, struct str
 	document_key(d, "metadata");
 	document_map(d);
 	document_put_string(d, "name", name);
-	document_put_string(d, "namespace", i->namespace);
+	if (*i->namespace)
+		document_put_string(d, "namespace", i->namespace);
 	infrastructure_labels(i, d, service ? &i->parameters.service_annotations : NULL);
 	document_end(d);
 }
@@ -173,7 +184,7 @@ static void finish(const struct infrastructure *i, struct document *d, const cha
 	Portolan__Ipc__DesiredObject m = PORTOLAN__IPC__DESIRED_OBJECT__INIT;
 
 	document_end(d);
-	m.gateway = (char *)i->g->key;
+	m.gateway = (char *)i->g->fleet;
 	m.kind = (char *)kind;
 	m.namespace_ = (char *)i->namespace;
 	m.name = (char *)name;
@@ -193,7 +204,7 @@ static void keep(const struct infrastructure *i)
 	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
 		Portolan__Ipc__DesiredObject m = PORTOLAN__IPC__DESIRED_OBJECT__INIT;
 
-		m.gateway = (char *)i->g->key;
+		m.gateway = (char *)i->g->fleet;
 		m.kind = (char *)kinds[k];
 		m.namespace_ = (char *)i->namespace;
 		m.name = (char *)(strcmp(kinds[k], "Secret") == 0 ? i->secret : i->name);
@@ -382,6 +393,13 @@ static bool has_address(const Portolan__Ipc__Infrastructure *s, const char *addr
 	return false;
 }
 
+static const char *place_of(const struct infrastructure *i)
+{
+	if (!*i->namespace)
+		return arena_printf(i->g->a, "%s in Portolan's own namespace", i->name);
+	return arena_printf(i->g->a, "%s/%s", i->namespace, i->name);
+}
+
 static void check_addresses(struct infrastructure *i, const Portolan__Ipc__Infrastructure *s)
 {
 	const K8s__GatewaySpec *spec = i->g->object->spec;
@@ -398,20 +416,18 @@ static void check_addresses(struct infrastructure *i, const Portolan__Ipc__Infra
 		if (!*value)
 			continue;
 		flaw_set(programmed, "AddressNotUsable",
-			 arena_printf(i->g->a,
-				      "spec.addresses[%zu]: the Service %s/%s has not got %s", k,
-				      i->namespace, i->name, value));
+			 arena_printf(i->g->a, "spec.addresses[%zu]: the Service %s has not got %s",
+				      k, place_of(i), value));
 	}
 	if (!s || !s->n_addresses)
 		flaw_set(programmed, "AddressNotAssigned",
-			 arena_printf(i->g->a, "the Service %s/%s has no address yet", i->namespace,
-				      i->name));
+			 arena_printf(i->g->a, "the Service %s has no address yet", place_of(i)));
 }
 
 /* The state of the objects that were desired for the Gateway. */
 static void find_state(struct infrastructure *i)
 {
-	const struct item *known = read_object(i->g->r, OBJECT_INFRASTRUCTURE, i->g->key);
+	const struct item *known = read_object(i->g->r, OBJECT_INFRASTRUCTURE, i->g->fleet);
 	const Portolan__Ipc__Infrastructure *s =
 		known ? portolan__ipc__infrastructure__unpack(arena_pb(i->g->a), known->value_len,
 							      item_value(known))
@@ -432,9 +448,9 @@ static void find_state(struct infrastructure *i)
 	check_addresses(i, s);
 	if (!s || !s->available)
 		flaw_set(&addresses->programmed, "NoResources",
-			 arena_printf(i->g->a, "no Envoy of %s %s/%s is ready yet",
+			 arena_printf(i->g->a, "no Envoy of %s %s is ready yet",
 				      i->parameters.daemon_set ? "DaemonSet" : "Deployment",
-				      i->namespace, i->name));
+				      place_of(i)));
 }
 
 static const char *asked_address(const K8s__GatewaySpec *spec)
@@ -465,24 +481,40 @@ struct infrastructure_parameters infrastructure_defaults(void)
 	};
 }
 
-void infrastructure_want(struct gateway *g, const struct infrastructure_parameters *parameters)
+static struct infrastructure describe(struct gateway *g,
+				      const struct infrastructure_parameters *parameters)
 {
-	const K8s__ConfigPortolanGateway *c = config_read(g->r)->portolan->gateway;
 	struct infrastructure i = { .g = g, .class = g->object->spec->gateway_class_name };
 	const char *name;
 
-	/* Without these the operator runs the Envoys. */
-	if (!*g->fleet || !*c->xds_address)
-		return;
 	object_split_key(g->r, g->key, &i.namespace, &name);
-	i.name = object_name(g->a, name, i.class);
+	if (g->merged)
+		i.namespace = "";
+	i.name = object_name(g->a, g->merged ? "merged" : name, i.class);
 	i.secret = shorten(g->a, arena_printf(g->a, "%s-xds", i.name),
 			   arena_printf(g->a, "%s-xds", i.name), false);
-	i.label_name = shorten(g->a, name, name, false);
-	i.fleet_label = short_hash(g->a, g->key);
-	i.address = asked_address(g->object->spec);
+	i.label_name = g->merged ? shorten(g->a, i.class, i.class, false)
+				 : shorten(g->a, name, name, false);
+	i.fleet_label = short_hash(g->a, g->fleet);
+	i.address = g->merged ? NULL : asked_address(g->object->spec);
 	i.parameters = parameters ? *parameters : infrastructure_defaults();
-	check_images(&i, c);
+	return i;
+}
+
+/* Without an address of xds-server the operator runs the Envoys. */
+static bool is_made(const struct gateway *g)
+{
+	return *g->fleet && *config_read(g->r)->portolan->gateway->xds_address;
+}
+
+void infrastructure_want(struct gateway *g, const struct infrastructure_parameters *parameters)
+{
+	const K8s__ConfigPortolanGateway *c = config_read(g->r)->portolan->gateway;
+	struct infrastructure i;
+
+	if (!is_made(g))
+		return;
+	i = describe(g, parameters);
 	if (!parameters) {
 		keep(&i);
 	} else if (*c->envoy_image && *c->image) {
@@ -491,5 +523,21 @@ void infrastructure_want(struct gateway *g, const struct infrastructure_paramete
 		want_workload(&i);
 		want_service(&i);
 	}
+}
+
+void infrastructure_find_state(struct gateway *g,
+			       const struct infrastructure_parameters *parameters)
+{
+	const K8s__GatewayInfrastructure *own = g->object->spec->infrastructure;
+	struct infrastructure i;
+
+	if (!is_made(g))
+		return;
+	i = describe(g, parameters);
+	if (g->merged && own && (own->n_labels || own->n_annotations))
+		object_warning(g->r, OBJECT_GATEWAY, g->key, "FieldIgnored", "spec.infrastructure",
+			       "ignored: the objects are those of all Gateways of GatewayClass %s",
+			       i.class);
+	check_images(&i, config_read(g->r)->portolan->gateway);
 	find_state(&i);
 }

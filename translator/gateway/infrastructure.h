@@ -43,9 +43,11 @@ struct infrastructure_parameters {
 struct infrastructure {
 	struct gateway *g;
 	struct infrastructure_parameters parameters;
-	const char *namespace, *class;
-	const char *name;       /* of all objects */
-	const char *label_name; /* the Gateway's name, shortened to a valid label value */
+	const char *namespace; /* "": Portolan's own, for Gateways that share their Envoys */
+	const char *class;
+	const char *name; /* of all objects */
+	const char
+		*label_name; /* the Gateway's or class's name, shortened to a valid label value */
 	const char *fleet_label;
 	const char *address; /* the wanted one, or NULL */
 	const char *secret;
@@ -53,9 +55,12 @@ struct infrastructure {
 
 struct infrastructure_parameters infrastructure_defaults(void);
 
-/* Emits the wanted objects, and finds their state: the Gateway's addresses. parameters: NULL if
+/* Emits the wanted objects of the Gateway, or of all that share its Envoys. parameters: NULL if
  * they are wrong; then the objects that exist stay as they are. */
 void infrastructure_want(struct gateway *g, const struct infrastructure_parameters *parameters);
+/* Finds the objects' state: the Gateway's addresses. */
+void infrastructure_find_state(struct gateway *g,
+			       const struct infrastructure_parameters *parameters);
 
 /* Labels by which all objects are found; selectors have only these (P-NAM-4). */
 void infrastructure_selector(const struct infrastructure *i, struct document *d);

@@ -6,6 +6,7 @@ libtranslator_a_SOURCES += \
 	translator/gateway/gateway-conflict.c \
 	translator/gateway/gateway-listener.c \
 	translator/gateway/gateway-listener.h \
+	translator/gateway/gateway-merge.c \
 	translator/gateway/gateway-set.c \
 	translator/gateway/gateway-sockets.c \
 	translator/gateway/gateway-sockets.h \

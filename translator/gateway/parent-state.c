@@ -166,7 +166,7 @@ static void emit_state(struct gateway *g, const struct listener_owner *o, Object
 	}
 	state.status.data = reader_pack(g->r, &s->base, &state.status.len);
 	state.verdict = verdict;
-	state.gateway = (char *)g->key;
+	state.gateway = (char *)g->first;
 	if (o->kind == OBJECT_GATEWAY)
 		list_more_sockets(g, &state);
 	packed = reader_pack(g->r, &state.base, &len);

@@ -259,6 +259,14 @@ void gateway_telemetry_find(struct gateway *g)
 
 	if (!n)
 		return;
+	for (size_t i = 0; g->merged && i < n; i++)
+		tell(g, all[i].key, "Invalid",
+		     arena_printf(g->a,
+				  "the Gateways of GatewayClass %s share their Envoys: a policy "
+				  "for one of them would be about the others, too",
+				  g->object->spec->gateway_class_name));
+	if (g->merged)
+		return;
 	if (first && !telemetry_unsupported(g->a, first) &&
 	    (strcmp(first->mode, "Enabled") == 0 || strcmp(first->mode, "Disabled") == 0))
 		g->tracing = make_tracing(g, &all[0], &flaw);

@@ -67,7 +67,8 @@ void unit_gateway_claim(struct reader *r, const char *key, size_t key_len _unuse
 {
 	const K8s__Gateway *g = read_message(r, OBJECT_GATEWAY, key);
 	GatewayClaim c = PORTOLAN__MODEL__GATEWAY_CLAIM__INIT;
-	const char *why, *sort;
+	const char *why, *sort, *fleet;
+	struct flaw flaw = { 0 };
 	uint8_t *packed;
 	size_t len;
 
@@ -78,9 +79,13 @@ void unit_gateway_claim(struct reader *r, const char *key, size_t key_len _unuse
 	claim_ports(r, key, g, &c);
 	sort = gateway_sort_key(reader_arena(r), g->metadata, key);
 	packed = reader_pack(r, &c.base, &len);
-	/* Gateways with their own Envoys conflict with no other. */
-	if (!gateway_is_provisioned(r))
-		emit_fact(r, FACT_GATEWAY_CLAIM, "", 0, sort, strlen(sort), packed, len);
+	/* Gateways with their own Envoys conflict with no other, but those of one class may share
+	 * theirs. */
+	fleet = gateway_is_provisioned(r) ? gateway_merge_fleet(r, g->spec->gateway_class_name)
+					  : "";
+	if (fleet && (!*fleet || !gateway_merge_refuses(r, key, g, &flaw)))
+		emit_fact(r, FACT_GATEWAY_CLAIM, fleet, strlen(fleet), sort, strlen(sort), packed,
+			  len);
 	emit_fact(r, FACT_CLASS_USE, g->spec->gateway_class_name,
 		  strlen(g->spec->gateway_class_name), key, strlen(key), NULL, 0);
 	if (g->spec->default_scope && strcmp(g->spec->default_scope, "All") == 0)

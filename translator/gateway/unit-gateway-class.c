@@ -118,6 +118,36 @@ bool gateway_class_is_ours(struct reader *r, const char *name, const char **ret_
 	return false;
 }
 
+/* A word that is not understood changes nothing: running Envoys would go. */
+static bool is_merged(const K8s__GatewayClass *c, const char **ret_word)
+{
+	*ret_word = NULL;
+	for (size_t i = 0; c && c->metadata && i < c->metadata->n_annotations; i++)
+		if (strcmp(c->metadata->annotations[i]->key, MERGE_ANNOTATION) == 0)
+			*ret_word = c->metadata->annotations[i]->value;
+	return *ret_word && strcmp(*ret_word, "false") != 0;
+}
+
+bool gateway_class_is_merged(struct reader *r, const char *name, const char **ret_word)
+{
+	return is_merged(read_class(r, name), ret_word);
+}
+
+static void check_merge(struct reader *r, const char *key, const K8s__GatewayClass *class)
+{
+	static const char field[] = "metadata.annotations[" MERGE_ANNOTATION "]";
+	const char *word;
+	bool merged = is_merged(class, &word);
+
+	if (merged && !gateway_is_provisioned(r))
+		object_warning(r, OBJECT_GATEWAY_CLASS, key, "FieldIgnored", field,
+			       "ignored: only Gateways with Envoys of their own can share them: "
+			       "set portolan.gateway.provisioning");
+	else if (merged && strcmp(word, "true") != 0)
+		object_warning(r, OBJECT_GATEWAY_CLASS, key, "InvalidValue", field,
+			       "\"%s\" is taken for \"true\"; the other value is \"false\"", word);
+}
+
 static void tell_features(struct reader *r, Portolan__Ipc__ObjectStatus *s)
 {
 	const char **all = arena_new_of(reader_arena(r), const char *, ARRAY_SIZE(features) + 1);
@@ -192,6 +222,7 @@ void unit_gateway_class(struct reader *r, const char *key, size_t key_len _unuse
 		return;
 	}
 	parameters_check_class(r, key, class, &flaw);
+	check_merge(r, key, class);
 	if (flaw.reason)
 		object_error(r, OBJECT_GATEWAY_CLASS, key, flaw.reason, NULL, "%s", flaw.message);
 	conditions_add(a, &c, "Accepted", &flaw, "Accepted", "The class is served");

@@ -11,8 +11,17 @@
 #include "translator/resolve/object.h"
 #include "translator/units.h"
 
-/* For a Gateway with its ListenerSets; the statuses of sets beyond it say so (V-11). */
+/* For Gateways that share sockets, with their ListenerSets; the statuses of sets beyond it say so
+ * (V-11). */
 #define LISTENERS_MAX 65536
+
+/* Gateways that share sockets: one, or those of a class that share their Envoys. */
+struct group {
+	struct gateway whole; /* the first of them, with the listeners of all */
+	struct gateway *members;
+	size_t n;
+	size_t listeners;
+};
 
 static void add_owner(struct gateway *g, enum object_kind kind, const char *key,
 		      const K8s__ObjectMeta *meta, K8s__Listener *const *specs, size_t n)
@@ -28,23 +37,38 @@ static void add_owner(struct gateway *g, enum object_kind kind, const char *key,
 	gateway_listeners_parse(g->a, o);
 }
 
-static void collect_owners(struct gateway *g)
+static void collect_owners(struct group *group, struct gateway *g)
 {
 	const K8s__GatewaySpec *spec = g->object->spec;
-	size_t listeners = spec->n_listeners;
 
-	g->sets = gateway_sets(g->r, g->key, g->object, &g->n_sets);
-	g->owners = arena_new_of(g->a, struct listener_owner, g->n_sets + 1);
+	g->owners = &group->whole.owners[group->whole.n_owners];
 	add_owner(g, OBJECT_GATEWAY, g->key, g->object->metadata, spec->listeners,
 		  spec->n_listeners);
+	group->listeners += spec->n_listeners;
 	for (size_t i = 0; i < g->n_sets; i++) {
 		const K8s__ListenerSet *s = g->sets[i].object;
 
-		listeners += s->spec->n_listeners;
-		if (g->sets[i].allowed && listeners <= LISTENERS_MAX)
+		group->listeners += s->spec->n_listeners;
+		if (g->sets[i].allowed && group->listeners <= LISTENERS_MAX)
 			add_owner(g, OBJECT_LISTENER_SET, g->sets[i].key, s->metadata,
 				  s->spec->listeners, s->spec->n_listeners);
 	}
+	group->whole.n_owners += g->n_owners;
+}
+
+static void collect_listeners(struct group *group)
+{
+	size_t n = group->n;
+
+	for (size_t i = 0; i < group->n; i++) {
+		struct gateway *g = &group->members[i];
+
+		g->sets = gateway_sets(g->r, g->key, g->object, &g->n_sets);
+		n += g->n_sets;
+	}
+	group->whole.owners = arena_new_of(group->whole.a, struct listener_owner, n);
+	for (size_t i = 0; i < group->n; i++)
+		collect_owners(group, &group->members[i]);
 }
 
 static void check_ports(struct gateway *g, struct gateway_listener *l)
@@ -59,12 +83,16 @@ static void check_ports(struct gateway *g, struct gateway_listener *l)
 		flaw_set(&l->accepted, "PortUnavailable", why);
 }
 
-static void each_listener(struct gateway *g,
+static void each_listener(struct group *group,
 			  void (*fn)(struct gateway *g, struct gateway_listener *l))
 {
-	for (size_t i = 0; i < g->n_owners; i++)
-		for (size_t k = 0; k < g->owners[i].n_specs; k++)
-			fn(g, &g->owners[i].listeners[k]);
+	for (size_t m = 0; m < group->n; m++) {
+		struct gateway *g = &group->members[m];
+
+		for (size_t i = 0; i < g->n_owners; i++)
+			for (size_t k = 0; k < g->owners[i].n_specs; k++)
+				fn(g, &g->owners[i].listeners[k]);
+	}
 }
 
 static void find_clients(struct gateway *g, struct gateway_listener *l)
@@ -89,59 +117,157 @@ static void find_guards(struct gateway *g, struct gateway_listener *l)
 	parent->namespace_ = (char *)l->owner->namespace;
 	parent->client_secret = (char *)g->client_secret;
 	gateway_listener_find_guards(g->r, parent, l);
-	gateway_sockets_count_guards(g, l);
 }
 
-static void translate(struct gateway *g)
+static void find_objects(struct gateway *g)
+{
+	gateway_addresses_find(g->r, g->key, g->object, &g->addresses);
+	flaw_set(&g->accepted, g->addresses.accepted.reason, g->addresses.accepted.message);
+	g->client_secret = gateway_tls_find_own(g->r, g->key, g->object->spec->tls, &g->resolved);
+	gateway_telemetry_find(g);
+}
+
+/* The HTTP listeners of a port share their guards, whichever Gateway they are of. */
+static void share_guards(struct group *group)
+{
+	struct gateway *whole = &group->whole;
+
+	for (size_t i = 0; i < whole->n_owners; i++)
+		for (size_t k = 0; k < whole->owners[i].n_specs; k++)
+			gateway_sockets_count_guards(whole, &whole->owners[i].listeners[k]);
+	for (size_t i = 0; i < group->n; i++)
+		group->members[i].http_guards = whole->http_guards;
+}
+
+static void find_listeners(struct group *group)
+{
+	struct gateway *whole = &group->whole;
+
+	collect_listeners(group);
+	each_listener(group, check_ports);
+	each_listener(group, find_clients);
+	gateway_listeners_compare(whole->a, whole->owners, whole->n_owners);
+	each_listener(group, find_certificates);
+	each_listener(group, find_guards);
+	share_guards(group);
+}
+
+static void serve(struct group *group, const struct infrastructure_parameters *parameters)
+{
+	gateway_sockets_want(&group->whole);
+	infrastructure_want(&group->whole, parameters);
+	for (size_t i = 0; i < group->n; i++)
+		infrastructure_find_state(&group->members[i], parameters);
+}
+
+static void translate(struct group *group)
 {
 	struct infrastructure_parameters parameters;
 	struct flaw wrong = { 0 };
 	bool served;
 
-	gateway_addresses_find(g->r, g->key, g->object, &g->addresses);
-	flaw_set(&g->accepted, g->addresses.accepted.reason, g->addresses.accepted.message);
-	parameters_find(g, &parameters, &wrong);
+	for (size_t i = 0; i < group->n; i++)
+		find_objects(&group->members[i]);
+	group->whole = group->members[0];
+	parameters_find(&group->whole, &parameters, &wrong);
 	/* Envoys that run go on as they are, until the parameters are good again (G-CLS-4). */
-	served = !g->accepted.reason && (!wrong.reason || *g->fleet);
-	flaw_set(&g->accepted, wrong.reason, wrong.message);
-	g->client_secret = gateway_tls_find_own(g->r, g->key, g->object->spec->tls, &g->resolved);
-	gateway_telemetry_find(g);
-	collect_owners(g);
-	each_listener(g, check_ports);
-	each_listener(g, find_clients);
-	gateway_listeners_compare(g->a, g->owners, g->n_owners);
-	each_listener(g, find_certificates);
-	each_listener(g, find_guards);
-	gateway_parents_emit(g);
-	if (served) {
-		gateway_sockets_want(g);
-		infrastructure_want(g, wrong.reason ? NULL : &parameters);
+	served = !group->whole.accepted.reason && (!wrong.reason || *group->whole.fleet);
+	for (size_t i = 0; i < group->n; i++)
+		flaw_set(&group->members[i].accepted, wrong.reason, wrong.message);
+	find_listeners(group);
+	for (size_t i = 0; i < group->n; i++)
+		gateway_parents_emit(&group->members[i]);
+	if (served)
+		serve(group, wrong.reason ? NULL : &parameters);
+	for (size_t i = 0; i < group->n; i++) {
+		gateway_listeners_advise(&group->members[i]);
+		parent_states_emit(&group->members[i]);
 	}
-	gateway_listeners_advise(g);
-	parent_states_emit(g);
+}
+
+/* Classes of others are there; one that nobody has is a slip of the pen. */
+static void pass_over(struct reader *r, const char *key, const char *class, const char *why)
+{
+	emit_problem(r, OBJECT_GATEWAY, key,
+		     gateway_class_exists(r, class) ? PORTOLAN__IPC__SEVERITY__SEVERITY_INFO
+						    : PORTOLAN__IPC__SEVERITY__SEVERITY_WARNING,
+		     "OtherClass", "spec.gatewayClassName", "%s", why);
+	emit_verdict(r, OBJECT_GATEWAY, key, PORTOLAN__IPC__VERDICT__VERDICT_IGNORED);
+}
+
+static struct gateway make(struct reader *r, const char *key, const K8s__Gateway *object)
+{
+	return (struct gateway){
+		.r = r,
+		.a = reader_arena(r),
+		.key = key,
+		.fleet = gateway_is_provisioned(r) ? key : "",
+		.named = key,
+		.first = key,
+		.object = object,
+	};
+}
+
+/* The Gateways that share the fleet. The first one's unit works for all, so that one unit wants
+ * each socket; *ret is empty for the others. */
+static void make_merged(struct reader *r, const char *key, const char *fleet, struct group *ret)
+{
+	size_t n;
+	const char **keys = gateway_merge_members(r, fleet, &n);
+
+	ret->n = 0;
+	if (!n || strcmp(keys[0], key) != 0)
+		return;
+	ret->members = arena_new_of(reader_arena(r), struct gateway, n);
+	for (size_t i = 0; i < n; i++) {
+		const K8s__Gateway *object = read_message(r, OBJECT_GATEWAY, keys[i]);
+		struct gateway *g = &ret->members[ret->n];
+
+		if (!object || !object->spec)
+			continue;
+		*g = make(r, keys[i], object);
+		g->fleet = g->named = fleet;
+		g->first = key;
+		g->merged = true;
+		ret->n++;
+	}
+}
+
+static bool is_member(struct reader *r, const char *key, const char *fleet)
+{
+	size_t n;
+	const char **keys = gateway_merge_members(r, fleet, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(keys[i], key) == 0)
+			return true;
+	return false;
 }
 
 void unit_gateway(struct reader *r, const char *key, size_t key_len _unused_)
 {
-	struct gateway g = { .r = r, .a = reader_arena(r), .key = key };
-	const char *why;
+	const K8s__Gateway *object = read_message(r, OBJECT_GATEWAY, key);
+	struct gateway one;
+	struct group group = { .members = &one, .n = 1 };
+	const char *why, *fleet;
 
-	g.object = read_message(r, OBJECT_GATEWAY, key);
-	if (!g.object || !g.object->spec)
+	if (!object || !object->spec)
 		return;
-	if (!gateway_class_is_ours(r, g.object->spec->gateway_class_name, &why)) {
-		/* Classes of others are there; one that nobody has is a slip of the pen. */
-		emit_problem(r, OBJECT_GATEWAY, key,
-			     gateway_class_exists(r, g.object->spec->gateway_class_name)
-				     ? PORTOLAN__IPC__SEVERITY__SEVERITY_INFO
-				     : PORTOLAN__IPC__SEVERITY__SEVERITY_WARNING,
-			     "OtherClass", "spec.gatewayClassName", "%s", why);
-		emit_verdict(r, OBJECT_GATEWAY, key, PORTOLAN__IPC__VERDICT__VERDICT_IGNORED);
+	if (!gateway_class_is_ours(r, object->spec->gateway_class_name, &why)) {
+		pass_over(r, key, object->spec->gateway_class_name, why);
 		return;
 	}
-	g.fleet = gateway_is_provisioned(r) ? key : "";
-	reader_fleet(r, g.fleet);
-	if (*g.fleet)
-		emit_output(r, RESOURCE_FLEET, g.fleet, NULL, 0);
-	translate(&g);
+	one = make(r, key, object);
+	fleet = gateway_merge_fleet(r, object->spec->gateway_class_name);
+	if (fleet && is_member(r, key, fleet))
+		make_merged(r, key, fleet, &group);
+	else if (fleet && !gateway_merge_refuses(r, key, object, &one.accepted))
+		flaw_set(&one.accepted, "Invalid",
+			 "too many Gateways of its class are to share Envoys");
+	if (!group.n)
+		return;
+	reader_fleet(r, group.members[0].fleet);
+	if (*group.members[0].fleet)
+		emit_output(r, RESOURCE_FLEET, group.members[0].fleet, NULL, 0);
+	translate(&group);
 }

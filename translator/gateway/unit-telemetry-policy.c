@@ -82,7 +82,8 @@ static void add_target(struct telemetry_status *s, const K8s__LocalObjectReferen
 	if (!fate)
 		flaw_set(&accepted, "TargetNotFound",
 			 object_missing(s->r, OBJECT_GATEWAY, gateway));
-	else if (fate->reason && strcmp(fate->reason, "Conflicted") == 0)
+	else if (fate->reason &&
+		 (strcmp(fate->reason, "Conflicted") == 0 || strcmp(fate->reason, "Invalid") == 0))
 		flaw_set(&accepted, fate->reason, fate->message);
 	else if (s->unsupported)
 		flaw_set(&accepted, "Invalid", s->unsupported);

@@ -1,3 +1,4 @@
+/* Asks /readyz until the API server has started. Used by the watcher. */
 #include "watcher/kube/readiness.h"
 
 #include <stdio.h>

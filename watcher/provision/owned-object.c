@@ -14,14 +14,14 @@ static void put(struct json_object *o, const char *key, const char *value)
 	json_object_object_add(o, key, json_object_new_string(value));
 }
 
-/* The object is then deleted with its Gateway even if the watcher does not run (P-NAM-5). */
-static void add_owner(struct json_object *o, const char *gateway, const char *uid)
+/* The object is then deleted with its owner even if the watcher does not run (P-NAM-5). */
+static void add_owner(struct json_object *o, const struct owner *owner, const char *uid)
 {
 	struct json_object *list = json_object_new_array(), *ref = json_object_new_object();
 
 	put(ref, "apiVersion", "gateway.networking.k8s.io/v1");
-	put(ref, "kind", "Gateway");
-	put(ref, "name", strchr(gateway, '/') + 1);
+	put(ref, "kind", object_kind(owner->kind)->kind);
+	put(ref, "name", strchr(owner->key, '/') + 1);
 	put(ref, "uid", uid);
 	json_object_object_add(ref, "controller", json_object_new_boolean(true));
 	json_object_object_add(ref, "blockOwnerDeletion", json_object_new_boolean(true));
@@ -47,21 +47,31 @@ static void add_version(struct json_object *o, const ProtobufCBinaryData *text)
 	put(annotations, VERSION_ANNOTATION, hex);
 }
 
+static bool is_at_home(const struct owned *o, const char *namespace)
+{
+	size_t len = strlen(o->namespace);
+
+	if (o->owner->kind == OBJECT_GATEWAY_CLASS)
+		return strcmp(o->namespace, namespace) == 0;
+	return strncmp(o->namespace, o->owner->key, len) == 0 && o->owner->key[len] == '/';
+}
+
 /* The Secret's name is the others' and "-xds", shortened: the translator cannot choose which Secret
  * pods use. */
-static struct json_object *parse(const struct owned *o, const char **ret_why)
+static struct json_object *parse(const struct owned *o, const char *namespace, const char **ret_why)
 {
 	Portolan__Ipc__DesiredObject *m = portolan__ipc__desired_object__unpack(
 		NULL, o->desired->value_len, item_value(o->desired));
 	_cleanup_free_ char *text = m ? xstrndup((const char *)m->json.data, m->json.len) : NULL;
 	struct json_object *json = text ? json_tokener_parse(text) : NULL;
-	const char *slash = strchr(o->owner->key, '/');
 
 	*ret_why = "it cannot be read";
+	/* The translator does not know our namespace. */
+	if (json && o->owner->kind == OBJECT_GATEWAY_CLASS)
+		put(owned_get(json, "metadata", NULL), "namespace", namespace);
 	if (json)
 		*ret_why = owned_kind_refuses(o->kind, json, o->namespace, o->name);
-	if (!*ret_why && (strlen(o->namespace) != (size_t)(slash - o->owner->key) ||
-			  strncmp(o->namespace, o->owner->key, strlen(o->namespace)) != 0))
+	if (!*ret_why && !is_at_home(o, namespace))
 		*ret_why = "it is not in its Gateway's namespace";
 	if (!*ret_why &&
 	    strcmp(owned_text(owned_get(json, "metadata", "name", NULL)), o->name) != 0)
@@ -72,15 +82,16 @@ static struct json_object *parse(const struct owned *o, const char **ret_why)
 	return json;
 }
 
-struct json_object *owned_compose(const struct owned *o, const char *uid, const char **ret_why)
+struct json_object *owned_compose(const struct owned *o, const char *uid, const char *namespace,
+				  const char **ret_why)
 {
-	struct json_object *json = parse(o, ret_why);
+	struct json_object *json = parse(o, namespace, ret_why);
 
 	if (*ret_why) {
 		json_object_put(json);
 		return NULL;
 	}
-	add_owner(json, o->owner->key, uid);
+	add_owner(json, o->owner, uid);
 	return json;
 }
 

@@ -7,19 +7,23 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "common/decode/object-kind.h"
 #include "common/link/state.h"
 #include "watcher/kube/http.h"
 #include "watcher/provision/owned-kind.h"
 
 struct provision;
 
-/* The Gateway of some objects. */
+/* The Gateway of some objects, or the GatewayClass whose Gateways share them. */
 struct owner {
 	TAILQ_HEAD(owned_objects, owned) objects;
-	struct item *said; /* the Infrastructure that the store has */
+	struct item *said;     /* the Infrastructure that the store has */
+	enum object_kind kind; /* of Gateway or GatewayClass */
+	const char *object;    /* its key as an object, within key */
+	char *title;           /* for people: "Gateway namespace/name" */
 	bool dirty;
 	size_t len;
-	char key[]; /* "namespace/name" */
+	char key[]; /* the fleet: "namespace/name" or "GatewayClass/name" */
 };
 
 /* A workload whose images differ from the wanted ones is upgraded when its turn comes. */
@@ -59,7 +63,8 @@ struct owned {
 };
 
 /* The wanted object, with its owner added. The caller frees it. NULL, and *ret_why, if it must not
- * be written. */
-struct json_object *owned_compose(const struct owned *o, const char *uid, const char **ret_why);
+ * be written. namespace: where objects of a GatewayClass belong. */
+struct json_object *owned_compose(const struct owned *o, const char *uid, const char *namespace,
+				  const char **ret_why);
 /* Whether all wanted fields have their values already. */
 bool owned_is_within(struct json_object *wanted, struct json_object *live);

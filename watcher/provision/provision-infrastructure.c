@@ -171,8 +171,7 @@ static void owner_release(struct provision *p, struct owner *owner)
 	if (!TAILQ_EMPTY(&owner->objects))
 		return;
 	(void)hashmap_remove(&p->owners, owner->key, owner->len);
-	item_unref(owner->said);
-	free(owner);
+	owner_free(owner);
 }
 
 /* At a start this is called before the translator has sent the objects that it wants. */

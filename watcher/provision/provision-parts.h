@@ -45,6 +45,7 @@ void owned_enqueue(struct owned *o, int64_t delay);
 /* Forgets it if it is neither wanted nor there. */
 void owned_release(struct owned *o);
 void owner_dirty(struct owner *owner);
+void owner_free(struct owner *owner);
 bool owned_is_workload(const struct owned *o);
 
 /* ---- provision-upgrade.c ---- */

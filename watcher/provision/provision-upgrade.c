@@ -76,8 +76,8 @@ void upgrade_sent(struct owned *o)
 
 	if (!differs(o))
 		return;
-	log_info("%s of Gateway %s: upgrading it from %s to %s", o->key, o->owner->key,
-		 o->live_images, o->wanted_images);
+	log_info("%s of %s: upgrading it from %s to %s", o->key, o->owner->title, o->live_images,
+		 o->wanted_images);
 	free(o->sent_images);
 	o->sent_images = xstrdup(o->wanted_images);
 	if (p->turn == o)
@@ -142,12 +142,12 @@ static void note(struct owned *o)
 	o->upgrade = is;
 	owner_dirty(o->owner);
 	if (is == UPGRADE_STUCK)
-		log_warning("%s of Gateway %s: its new pods do not become available, and upgrades "
+		log_warning("%s of %s: its new pods do not become available, and upgrades "
 			    "of other Gateways' Envoys wait for them: %s",
-			    o->key, o->owner->key, failure ? failure : "it takes too long");
+			    o->key, o->owner->title, failure ? failure : "it takes too long");
 	else if (o->wanted_images && o->live_images && !differs(o) &&
 		 (was == UPGRADE_ROLLS || was == UPGRADE_STUCK))
-		log_info("%s of Gateway %s: all pods have their new images", o->key, o->owner->key);
+		log_info("%s of %s: all pods have their new images", o->key, o->owner->title);
 }
 
 /* One that cannot be written, or whose pods are not available, may never be complete: it comes
@@ -203,9 +203,9 @@ void provision_why(const struct provision *p, struct strbuf *out)
 	if (!p->rolls || (!failure && age(p) <= STUCK_USEC))
 		return;
 	strbuf_printf(out,
-		      "degraded: %s of Gateway %s does not become ready with its new images, and "
+		      "degraded: %s of %s does not become ready with its new images, and "
 		      "%zu others wait to be upgraded: %s\n",
-		      p->rolls->key, p->rolls->owner->key, p->waiting,
+		      p->rolls->key, p->rolls->owner->title, p->waiting,
 		      failure ? failure : "it takes too long");
 }
 

@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/decode/object-kind.h"
 #include "ipc.pb-c.h"
+#include "k8s/gateway.pb-c.h"
 #include "watcher/kube/kube-message.h"
 #include "watcher/provision/fleet-certificate.h"
 #include "watcher/provision/provision-parts.h"
@@ -61,8 +62,21 @@ static struct owner *owner_get(struct provision *p, const char *key)
 	TAILQ_INIT(&owner->objects);
 	owner->len = len;
 	memcpy(owner->key, key, len);
+	owner->kind = strncmp(key, FLEET_OF_CLASS, strlen(FLEET_OF_CLASS)) == 0
+			      ? OBJECT_GATEWAY_CLASS
+			      : OBJECT_GATEWAY;
+	owner->object = owner->kind == OBJECT_GATEWAY ? owner->key : strchr(owner->key, '/');
+	owner->title = xasprintf("%s %s", object_kind(owner->kind)->kind,
+				 owner->object + (*owner->object == '/'));
 	(void)hashmap_put(&p->owners, owner);
 	return owner;
+}
+
+void owner_free(struct owner *owner)
+{
+	item_unref(owner->said);
+	free(owner->title);
+	free(owner);
 }
 
 struct owned *owned_find(struct provision *p, const char *key, size_t len, const char *gateway)
@@ -166,7 +180,7 @@ static void set_problem(struct owned *o, const char *reason, const char *message
 	/* One that cannot be written lets others go first. */
 	o->provision->upgrade_due |= owned_is_workload(o);
 	if (message)
-		log_warning("%s of Gateway %s: %s", o->key, o->owner->key, message);
+		log_warning("%s of %s: %s", o->key, o->owner->title, message);
 }
 
 /* ---- answers of the API ---- */
@@ -300,8 +314,8 @@ static void request(struct owned *o, const char *method, const char *query, cons
 
 static const char *uid_of(const struct provision *p, const struct owner *owner)
 {
-	const struct kube_object *g =
-		kube_objects_get(p->config.objects, OBJECT_GATEWAY, owner->key, owner->len);
+	const struct kube_object *g = kube_objects_get(p->config.objects, owner->kind,
+						       owner->object, strlen(owner->object));
 
 	return g && *g->uid ? g->uid : NULL;
 }
@@ -339,11 +353,36 @@ static void keep_replicas(const struct owned *o, struct json_object *json)
 			       json_object_get(version));
 }
 
+/* Whose Gateways share Envoys says its author, not the translator alone: these run in our own
+ * namespace, beside our Secrets. */
+static bool class_agrees(const struct owned *o)
+{
+	const struct item *i = state_get(o->provision->config.store, OBJECT_GATEWAY_CLASS,
+					 o->owner->object, strlen(o->owner->object));
+	K8s__GatewayClass *c = i ? k8s__gateway_class__unpack(NULL, i->value_len, item_value(i))
+				 : NULL;
+	bool agrees = false;
+
+	for (size_t k = 0; c && c->metadata && k < c->metadata->n_annotations; k++)
+		agrees |= strcmp(c->metadata->annotations[k]->key, MERGE_ANNOTATION) == 0;
+	k8s__gateway_class__free_unpacked(c, NULL);
+	return agrees;
+}
+
+static struct json_object *compose(struct owned *o, const char *uid, const char **ret_why)
+{
+	if (o->owner->kind == OBJECT_GATEWAY_CLASS && !class_agrees(o)) {
+		*ret_why = "its GatewayClass does not say that its Gateways share Envoys";
+		return NULL;
+	}
+	return owned_compose(o, uid, o->provision->config.own_namespace, ret_why);
+}
+
 static void apply(struct owned *o, const char *uid)
 {
 	struct provision *p = o->provision;
 	const char *why = NULL;
-	struct json_object *json = owned_compose(o, uid, &why);
+	struct json_object *json = compose(o, uid, &why);
 	int r;
 
 	if (!json) {
@@ -387,7 +426,8 @@ static bool is_over(const struct owned *o)
 
 	if (!uid || strcmp(owned_text(owned_get(first, "uid", NULL)), uid) != 0)
 		return true;
-	return state_get(p->config.statuses, OBJECT_GATEWAY, o->owner->key, o->owner->len) != NULL;
+	return state_get(p->config.statuses, o->owner->kind, o->owner->object,
+			 strlen(o->owner->object)) != NULL;
 }
 
 bool owned_is_workload(const struct owned *o)
@@ -426,7 +466,7 @@ static void delete_object(struct owned *o)
 			  "\"Background\",\"preconditions\":{\"uid\":\"%s\"}}",
 			  uid);
 
-	log_info("%s of Gateway %s is not wanted any more: deleting it", o->key, o->owner->key);
+	log_info("%s of %s is not wanted any more: deleting it", o->key, o->owner->title);
 	o->deleted = true;
 	request(o, "DELETE", "", "application/json", body);
 }
@@ -487,9 +527,12 @@ void provision_look_again(struct provision *p)
 		owned_enqueue(o, 0);
 }
 
-void provision_gateway(struct provision *p, const char *gateway, size_t len)
+void provision_decided(struct provision *p, unsigned kind, const char *object, size_t len)
 {
-	struct owner *owner = hashmap_get(&p->owners, gateway, len);
+	_cleanup_free_ char *key =
+		kind == OBJECT_GATEWAY ? xstrndup(object, len)
+				       : xasprintf(FLEET_OF_CLASS "%.*s", (int)len - 1, object + 1);
+	struct owner *owner = hashmap_get_str(&p->owners, key);
 	struct owned *o;
 
 	if (!owner)
@@ -523,6 +566,17 @@ static void note_wanted(struct owned *o, const Portolan__Ipc__DesiredObject *m)
 	json_object_put(json);
 }
 
+/* The translator leaves our own namespace out: "Kind /name". */
+static char *whole_key(const struct provision *p, const char *key, size_t len)
+{
+	const char *slash = memchr(key, '/', len);
+
+	if (!slash || slash == key || slash[-1] != ' ')
+		return xstrndup(key, len);
+	return xasprintf("%.*s%s%.*s", (int)(slash - key), key, p->config.own_namespace,
+			 (int)(key + len - slash), slash);
+}
+
 void provision_desired(struct provision *p, const char *key, size_t len, struct item *desired)
 {
 	Portolan__Ipc__DesiredObject *m =
@@ -530,7 +584,8 @@ void provision_desired(struct provision *p, const char *key, size_t len, struct 
 								item_value(desired))
 			: NULL;
 	const char *gateway = m && m->gateway && strchr(m->gateway, '/') ? m->gateway : NULL;
-	struct owned *o = owned_find(p, key, len, gateway);
+	_cleanup_free_ char *whole = whole_key(p, key, len);
+	struct owned *o = owned_find(p, whole, strlen(whole), gateway);
 
 	if (o) {
 		item_unref(o->desired);
@@ -601,10 +656,8 @@ void provision_free(struct provision *p)
 	HASHMAP_FOREACH (&p->objects, o)
 		owned_free(o);
 	hashmap_done(&p->objects);
-	HASHMAP_FOREACH (&p->owners, owner) {
-		item_unref(owner->said);
-		free(owner);
-	}
+	HASHMAP_FOREACH (&p->owners, owner)
+		owner_free(owner);
 	hashmap_done(&p->owners);
 	event_free(p->timer);
 	event_free(p->sweep);

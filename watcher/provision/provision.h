@@ -1,7 +1,8 @@
-/* Writes the objects of Gateways that have Envoys of their own: by server-side apply, as the
- * translator wants them and owned-kind.h allows. Changes by others are reverted. Objects that are
- * not wanted any more are deleted, also if that changed while the watcher did not run. Only the
- * leader writes; every replica reports the state of the objects to its translator. */
+/* Writes the objects of Gateways that have Envoys of their own, or share those of their class: by
+ * server-side apply, as the translator wants them and owned-kind.h allows. Changes by others are
+ * reverted. Objects that are not wanted any more are deleted, also if that changed while the
+ * watcher did not run. Only the leader writes; every replica reports the state of the objects to
+ * its translator. */
 #pragma once
 
 #include "common/base/document.h"
@@ -49,8 +50,9 @@ void provision_tell(struct provision *p);
 void provision_leader(struct provision *p, bool leader);
 /* What the translator wants at this key: a DesiredObject, or NULL. Borrowed. */
 void provision_desired(struct provision *p, const char *key, size_t len, struct item *desired);
-/* The translator has decided on the Gateway: objects that it has not named are not wanted. */
-void provision_gateway(struct provision *p, const char *gateway, size_t len);
+/* The translator has decided on the Gateway or GatewayClass with this key: objects that it has not
+ * named are not wanted. */
+void provision_decided(struct provision *p, unsigned kind, const char *object, size_t len);
 /* A Gateway came, changed or went, or another object that these objects depend on. */
 void provision_look_again(struct provision *p);
 

@@ -73,8 +73,8 @@ void kube_writers_status(struct kube_writers *w, const struct item *before,
 		(void)state_put(w->all, item_ref(mutable));
 	else
 		(void)state_remove(w->all, i->kind, item_key(i), i->key_len);
-	if (i->kind == OBJECT_GATEWAY)
-		provision_gateway(w->provision, item_key(i), i->key_len);
+	if (i->kind == OBJECT_GATEWAY || i->kind == OBJECT_GATEWAY_CLASS)
+		provision_decided(w->provision, i->kind, item_key(i), i->key_len);
 }
 
 static void on_leader(void *ctx, bool leader)
@@ -140,7 +140,8 @@ static void on_object(void *ctx, struct item *before, struct item *after)
 	if (i->kind == OBJECT_CONTOUR_CONFIGURATION && strcmp(item_key(i), CONFIGURATION_KEY) == 0)
 		w->configured = true;
 	/* Objects have Gateways as owners, and certificates an authority. */
-	if (i->kind == OBJECT_GATEWAY || i->kind == OBJECT_SECRET)
+	if (i->kind == OBJECT_GATEWAY || i->kind == OBJECT_GATEWAY_CLASS ||
+	    i->kind == OBJECT_SECRET)
 		w->depended = true;
 }
 
