@@ -2,6 +2,7 @@
 none gets what is another's."""
 
 import json
+import subprocess
 
 import pytest
 
@@ -13,6 +14,7 @@ from certs import Authority
 from envoy_process import Envoy
 from gateway_objects import backend, gateway, listener, route, rule, terminated
 from objects import backend_objects, tls_secret
+from programs import program
 from stage import Pipeline
 
 SHARED = {**api.CLASS, "metadata": {"name": "portolan", "annotations": {"portolan.io/merge-gateways": "true"}}}
@@ -54,6 +56,10 @@ class World:
     def statuses(self, name, namespace):
         found = json.loads(self.pipeline.translator.get("/debug/statuses"))
         return next(s for s in found if (s["kind"], s.get("namespace"), s["name"]) == ("Gateway", namespace, name))
+
+    def wait(self, *words):
+        return subprocess.run([program("portolan"), "wait", f"--runtime-dir={self.pipeline.dir}", "--timeout=20s", *words],
+                              capture_output=True, text=True, timeout=60)
 
     def close(self):
         self.envoy.close()
@@ -116,6 +122,9 @@ def test_requests_for_a_neighbours_host_are_misdirected(world):
     table = [("red.example", "red.example", "red"), ("blue.example", "blue.example", "blue"),
              ("red.example", "blue.example", 421), ("blue.example", "red.example", 421)]
     assert [(s, h, ask(s, h)) for s, h, _ in table] == table
+    for name in ("gateway/red/web", "gateway/blue/web"):
+        done = world.wait(name)
+        assert done.returncode == 0 and "accepted by 1 Envoy," in done.stdout, done
 
 
 def test_a_bad_certificate_harms_no_neighbour(world):

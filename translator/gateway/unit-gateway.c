@@ -250,6 +250,7 @@ void unit_gateway(struct reader *r, const char *key, size_t key_len _unused_)
 	struct gateway one;
 	struct group group = { .members = &one, .n = 1 };
 	const char *why, *fleet;
+	bool is_shared;
 
 	if (!object || !object->spec)
 		return;
@@ -259,15 +260,17 @@ void unit_gateway(struct reader *r, const char *key, size_t key_len _unused_)
 	}
 	one = make(r, key, object);
 	fleet = gateway_merge_fleet(r, object->spec->gateway_class_name);
-	if (fleet && is_member(r, key, fleet))
+	is_shared = fleet && is_member(r, key, fleet);
+	if (is_shared)
 		make_merged(r, key, fleet, &group);
 	else if (fleet && !gateway_merge_refuses(r, key, object, &one.accepted))
 		flaw_set(&one.accepted, "Invalid",
 			 "too many Gateways of its class are to share Envoys");
+	fleet = is_shared ? fleet : one.fleet;
+	reader_fleet(r, fleet);
 	if (!group.n)
 		return;
-	reader_fleet(r, group.members[0].fleet);
-	if (*group.members[0].fleet)
-		emit_output(r, RESOURCE_FLEET, group.members[0].fleet, NULL, 0);
+	if (*fleet)
+		emit_output(r, RESOURCE_FLEET, fleet, NULL, 0);
 	translate(&group);
 }
