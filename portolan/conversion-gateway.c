@@ -5,6 +5,7 @@
 
 #include "common/answer/json-print.h"
 #include "common/base/alloc.h"
+#include "common/decode/object-kind.h"
 #include "portolan/conversion.h"
 
 #define GATEWAY_API       "gateway.networking.k8s.io/v1"

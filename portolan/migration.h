@@ -8,8 +8,6 @@
 #include "common/base/strbuf.h"
 #include "portolan/world.h"
 
-#define GATEWAY_CONTROLLER "portolan.io/gateway-controller"
-
 /* The controller of the objects. */
 enum {
 	MIGRATION_CONTOUR = 1,

@@ -55,6 +55,8 @@ enum object_kind {
 	OBJECT_DOCUMENT = 63,
 };
 
+/* The controllerName that is ours if the configuration has none. */
+#define GATEWAY_CONTROLLER "portolan.io/gateway-controller"
 /* Before the name of a GatewayClass: the fleet that its Gateways share. No namespace has such a
  * name.
  */

@@ -32,17 +32,18 @@ def gateway(namespace, name="web", *ports, **spec):
 class Control:
     """A watcher and a translator whose class and lease belong to one namespace."""
 
-    def __init__(self, kube, namespace, folder, account=None):
+    def __init__(self, kube, namespace, folder, account=None, name="portolan"):
         self.kube, self.namespace, self.client = kube, namespace, kube.client
         self.authority = Authority()
+        folder.mkdir(exist_ok=True)
         config = folder / "portolan.yaml"
         config.write_text(f"portolan: {{gateway: {{provisioning: true, xds-address: 'x:8001', envoy-image: 'e:1', image: 'p:1', "
-                          f"controller-name: portolan.io/{namespace}, xds-authority: {namespace}/ca}}}}\n")
-        self.client.create(tls_secret("ca", (self.authority.text, self.key()), namespace))
-        self.klass = self.client.create({"apiVersion": API, "kind": "GatewayClass", "metadata": {"name": "portolan"},
-                                         "spec": {"controllerName": f"portolan.io/{namespace}"}})
+                          f"controller-name: {name}.io/{namespace}, xds-authority: {namespace}/{name}-ca}}}}\n")
+        self.client.create(tls_secret(f"{name}-ca", (self.authority.text, self.key()), namespace))
+        self.klass = self.client.create({"apiVersion": API, "kind": "GatewayClass", "metadata": {"name": name},
+                                         "spec": {"controllerName": f"{name}.io/{namespace}"}})
         self.watcher = KubeWatcher(kube, folder / "w", "--config", config, "--lease-namespace", namespace,
-                                   account=account)
+                                   "--lease-name", name, account=account)
         self.translator = Stage("translator", folder / "w")
 
     def key(self):
@@ -58,6 +59,13 @@ class Control:
     def stop(self):
         self.translator.stop()
         self.watcher.stop()
+
+    def close(self):
+        self.translator.close()
+        self.watcher.close()
+        # No controller is there to remove its finalizer.
+        self.client.patch(self.klass, {"metadata": {"finalizers": None}})
+        self.client.delete(self.klass)
 
     def made(self, kind, name=None, wanted=lambda o: o is not None):
         return self.client.wait_for(kind, self.namespace, name or KINDS[kind], wanted, **self.api(kind))
@@ -89,11 +97,7 @@ def control(gateway_kube, namespace, tmp_path):
     try:
         yield one.start()
     finally:
-        one.translator.close()
-        one.watcher.close()
-        # No controller is there to remove its finalizer.
-        gateway_kube.client.patch(one.klass, {"metadata": {"finalizers": None}})
-        gateway_kube.client.delete(one.klass)
+        one.close()
 
 
 def test_a_gateway_gets_its_objects_and_is_programmed_when_they_work(control):
@@ -168,6 +172,32 @@ def test_what_went_while_we_were_away_is_taken_away(control):
     for kind in KINDS:
         control.gone(kind)
     control.gone("Deployment", "other-portolan")
+
+
+def test_two_portolans_leave_each_others_envoys_alone(control, tmp_path):
+    """Each with a class of its own in one cluster."""
+    theirs = Control(control.kube, control.namespace, tmp_path / "theirs", name="theirs")
+    try:
+        theirs.start()
+        control.client.create(gateway(control.namespace))
+        their_gateway = gateway(control.namespace, "their")
+        their_gateway["spec"]["gatewayClassName"] = "theirs"
+        control.client.create(their_gateway)
+        made = {name: control.made("Deployment", name) for name in ("web-portolan", "their-theirs")}
+        # Both have seen all of it, and look again at what is theirs.
+        for one in (control, theirs):
+            one.stop()
+            one.start()
+        for name in ("later", "last"):
+            later = gateway(control.namespace, name)
+            later["spec"]["gatewayClassName"] = "portolan" if name == "later" else "theirs"
+            control.client.create(later)
+        control.made("Deployment", "later-portolan")
+        control.made("Deployment", "last-theirs")
+        for name, before in made.items():
+            assert control.made("Deployment", name)["metadata"]["uid"] == before["metadata"]["uid"], name
+    finally:
+        theirs.close()
 
 
 def test_a_restart_writes_nothing(control):

@@ -4,8 +4,6 @@
 #include "translator/gateway/gateway-listener.h"
 #include "translator/resolve/reference-grant.h"
 
-#define GATEWAY_CONTROLLER "portolan.io/gateway-controller" /* by default */
-
 /* Where a fact of a parent is found: "Gateway namespace/name". */
 const char *gateway_parent_key(struct arena *a, enum object_kind kind, const char *key);
 /* Older objects first, those without a creation time before all others, then by name (V-DEF-4). */

@@ -11,6 +11,8 @@
 
 #define OWNED_FLEET_LABEL        "portolan.io/fleet"
 #define OWNED_GATEWAY_ANNOTATION "portolan.io/gateway"
+/* The controllerName of the Portolan that wrote the object: several may be in one cluster. */
+#define OWNED_CONTROLLER_ANNOTATION "portolan.io/controller"
 
 struct owned_kind {
 	const char *kind, *api_version, *plural;

@@ -31,7 +31,7 @@ static void add_owner(struct json_object *o, const struct owner *owner, const ch
 
 /* A member that is not wanted any more makes a difference, too: then the API server takes it away.
  */
-static void add_version(struct json_object *o, const ProtobufCBinaryData *text)
+static void annotate(struct json_object *o, const ProtobufCBinaryData *text, const char *controller)
 {
 	struct json_object *meta = owned_get(o, "metadata", NULL);
 	struct json_object *annotations = owned_get(meta, "annotations", NULL);
@@ -45,6 +45,7 @@ static void add_version(struct json_object *o, const ProtobufCBinaryData *text)
 		json_object_object_add(meta, "annotations", annotations);
 	}
 	put(annotations, VERSION_ANNOTATION, hex);
+	put(annotations, OWNED_CONTROLLER_ANNOTATION, controller);
 }
 
 static bool is_at_home(const struct owned *o, const char *namespace)
@@ -58,7 +59,8 @@ static bool is_at_home(const struct owned *o, const char *namespace)
 
 /* The Secret's name is the others' and "-xds", shortened: the translator cannot choose which Secret
  * pods use. */
-static struct json_object *parse(const struct owned *o, const char *namespace, const char **ret_why)
+static struct json_object *parse(const struct owned *o, const struct owned_writer *writer,
+				 const char **ret_why)
 {
 	Portolan__Ipc__DesiredObject *m = portolan__ipc__desired_object__unpack(
 		NULL, o->desired->value_len, item_value(o->desired));
@@ -68,24 +70,24 @@ static struct json_object *parse(const struct owned *o, const char *namespace, c
 	*ret_why = "it cannot be read";
 	/* The translator does not know our namespace. */
 	if (json && o->owner->kind == OBJECT_GATEWAY_CLASS)
-		put(owned_get(json, "metadata", NULL), "namespace", namespace);
+		put(owned_get(json, "metadata", NULL), "namespace", writer->namespace);
 	if (json)
 		*ret_why = owned_kind_refuses(o->kind, json, o->namespace, o->name);
-	if (!*ret_why && !is_at_home(o, namespace))
+	if (!*ret_why && !is_at_home(o, writer->namespace))
 		*ret_why = "it is not in its Gateway's namespace";
 	if (!*ret_why &&
 	    strcmp(owned_text(owned_get(json, "metadata", "name", NULL)), o->name) != 0)
 		*ret_why = "it has another name than it says";
 	if (!*ret_why)
-		add_version(json, &m->json);
+		annotate(json, &m->json, writer->controller);
 	portolan__ipc__desired_object__free_unpacked(m, NULL);
 	return json;
 }
 
-struct json_object *owned_compose(const struct owned *o, const char *uid, const char *namespace,
-				  const char **ret_why)
+struct json_object *owned_compose(const struct owned *o, const char *uid,
+				  const struct owned_writer *writer, const char **ret_why)
 {
-	struct json_object *json = parse(o, namespace, ret_why);
+	struct json_object *json = parse(o, writer, ret_why);
 
 	if (*ret_why) {
 		json_object_put(json);

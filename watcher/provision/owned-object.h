@@ -62,9 +62,15 @@ struct owned {
 	char key[]; /* "Kind namespace/name" */
 };
 
+/* The Portolan that writes. */
+struct owned_writer {
+	const char *namespace;  /* where objects of a GatewayClass belong */
+	const char *controller; /* the controllerName of its classes */
+};
+
 /* The wanted object, with its owner added. The caller frees it. NULL, and *ret_why, if it must not
- * be written. namespace: where objects of a GatewayClass belong. */
-struct json_object *owned_compose(const struct owned *o, const char *uid, const char *namespace,
-				  const char **ret_why);
+ * be written. */
+struct json_object *owned_compose(const struct owned *o, const char *uid,
+				  const struct owned_writer *writer, const char **ret_why);
 /* Whether all wanted fields have their values already. */
 bool owned_is_within(struct json_object *wanted, struct json_object *live);

@@ -27,6 +27,7 @@ struct provision {
 	struct event *timer; /* goes on with the queue, and tells */
 	struct event *sweep; /* looks at everything again, now and then */
 	char *authority;     /* "namespace/name" */
+	char *controller;    /* the controllerName of our classes */
 	bool enabled, leader;
 	unsigned in_flight;
 	struct provision_counters counters; /* since the start, but for the existing objects */
@@ -64,6 +65,11 @@ void upgrade_forget(struct owned *o);
 void upgrade_look(struct provision *p);
 
 /* ---- provision-watch.c ---- */
+
+/* What the API has; takes the reference. NULL: it is not there, or is not ours. */
+void owned_set_live(struct owned *o, struct json_object *live);
+/* Another Portolan has written it. */
+bool owned_is_anothers(const struct provision *p, struct json_object *live);
 
 void provision_watch(struct provision *p);
 void provision_unwatch(struct provision *p);

@@ -21,7 +21,7 @@ static struct owned *find(struct owned_watch *w, struct json_object *o, bool mak
 			  make && strchr(gateway, '/') ? gateway : NULL);
 }
 
-static void set_live(struct owned *o, struct json_object *live)
+void owned_set_live(struct owned *o, struct json_object *live)
 {
 	struct owned *other;
 
@@ -41,6 +41,14 @@ static void set_live(struct owned *o, struct json_object *live)
 			owned_enqueue(other, 0);
 }
 
+bool owned_is_anothers(const struct provision *p, struct json_object *live)
+{
+	const char *controller = owned_text(
+		owned_get(live, "metadata", "annotations", OWNED_CONTROLLER_ANNOTATION, NULL));
+
+	return *controller && strcmp(controller, p->controller) != 0;
+}
+
 static void on_list_begins(void *ctx)
 {
 	((struct owned_watch *)ctx)->epoch++;
@@ -50,16 +58,22 @@ static int on_object(void *ctx, const struct kube_payload *payload)
 {
 	struct owned_watch *w = ctx;
 	struct json_object *json = payload->json;
-	struct owned *o = json ? find(w, json, true) : NULL;
+	bool anothers = json && owned_is_anothers(w->provision, json);
+	struct owned *o = json ? find(w, json, !anothers) : NULL;
 
 	if (!json)
 		return -EBADMSG;
 	if (!o)
 		return 0;
+	if (anothers && !o->desired) {
+		owned_set_live(o, NULL);
+		owned_release(o);
+		return 0;
+	}
 	/* Half of an object, and of no use here. */
 	json_object_object_del(owned_get(json, "metadata", NULL), "managedFields");
 	o->epoch = w->epoch;
-	set_live(o, json_object_get(json));
+	owned_set_live(o, json_object_get(json));
 	return 0;
 }
 
@@ -68,7 +82,7 @@ static int on_deleted(void *ctx, const struct kube_payload *payload)
 	struct owned *o = payload->json ? find(ctx, payload->json, false) : NULL;
 
 	if (o) {
-		set_live(o, NULL);
+		owned_set_live(o, NULL);
 		owned_release(o);
 	}
 	return 0;
@@ -86,7 +100,7 @@ static void drop_unlisted(struct owned_watch *w)
 	}
 	while (n) {
 		o = gone[--n];
-		set_live(o, NULL);
+		owned_set_live(o, NULL);
 		owned_release(o);
 	}
 	free(gone);

@@ -371,11 +371,14 @@ static bool class_agrees(const struct owned *o)
 
 static struct json_object *compose(struct owned *o, const char *uid, const char **ret_why)
 {
+	const struct owned_writer writer = { o->provision->config.own_namespace,
+					     o->provision->controller };
+
 	if (o->owner->kind == OBJECT_GATEWAY_CLASS && !class_agrees(o)) {
 		*ret_why = "its GatewayClass does not say that its Gateways share Envoys";
 		return NULL;
 	}
-	return owned_compose(o, uid, o->provision->config.own_namespace, ret_why);
+	return owned_compose(o, uid, &writer, ret_why);
 }
 
 static void apply(struct owned *o, const char *uid)
@@ -414,10 +417,27 @@ static void apply(struct owned *o, const char *uid)
 	json_object_put(json);
 }
 
+static bool is_marked(const struct owned *o)
+{
+	return *owned_text(owned_get(o->live, "metadata", "annotations",
+				     OWNED_CONTROLLER_ANNOTATION, NULL)) != '\0';
+}
+
+static bool is_anothers_owner(const struct item *status)
+{
+	Portolan__Ipc__ObjectStatus *s =
+		portolan__ipc__object_status__unpack(NULL, status->value_len, item_value(status));
+	bool is = s && s->verdict == PORTOLAN__IPC__VERDICT__VERDICT_IGNORED;
+
+	portolan__ipc__object_status__free_unpacked(s, NULL);
+	return is;
+}
+
 /* The translator has seen the Gateway, and wants the object no more; or the Gateway is gone. */
 static bool is_over(const struct owned *o)
 {
 	const struct provision *p = o->provision;
+	const struct item *status;
 	const char *uid = uid_of(p, o->owner);
 	struct json_object *owners = owned_get(o->live, "metadata", "ownerReferences", NULL);
 	struct json_object *first = json_object_is_type(owners, json_type_array)
@@ -426,8 +446,10 @@ static bool is_over(const struct owned *o)
 
 	if (!uid || strcmp(owned_text(owned_get(first, "uid", NULL)), uid) != 0)
 		return true;
-	return state_get(p->config.statuses, o->owner->kind, o->owner->object,
-			 strlen(o->owner->object)) != NULL;
+	status = state_get(p->config.statuses, o->owner->kind, o->owner->object,
+			   strlen(o->owner->object));
+	/* Releases before the mark: then the Gateway tells whose it is. */
+	return status && (is_marked(o) || !is_anothers_owner(status));
 }
 
 bool owned_is_workload(const struct owned *o)
@@ -478,9 +500,14 @@ static void look_at(struct owned *o)
 	if (!o->provision->leader)
 		return;
 	if (!o->desired) {
-		if (o->live && !owned_get(o->live, "metadata", "deletionTimestamp", NULL) &&
-		    is_over(o) && !is_awaited(o))
+		/* Its class went to another Portolan, which has taken it over. */
+		if (o->live && owned_is_anothers(o->provision, o->live)) {
+			owned_set_live(o, NULL);
+			owned_release(o);
+		} else if (o->live && !owned_get(o->live, "metadata", "deletionTimestamp", NULL) &&
+			   is_over(o) && !is_awaited(o)) {
 			delete_object(o);
+		}
 		return;
 	}
 	/* A Gateway that we do not see now is looked at again when we do. */
@@ -610,7 +637,7 @@ void provision_leader(struct provision *p, bool leader)
 }
 
 void provision_enable(struct provision *p, bool enabled, const char *authority,
-		      enum provision_upgrades upgrades)
+		      const char *controller, enum provision_upgrades upgrades)
 {
 	char *secret = strchr(authority, '/')
 			       ? xstrdup(authority)
@@ -619,6 +646,8 @@ void provision_enable(struct provision *p, bool enabled, const char *authority,
 
 	free(p->authority);
 	p->authority = secret;
+	free(p->controller);
+	p->controller = xstrdup(*controller ? controller : GATEWAY_CONTROLLER);
 	if (p->upgrades != upgrades) {
 		p->upgrades = upgrades;
 		p->upgrade_due = true;
@@ -662,5 +691,6 @@ void provision_free(struct provision *p)
 	event_free(p->timer);
 	event_free(p->sweep);
 	free(p->authority);
+	free(p->controller);
 	free(p);
 }

@@ -40,9 +40,9 @@ void provision_free(struct provision *p);
 DEFINE_CLEANUP(struct provision *, provision_free)
 
 /* The configuration asks for it, or not: then all objects go. authority: the name of the Secret
- * with the authority, "" for the usual one. */
+ * with the authority, controller: the controllerName of our classes; "" for the usual ones. */
 void provision_enable(struct provision *p, bool enabled, const char *authority,
-		      enum provision_upgrades upgrades);
+		      const char *controller, enum provision_upgrades upgrades);
 /* The existing objects are known. */
 bool provision_synced(const struct provision *p);
 /* Reports the states of objects that have not been reported. */

@@ -169,7 +169,7 @@ static void configure_provision(struct kube_writers *w)
 	configuration_fill(a, c->spec);
 	g = c->spec->portolan->gateway;
 	provision_enable(w->provision, g->provisioning && *g->xds_address, g->xds_authority,
-			 upgrades_of(g->envoy_upgrades));
+			 g->controller_name, upgrades_of(g->envoy_upgrades));
 }
 
 bool kube_writers_complete(struct kube_writers *w)
