@@ -85,9 +85,23 @@ def strike_all(run, trouble, traffic, other):
             continue
         kind, name = trouble.random.choice(kinds), trouble.random.choice(chaos.STAGES)
         wait_ready(run)
-        trouble.strike(kind, name)
-        struck[f"{kind} {name}"] += 1
+        struck[strike(run, trouble, kind, name)] += 1
     return struck
+
+
+def strike(run, trouble, kind, name):
+    """What has happened. On a busy machine the supervisor may take a stage for stuck a moment before."""
+    had = run.log.stat().st_size
+    try:
+        trouble.strike(kind, name)
+    except ProcessLookupError:
+        with open(run.log, "rb") as log:
+            log.seek(max(0, had - 2000))
+            text = log.read().decode(errors="replace")
+        if f"{name} (pid" not in text or "has not fed its watchdog" not in text:
+            raise AssertionError(f"{name} ended by itself:\n{text[-4000:]}") from None
+        return f"starved {name}"
+    return f"{kind} {name}"
 
 
 @contextlib.contextmanager
