@@ -11,6 +11,7 @@ import ssl
 import threading
 import urllib.parse
 
+from events import PATIENCE
 from kube_bytes import JSON, PROTOBUF
 
 # The kinds that tests use most: apiVersion, plural, is it in a namespace. Others are looked up.
@@ -32,6 +33,7 @@ RESOURCES = {
     "Secret": ("v1", "secrets", True),
     "Service": ("v1", "services", True),
     "ServiceAccount": ("v1", "serviceaccounts", True),
+    "SubjectAccessReview": ("authorization.k8s.io/v1", "subjectaccessreviews", False),
     "GatewayClass": ("gateway.networking.k8s.io/v1", "gatewayclasses", False),
     **{kind: ("gateway.networking.k8s.io/v1", plural, True) for kind, plural in {
         "Gateway": "gateways", "ListenerSet": "listenersets", "HTTPRoute": "httproutes", "GRPCRoute": "grpcroutes",
@@ -74,7 +76,7 @@ class KubeApi:
     checked against host. A token, where given, is sent with every request.
     """
 
-    def __init__(self, connect, tls, host, token=None, timeout=30):
+    def __init__(self, connect, tls, host, token=None, timeout=PATIENCE):
         self.connect = connect
         self.tls = tls
         self.host = host
@@ -217,7 +219,7 @@ class KubeApi:
                 results[first::workers] = done
         return results
 
-    def watch(self, path, *, accept=JSON, timeout=30, **query):
+    def watch(self, path, *, accept=JSON, timeout=PATIENCE, **query):
         """Start a Watch of a collection; None among the parameters are left out."""
         query = {"watch": "true", **{k: v for k, v in query.items() if v is not None}}
         connection = self._open()
@@ -226,10 +228,23 @@ class KubeApi:
         connection.request("GET", target, headers={**self.headers, "Accept": accept})
         return Watch(connection)
 
-    def wait_for(self, kind, namespace, name, wanted, *, timeout=30, **options):
-        """Watch one object until wanted(object) is true, and return it."""
-        path = self.path(kind, namespace, **options)
-        events = self.watch(path, timeout=timeout, fieldSelector=f"metadata.name={name}")
+    def wait_for(self, kind, namespace, name, wanted, *, timeout=PATIENCE, **options):
+        """Watch one object until wanted(object) is true, and return it.
+
+        It sees at least what was written before the call. A plain watch may not: it begins with the
+        server's cache, which can be behind the answers to writes.
+        """
+        now = self.request("GET", self.path(kind, namespace, name, **options))
+        if now.status == 200 and wanted(now.json()):
+            return now.json()
+        events = self.watch(
+            self.path(kind, namespace, **options),
+            timeout=timeout,
+            fieldSelector=f"metadata.name={name}",
+            sendInitialEvents="true",
+            resourceVersionMatch="NotOlderThan",
+            allowWatchBookmarks="true",
+        )
         with events:
             for event in events:
                 if event["type"] in ("ADDED", "MODIFIED") and wanted(event["object"]):
