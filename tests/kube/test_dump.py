@@ -134,12 +134,13 @@ def test_contours_kinds_and_gateway_api_are_in_it(gateway_kube, namespace, tmp_p
 
 def test_what_may_not_be_listed_is_said_and_the_rest_is_there(kube, namespace, world, tmp_path):
     rbac = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": "reader", "namespace": namespace}}
-    kube.client.create({**rbac, "kind": "Role", "rules": [
-        {"apiGroups": ["", "networking.k8s.io", "discovery.k8s.io"], "verbs": ["list"],
-         "resources": ["ingresses", "services", "endpointslices", "configmaps"]}]})
-    kube.client.create({**rbac, "kind": "RoleBinding",
-                        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
-                        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "reader"}]})
+    kube.grant([
+        {**rbac, "kind": "Role", "rules": [
+            {"apiGroups": ["", "networking.k8s.io", "discovery.k8s.io"], "verbs": ["list"],
+             "resources": ["ingresses", "services", "endpointslices", "configmaps"]}]},
+        {**rbac, "kind": "RoleBinding",
+         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
+         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "reader"}]}])
     config = kube.kubeconfig("reader", kube.user("reader"))
     done = portolan(kube, "dump", f"--kubeconfig={config}", "-n", namespace, "-o", tmp_path / "all.yaml")
     assert done.returncode == 1

@@ -113,7 +113,7 @@ def test_a_role_that_may_not_write_finalizers_or_read_the_definition(gateway_kub
             for one in item["rules"]:
                 if "patch" in one["verbs"] and "gatewayclasses" in one["resources"]:
                     one["resources"].remove("gatewayclasses")
-    gateway_kube.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(items))
+    gateway_kube.grant(items)
     account = gateway_kube.service_account_folder("portolan", "portolan")
     client = gateway_kube.client
     try:

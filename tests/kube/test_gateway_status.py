@@ -262,7 +262,7 @@ def test_a_role_without_gateway_api_holds_nothing_up(own_kube, tmp_path):
     for item in items:
         if item["kind"] == "ClusterRole":
             item["rules"] = [r for r in item["rules"] if "gateway" not in r["apiGroups"][0]]
-    own_kube.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(items))
+    own_kube.grant(items)
     own_kube.install(gateway_api.definitions()["HTTPRoute"])
     account = own_kube.service_account_folder("portolan", "portolan")
     with KubeWatcher(own_kube, tmp_path / "w", account=account) as watcher, watcher.translator():

@@ -181,6 +181,7 @@ def test_rbac_lets_a_user_do_what_was_granted_and_no_more(kube, namespace):
     kube.kubectl(
         "-n", namespace, "create", "rolebinding", "reader", "--role=reader", "--group=readers"
     )
+    kube.wait_granted([kube.client.get(kind, namespace, "reader") for kind in ("Role", "RoleBinding")])
     user = kube.user("rita", groups=["readers"])
     rita = kube.new_client(user)
     assert rita.list("Service", namespace)["kind"] == "ServiceList"

@@ -245,7 +245,7 @@ def rbac():
 
 
 def apply_rbac(kube, change=lambda item: item):
-    kube.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(change(item) for item in rbac()))
+    kube.grant(change(item) for item in rbac())
     return kube.service_account_folder("portolan", "portolan")
 
 

@@ -345,14 +345,17 @@ def test_an_ingress_says_by_an_annotation_whether_envoys_have_accepted_it(kube, 
         assert len(changes) == 6, [(propagated(e["object"]), e["object"]["spec"]) for e in changes]
         of_ingress = [k for _, puts, _ in translator.mirror.log for k in puts if k[1] == key.encode()]
         assert len(of_ingress) == 2, "the spec and the label, nothing of ours"
-        metrics = watcher.metrics()
-        assert metrics["portolan_kube_status_writes_total"] == 4
-        assert metrics["portolan_kube_status_failures_total"] == 0
+        poll(lambda: watcher.metrics()["portolan_kube_status_writes_total"] == 4)
+        assert watcher.metrics()["portolan_kube_status_failures_total"] == 0
+
+
+def rights(file):
+    return [o for o in yaml.safe_load_all((TOP / "examples" / file).read_text(encoding="utf-8")) if o]
 
 
 def test_without_the_right_to_annotate_an_ingress_statuses_are_written(own_kube, tmp_path):
     kube = own_kube
-    kube.kubectl("apply", "-f", TOP / "examples/rbac.yaml")
+    kube.grant(rights("rbac.yaml"))
     account = kube.service_account_folder("portolan", "portolan")
     for name in ("a", "b"):
         kube.client.create(web(name, "default"))
@@ -377,7 +380,7 @@ def test_without_the_right_to_annotate_an_ingress_statuses_are_written(own_kube,
         assert "403" not in watcher.logged()
 
     run("denied", denied)
-    kube.kubectl("apply", "-f", TOP / "examples/rbac-propagated.yaml")
+    kube.grant(rights("rbac-propagated.yaml"))
     run("allowed", allowed)
     user = ["--as", "system:serviceaccount:portolan:portolan"]
     for words in ("update ingresses", "delete ingresses", "create ingresses", "get ingresses"):
@@ -463,8 +466,7 @@ def test_a_leader_that_ends_hands_over_at_once(kube, namespace, lease, tmp_path)
 
 def test_the_documented_rights_are_enough_and_no_more(own_kube, tmp_path):
     kube = own_kube
-    items = [o for o in yaml.safe_load_all((TOP / "examples/rbac.yaml").read_text()) if o]
-    kube.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(items))
+    kube.grant(rights("rbac.yaml"))
     account = kube.service_account_folder("portolan", "portolan")
     kube.client.create(web("a", "default"))
     conditional = {

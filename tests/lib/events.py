@@ -9,6 +9,8 @@ import socket
 import struct
 import time
 
+PATIENCE = 60  # seconds until a wait fails, on a machine that has other things to do
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _IN_CREATE, _IN_MOVED_TO, _IN_CLOSE_WRITE, _IN_MODIFY = 0x100, 0x80, 0x8, 0x2
 _EVENT = struct.Struct("iIII")
@@ -47,7 +49,7 @@ class Folder:
     def close(self):
         os.close(self.fd)
 
-    def wait_for(self, name, process=None, timeout=10):
+    def wait_for(self, name, process=None, timeout=PATIENCE):
         """Until a file of that name is there; fails if the process ends before."""
         deadline = Deadline(timeout)
         path = os.path.join(self.path, name)
@@ -86,7 +88,7 @@ class Growing:
     def __exit__(self, *_):
         self.close()
 
-    def wait_for(self, pattern, timeout=20):
+    def wait_for(self, pattern, timeout=PATIENCE):
         """Until the regular expression is found in it."""
         deadline = Deadline(timeout)
         while True:
@@ -116,7 +118,7 @@ class Notify:
             key, _, value = line.partition("=")
             self.said[key] = value
 
-    def wait_for(self, key, process, timeout=10):
+    def wait_for(self, key, process, timeout=PATIENCE):
         """Until KEY= was said once."""
         deadline = Deadline(timeout)
         ended = os.pidfd_open(process.pid)

@@ -8,6 +8,7 @@ the test, and so nothing happens that it did not ask for.
 import contextlib
 import functools
 import http.client
+import itertools
 import json
 import os
 import pathlib
@@ -17,7 +18,10 @@ import ssl
 import subprocess
 import time
 
+import yaml
+
 from certs import Authority
+from events import PATIENCE
 from kube_api import KubeApi
 from kubeconfig import write_kubeconfig
 from netns import ADDRESS, NetworkNamespace, Unavailable
@@ -28,10 +32,12 @@ ETCD_PORT = 2379
 SERVICE_RANGE = "10.96.0.0/16"
 ISSUER = "https://kubernetes.default.svc"
 IN_CLUSTER = "/var/run/secrets/kubernetes.io/serviceaccount"
-START_SECONDS = 60
-STOP_SECONDS = 20
+START_SECONDS = 180
+STOP_SECONDS = 60
 # Objects that a server makes for itself.
 OWN = ["/api/v1/namespaces/default/services/kubernetes",
+       "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication",
+       "/api/v1/namespaces/kube-system/configmaps/kube-apiserver-legacy-service-account-token-tracking",
        *(f"/api/v1/namespaces/{name}" for name in ("default", "kube-node-lease", "kube-public", "kube-system"))]
 
 @functools.cache
@@ -53,7 +59,7 @@ def binaries():
     return pathlib.Path(done.stdout.strip())
 
 
-def poll(probe, seconds, go_on=lambda: True):
+def poll(probe, seconds=PATIENCE, go_on=lambda: True):
     """Ask probe() until it is true; a refused connection counts as false.
 
     For foreign processes, which do not announce that they are ready: we can only ask.
@@ -75,6 +81,25 @@ def write_pair(folder, name, certificate):
     (folder / f"{name}.crt").write_text(certificate.chain, encoding="ascii")
     (folder / f"{name}.key").touch(mode=0o600)
     (folder / f"{name}.key").write_text(certificate.key, encoding="ascii")
+
+
+def rights_of(items):
+    """All that roles and their bindings allow, each right as the `spec` of a SubjectAccessReview."""
+    rules = {(o["kind"], o["metadata"]["name"]): o["rules"] for o in items if o["kind"].endswith("Role")}
+    for binding in items:
+        if not binding["kind"].endswith("RoleBinding"):
+            continue
+        place = {"namespace": binding["metadata"]["namespace"]} if binding["kind"] == "RoleBinding" else {}
+        role = binding["roleRef"]["kind"], binding["roleRef"]["name"]
+        for subject, rule in itertools.product(binding["subjects"], rules[role]):
+            who = {"groups": [subject["name"]]} if subject["kind"] == "Group" else {"user": subject["name"]}
+            if subject["kind"] == "ServiceAccount":
+                who = {"user": f"system:serviceaccount:{subject['namespace']}:{subject['name']}"}
+            for group, resource, name, verb in itertools.product(
+                    rule["apiGroups"], rule["resources"], rule.get("resourceNames", [""]), rule["verbs"]):
+                plural, _, sub = resource.partition("/")
+                yield {**who, "resourceAttributes": {**place, "group": group, "resource": plural,
+                                                     "subresource": sub, "name": name, "verb": verb}}
 
 
 class Process:
@@ -233,7 +258,7 @@ class KubeCluster:
 
     def start_etcd(self):
         self.etcd.start()
-        self.etcd.wait_ready(lambda: self._etcd("GET", "/health").get("health") == "true")
+        self.etcd.wait_ready(lambda: self._ask_etcd("GET", "/health")[0] == 200)
 
     def stop_etcd(self, sig=signal.SIGTERM):
         self.etcd.stop(sig)
@@ -278,15 +303,18 @@ class KubeCluster:
         self.apiserver.popen.send_signal(signal.SIGCONT)
 
     def _etcd(self, method, path, body=None):
-        connection = http.client.HTTPConnection("127.0.0.1", timeout=30)
+        status, content = self._ask_etcd(method, path, body)
+        if status != 200:
+            raise RuntimeError(f"etcd {path}: {status} {content.decode(errors='replace')}")
+        return json.loads(content)
+
+    def _ask_etcd(self, method, path, body=None):
+        connection = http.client.HTTPConnection("127.0.0.1", timeout=PATIENCE)
         connection.sock = self.netns.connect(("127.0.0.1", ETCD_PORT))
         with contextlib.closing(connection):
             connection.request(method, path, None if body is None else json.dumps(body))
             answer = connection.getresponse()
-            content = answer.read()
-        if answer.status != 200:
-            raise RuntimeError(f"etcd {path}: {answer.status} {content.decode(errors='replace')}")
-        return json.loads(content)
+            return answer.status, answer.read()
 
     def revision(self):
         """etcd's revision now: the newest resourceVersion of all kinds, as an int."""
@@ -344,7 +372,7 @@ class KubeCluster:
         change()
         self.start()
 
-    def new_client(self, user=None, *, token=None, timeout=30):
+    def new_client(self, user=None, *, token=None, timeout=PATIENCE):
         """A KubeApi with user()'s credentials, or with a token, or anonymous."""
         tls = ssl.create_default_context(cadata=self.authority.text)
         if user:
@@ -447,7 +475,7 @@ class KubeCluster:
                     and any(found["name"] == plural for found in listed.json()["resources"])
                     and self.client.request("GET", f"{root}/{plural}").status == 200)
 
-        poll(lambda: all(is_there(f"/apis/{spec['group']}/{name}") for name in served), 30)
+        poll(lambda: all(is_there(f"/apis/{spec['group']}/{name}") for name in served))
 
     def uninstall(self, definition):
         """Delete a CustomResourceDefinition, and wait until it is gone: it goes after its objects.
@@ -456,7 +484,20 @@ class KubeCluster:
         """
         path = self.client.path("CustomResourceDefinition", name=definition["metadata"]["name"])
         self.client.call("DELETE", path)
-        poll(lambda: self.client.request("GET", path).status == 404, 30)
+        poll(lambda: self.client.request("GET", path).status == 404)
+
+    def grant(self, items):
+        """Apply roles, their bindings and what belongs to them, and wait until they count."""
+        items = list(items)
+        self.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(items))
+        self.wait_granted(items)
+
+    def wait_granted(self, items):
+        """Until the server decides by these roles and bindings: it learns of them by watches."""
+        reviews = self.client.path("SubjectAccessReview")
+        for right in rights_of(items):
+            review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": right}
+            poll(lambda body=review: self.client.call("POST", reviews, body)["status"]["allowed"])
 
     def service_account(self, namespace, name):
         """Make a service account (nothing is bound to it yet) and return its user name."""
