@@ -67,9 +67,11 @@ class Run:
         self.manifests.mkdir()
         (self.manifests / "web.yaml").write_text(MANIFEST)
         self.log = folder / "log"
+        # It chooses the ports, and its stages take them a moment later.
+        place = f"{loopback()}:0"
         self.command = [
             PORTOLAN, "run", "--manifests", self.manifests, "--runtime-dir", self.runtime,
-            "--insecure-plaintext", "--xds-address", "127.0.0.1:0", "--admin-address", "127.0.0.1:0", *words,
+            "--insecure-plaintext", "--xds-address", place, "--admin-address", place, *words,
         ]
         if SANITIZED:
             # At its end a program looks for leaks, which is slow on a busy machine.
@@ -340,6 +342,6 @@ def test_a_volume_on_disk_that_is_open_to_all_is_refused_with_what_to_do(folder)
     volume.mkdir()
     volume.chmod(0o777)
     done = subprocess.run([program("portolan-translator"), "--runtime-dir", volume],
-                          capture_output=True, text=True, timeout=20)
+                          capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert "emptyDir: medium Memory, or a folder inside it" in done.stderr

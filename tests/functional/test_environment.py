@@ -38,7 +38,7 @@ def test_a_terminal_that_is_closed_ends_all_but_under_nohup(folder, nohup):
             [program("portolan"), "run", "--ready-fd", str(told), *map(str, run.options)],
             stdin=inside, stdout=log, stderr=log, pass_fds=[told, inside], preexec_fn=of_its_own)
     os.close(told)
-    readable([ready], Deadline(30), "ready")
+    readable([ready], Deadline(60), "ready")
     os.close(ready)
     pids = [c["pid"] for c in run.children().values()]
     assert len(pids) == 4
@@ -56,7 +56,7 @@ def test_a_terminal_that_is_closed_ends_all_but_under_nohup(folder, nohup):
             raise AssertionError(run.logged()[-6000:]) from None
         run.process = None
         assert "the terminal was closed" in run.logged()
-    gone(pids, Deadline(20))
+    gone(pids, Deadline(60))
 
 
 def test_a_hangup_while_the_terminal_is_there_reads_everything_again(folder):
@@ -76,7 +76,7 @@ def test_what_cannot_work_ends_run_at_once_and_nothing_is_called_ready(folder, o
     run = Run(folder, *options, address=loopback(), envoy=False)
     ready, told = os.pipe()
     done = subprocess.run([program("portolan"), "run", "--ready-fd", str(told), *map(str, run.options)],
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, pass_fds=[told])
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, pass_fds=[told])
     os.close(told)
     assert done.returncode not in (0, None) and said in done.stderr
     assert "is started again" not in done.stderr
@@ -113,7 +113,7 @@ def quickstart(folder, *options):
     address = loopback()
     return subprocess.Popen(
         [TOP / "scripts/quickstart", "--no-deps", "--build", BUILD, "--dir", folder / "quickstart", "--http-port", "18080", "--https-port", "18443",
-         *options, "--", "--runtime-dir", folder / "r", "--admin-address", "127.0.0.1:0", "--listen-address",
+         *options, "--", "--runtime-dir", folder / "r", "--admin-address", f"{address}:0", "--listen-address",
          address],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 

@@ -198,14 +198,14 @@ class Command:
     def __init__(self, dir, *words, env=None):
         self.dir = dir
         ready, theirs = os.pipe()
+        place = f"{loopback()}:0"  # it chooses the ports, and its stages take them a moment later
         command = [program("portolan"), *map(str, words), "--runtime-dir", str(dir), "--no-screen",
-                   "--ready-fd", str(theirs), "--insecure-plaintext", "--xds-address", "127.0.0.1:0", "--admin-address",
-                   "127.0.0.1:0"]
+                   "--ready-fd", str(theirs), "--insecure-plaintext", "--xds-address", place, "--admin-address", place]
         with open(f"{dir}.log", "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             pass_fds=[theirs], env={**os.environ, **(env or {})})
         os.close(theirs)
-        said = select.select([ready], [], [], 30)[0] and os.read(ready, 1)
+        said = select.select([ready], [], [], 60)[0] and os.read(ready, 1)
         os.close(ready)
         if said != b"\n":
             self.close()
@@ -222,7 +222,7 @@ class Command:
 
     def close(self):
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(60)
 
 
 def test_the_environment_can_ask_for_a_recording_and_status_names_the_recorder(folder):

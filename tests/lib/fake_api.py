@@ -26,6 +26,7 @@ import ssl
 import tempfile
 import threading
 
+from events import PATIENCE
 from fake_http import (  # noqa: F401
     Cut,
     Freeze,
@@ -71,6 +72,14 @@ def refusal(code, reason, text, headers=()):
     return [Head(code, JSON, tuple(headers)), status_body(JSON, code, reason, text)]
 
 
+def reserve(host):
+    """A socket that has a port and does not listen: nobody else gets the port while its server is away."""
+    place = socket.socket()
+    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    place.bind((host, 0))
+    return place
+
+
 class Rule:
     """One on(): which requests it takes, and how many more."""
 
@@ -109,12 +118,13 @@ class FakeApi:
         http2=True,
         streams=250,
         host="127.0.0.1",
-        listen=lambda host, port: socket.create_server((host, port)),
+        listen=None,
     ):
         self.tls = self._tls(certificate, client_ca, http2) if certificate else None
         self.streams = streams
-        self.listen = listen
-        self.listener = listen(host, 0)
+        self.place = None if listen else reserve(host)
+        self.listen = listen or (lambda host, port: socket.create_server((host, port)))
+        self.listener = self.listen(host, self.place.getsockname()[1] if self.place else 0)
         self.host, self.port = self.listener.getsockname()[:2]
         self.url = f"{'https' if self.tls else 'http'}://{host}:{self.port}"
         self.mute = False
@@ -154,6 +164,8 @@ class FakeApi:
             self._loop.call_soon_threadsafe(self._stopped.set_result, None)
             self._thread.join()
         self.listener.close()
+        if self.place:
+            self.place.close()
         if check and self.errors:
             raise self.errors[0]
 
@@ -175,7 +187,7 @@ class FakeApi:
         with self.changed:
             return [request for request in self.requests if rule.takes(request)]
 
-    def wait_for(self, path=None, *, count=1, outcome=None, timeout=10, **words):
+    def wait_for(self, path=None, *, count=1, outcome=None, timeout=PATIENCE, **words):
         """Wait for the count-th request of seen(path, …), and return it.
 
         With an outcome (or a tuple of them) wait until it has ended in that way.
@@ -188,7 +200,7 @@ class FakeApi:
 
         return self.wait_until(there, timeout)[0]
 
-    def wait_until(self, true, timeout=10):
+    def wait_until(self, true, timeout=PATIENCE):
         """Wait until true() is, looked at whenever a request comes, ends or sends more."""
         with self.changed:
             if not self.changed.wait_for(true, timeout):
@@ -260,7 +272,7 @@ class FakeApi:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _call(self, function):
-        asyncio.run_coroutine_threadsafe(function(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(function(), self._loop).result(PATIENCE)
 
     async def _start_listening(self):
         self.listener.setblocking(False)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 
 import stage
-from events import Deadline, Folder, readable
+from events import PATIENCE, Deadline, Folder, readable
 from programs import program, venv
 
 
@@ -19,14 +19,14 @@ class Run:
         self.manifests = stage.Manifests(self.root / "manifests")
         self.log = self.root / "run.log"
         self.options = [*(source or ("--manifests", self.manifests.path)), "--runtime-dir", self.dir,
-                        "--listen-address", address, "--xds-address", "127.0.0.1:0",
+                        "--listen-address", address, "--xds-address", f"{address}:0",
                         "--insecure-plaintext",
-                        "--admin-address", "127.0.0.1:0", "--log-level", "debug", *options]
+                        "--admin-address", f"{address}:0", "--log-level", "debug", *options]
         if envoy:
             self.options += [f"--envoy={venv('envoy')}", "--envoy-concurrency", "2"]
         self.process = None
 
-    def start(self, timeout=30):
+    def start(self, timeout=PATIENCE):
         """Until it says that all programs are ready."""
         ready, told = os.pipe()
         try:
@@ -44,7 +44,7 @@ class Run:
             os.close(ready)
         return self
 
-    def stop(self, timeout=20):
+    def stop(self, timeout=PATIENCE):
         """Its exit code."""
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(timeout)
@@ -59,7 +59,7 @@ class Run:
         """Ends running processes; the supervisor kills those that do not end."""
         if self.process:
             self.process.terminate()
-            self.process.wait(30)
+            self.process.wait(PATIENCE)
             self.process = None
 
     def __exit__(self, kind, *_):
@@ -78,7 +78,7 @@ class Run:
                               stdin=subprocess.DEVNULL, text=True, capture_output=True)
         return done.returncode, done.stdout
 
-    def ask(self, stage_name, page, timeout=20):
+    def ask(self, stage_name, page, timeout=PATIENCE):
         status, body = stage.ask(self.dir / f"{stage_name}.control", page, timeout)
         assert status == 200, f"{stage_name}{page}: {status} {body[:500]}"
         return json.loads(body)
@@ -92,11 +92,11 @@ class Run:
         try:
             (self.dir / f"{name}.control").unlink()
             os.kill(self.children()[name]["pid"], sig)
-            folder.wait_for(f"{name}.control", timeout=20)
+            folder.wait_for(f"{name}.control", timeout=PATIENCE)
         finally:
             folder.close()
 
-    def settle(self, timeout=20):
+    def settle(self, timeout=PATIENCE):
         """Until Envoy has accepted the world that holds all changes made to the files so far."""
         source = self.ask("watcher", "/debug/sync")["source"]
         ms = int(timeout * 1000)

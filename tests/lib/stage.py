@@ -12,7 +12,8 @@ import subprocess
 import tempfile
 
 import frames
-from events import Folder, Notify
+from addresses import loopback
+from events import PATIENCE, Folder, Notify
 from programs import program
 
 
@@ -27,7 +28,7 @@ class ControlConnection(http.client.HTTPConnection):
         self.sock.connect(os.fspath(self.path))
 
 
-def ask(path, page, timeout=20):
+def ask(path, page, timeout=PATIENCE):
     """(HTTP status, body) of a page on a control socket (or Envoy's admin socket)."""
     connection = ControlConnection(path, timeout)
     try:
@@ -107,7 +108,7 @@ class Stage:
     def kill(self, sig=signal.SIGKILL):
         """Ends it as a crash would; returns when it is gone."""
         self.process.send_signal(sig)
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
         self.process = None
 
     def stop(self):
@@ -116,7 +117,7 @@ class Stage:
             return
         self.process.terminate()
         try:
-            code = self.process.wait(20)
+            code = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             code = self.process.wait()
@@ -163,7 +164,7 @@ class Stage:
                 if line and not line.startswith("#"))
         return {name: float(value) for name, value in rows}
 
-    def wait_source(self, source, timeout=15, page="/debug/wait"):
+    def wait_source(self, source, timeout=PATIENCE, page="/debug/wait"):
         """Until it has got to the watcher's world of that number (common/daemon/control-wait.h)."""
         page = f"{page}?source={source}&timeout_ms={int(timeout * 1000)}"
         status, body = ask(self.dir / f"{self.name}.control", page, timeout + 5)
@@ -174,7 +175,7 @@ class Stage:
 
 class XdsServer(Stage):
     def __init__(self, runtime_dir, *args):
-        super().__init__("xds-server", runtime_dir, "--xds-address", "127.0.0.1:0",
+        super().__init__("xds-server", runtime_dir, "--xds-address", f"{loopback()}:0",
                          PLAINTEXT, *args)
 
     @property
@@ -182,10 +183,10 @@ class XdsServer(Stage):
         return self.status()["xds_address"]
 
     def keep_address(self):
-        """A restarted stage is found at its former place."""
+        """A restarted stage is found at its former place: nobody else takes ports at its address."""
         self.args[1] = self.address
 
-    def wait_answered(self, source, envoys=1, timeout=20):
+    def wait_answered(self, source, envoys=1, timeout=PATIENCE):
         """Waits until so many Envoys have accepted the world of that number, or refused a part of
         it; returns the rows of /debug/envoys."""
         page = f"/debug/answered?source={source}&count={envoys}&timeout_ms={int(timeout * 1000)}"
@@ -196,7 +197,7 @@ class XdsServer(Stage):
             for r in rows[:5])
         return rows
 
-    def wait_accepted(self, source, envoys=1, timeout=20):
+    def wait_accepted(self, source, envoys=1, timeout=PATIENCE):
         rows = self.wait_answered(source, envoys, timeout)
         refused = {r["node_id"]: r["last_reject"] for r in rows if r["acked_source"] < source}
         assert len(rows) - len(refused) >= envoys, f"refused: {refused}"
