@@ -176,7 +176,9 @@ def test_wait_returns_when_envoy_has_the_generation_that_was_written(own_kube, p
 
     with Backend(kube, "one") as backend:
         kube.kubectl("apply", "-f", "-", input=APP % backend.port)
-        assert wait("endpointslice/app-1").returncode == 0
+        # Each kind comes by a watch of its own.
+        for what in ("service/app", "endpointslice/app-1"):
+            assert wait(what).returncode == 0
         done = wait("ingress/app", "--generation=1")
         assert done.returncode == 0 and "accepted by 1 Envoy, generation 1," in done.stdout, done
         assert portolan.get("app.example") == (200, "one")
