@@ -149,7 +149,7 @@ def test_in_the_dark_the_page_is_dark(run, browser):
 
 
 def test_without_javascript_all_tables_are_there(run):
-    with urllib.request.urlopen(run.url, timeout=30) as answer:
+    with urllib.request.urlopen(run.url, timeout=60) as answer:
         text = answer.read().decode()
     for word in ("Ingress/default/docs", "shop.example.com", "default/cart", "newest", "watcher"):
         assert word in text, word
@@ -171,7 +171,7 @@ def test_what_objects_say_is_no_markup(run, browser):
 @pytest.mark.parametrize("target", ["/", "/debug", "/explain?q=x", "/explain?q=ingress/default/none", "/graph?q=shop.example.com",
                                     "/page.js", "/?search=%3Cb%3E&offset=9999999"])
 def test_no_page_is_an_error(run, target):
-    with urllib.request.urlopen(run.url + target, timeout=30) as answer:
+    with urllib.request.urlopen(run.url + target, timeout=60) as answer:
         assert answer.status == 200 and answer.read()
 
 
@@ -181,7 +181,7 @@ def test_every_link_of_the_page_leads_somewhere(run, browser):
     links = set(b.run("return [...document.querySelectorAll('a')].map(a => a.href.split('#')[0])"))
     assert len(links) > 5
     for link in links:
-        with urllib.request.urlopen(link, timeout=30) as answer:
+        with urllib.request.urlopen(link, timeout=60) as answer:
             assert answer.status == 200, link
 
 

@@ -24,7 +24,7 @@ def commands(text):
 
 @functools.lru_cache(maxsize=None)
 def help_of(*words):
-    done = subprocess.run([program(words[0]), *words[1:], "--help"], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([program(words[0]), *words[1:], "--help"], capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout
 
 

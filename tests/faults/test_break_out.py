@@ -104,7 +104,7 @@ def test_what_no_stage_can_want_ends_it(started, name, way):
     argument = {"ptrace": os.getpid(), "mount": stage.dir}.get(way, "")
     with pytest.raises((OSError, http.client.HTTPException)):
         ask(stage.dir / f"{name}.control", f"/debug/break-out?{way}={argument}")
-    assert stage.process.wait(20) == -signal.SIGSYS
+    assert stage.process.wait(60) == -signal.SIGSYS
     stage.process = None
 
 

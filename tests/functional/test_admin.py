@@ -16,7 +16,7 @@ import pytest
 from programs import program
 
 ADMIN = program("portolan-admin")
-PATIENCE = 20  # seconds until a test fails whose event does not come
+PATIENCE = 60  # seconds until a test fails whose event does not come
 STAGES = ("watcher", "translator", "xds-server", "supervisor")
 
 

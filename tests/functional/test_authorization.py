@@ -150,7 +150,7 @@ def test_a_slow_service_is_waited_for_as_long_as_is_said(secure, auth):
     def check(request, context):
         with go_on:
             asked.append(context)
-            go_on.wait_for(lambda: not context.is_active(), 20)
+            go_on.wait_for(lambda: not context.is_active(), 60)
         return answer(request, context)
 
     auth.close()

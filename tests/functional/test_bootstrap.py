@@ -16,7 +16,7 @@ TLS = ["--tls-cert", "/a", "--tls-key", "/b", "--tls-ca", "/c"]
 
 def bootstrap(*words):
     return subprocess.run(
-        [PORTOLAN, "bootstrap", *map(str, words)], capture_output=True, text=True, timeout=20
+        [PORTOLAN, "bootstrap", *map(str, words)], capture_output=True, text=True, timeout=60
     )
 
 
@@ -163,8 +163,8 @@ def test_the_shutdown_program_comes_with_it(tmp_path):
     copy = tmp_path / "shutdown"
     written("--shutdown-program", copy)
     assert copy.stat().st_mode & 0o777 == 0o755
-    done = subprocess.run([copy, "--help"], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([copy, "--help"], capture_output=True, text=True, timeout=60)
     assert (done.returncode, "without cutting a request" in done.stdout) == (0, True)
     done = subprocess.run([program("portolan"), "bootstrap", "--shutdown-program", tmp_path / "no" / "x"],
-                          capture_output=True, text=True, timeout=20)
+                          capture_output=True, text=True, timeout=60)
     assert (done.returncode, "No such file or directory" in done.stderr) == (1, True)

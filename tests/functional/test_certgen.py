@@ -19,7 +19,7 @@ DAY = datetime.timedelta(days=1)
 
 def certgen(*words, check=0, **options):
     done = subprocess.run([program("portolan"), "certgen", *map(str, words)], capture_output=True,
-                          text=True, timeout=30, **options)
+                          text=True, timeout=60, **options)
     assert done.returncode == check, done.stderr
     return done
 

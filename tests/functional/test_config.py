@@ -19,7 +19,7 @@ KEY = "ContourConfiguration portolan/portolan"
 
 def check(path):
     return subprocess.run([program("portolan"), "config", "check", path], capture_output=True, text=True,
-                          timeout=20)
+                          timeout=60)
 
 
 def objects_of(pipeline):
@@ -76,7 +76,7 @@ def test_a_bad_file_at_the_start_is_refused(folder, file, text, said):
     # 78: no supervisor tries again, as another try cannot help.
     for how, code in ((["--once"], 1), (["--runtime-dir", folder / "run"], 78), (["--check"], 78)):
         done = subprocess.run([program("portolan-watcher"), *how, "--manifests", folder, "--config", file],
-                              capture_output=True, text=True, timeout=20)
+                              capture_output=True, text=True, timeout=60)
         assert done.returncode == code and said in done.stderr
 
 
@@ -95,7 +95,7 @@ def test_a_bad_file_keeps_what_was_and_says_why(configured, file):
     assert "not in force" in problem["message"] and f"{file}, line 1" in problem["message"]
     assert "the configuration stays as it was" in pipeline.watcher.get("/readyz")
     shown = subprocess.run([program("portolan"), "status", "--runtime-dir", pipeline.dir,
-                            "contourconfiguration/portolan/portolan"], capture_output=True, text=True, timeout=20)
+                            "contourconfiguration/portolan/portolan"], capture_output=True, text=True, timeout=60)
     assert shown.returncode == 1 and f"{file}, line 1" in shown.stdout
     assert pipeline.watcher.metrics()["portolan_watcher_config_refused"] == 1
     assert json.loads(pipeline.watcher.get("/debug/status"))["state"] == "degraded"
@@ -188,7 +188,7 @@ def test_a_recording_has_the_configuration_of_its_time_and_can_be_played_with_an
 
 
 def sample():
-    done = subprocess.run([program("portolan"), "config", "example"], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([program("portolan"), "config", "example"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and not done.stderr
     return done.stdout
 
@@ -201,7 +201,7 @@ def uncommented(text):
 def checked(folder, text):
     path = folder / "sample.yaml"
     path.write_text(text)
-    done = subprocess.run([program("portolan"), "config", "check", path], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([program("portolan"), "config", "check", path], capture_output=True, text=True, timeout=60)
     return done.returncode, done.stderr
 
 

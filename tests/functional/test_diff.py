@@ -170,9 +170,9 @@ def test_github_annotations_name_file_and_line(diff):
 
 
 def test_bad_usage_and_no_answer(diff, folder):
-    assert subprocess.run([PORTOLAN, "diff", "x.yaml"], capture_output=True, timeout=20).returncode == 2
+    assert subprocess.run([PORTOLAN, "diff", "x.yaml"], capture_output=True, timeout=60).returncode == 2
     done = subprocess.run([PORTOLAN, "diff", "--against", "gone.yaml", "gone.yaml"], cwd=folder,
-                          capture_output=True, text=True, timeout=20)
+                          capture_output=True, text=True, timeout=60)
     assert done.returncode == NO_ANSWER and done.stdout == ""
 
 
@@ -190,20 +190,20 @@ def test_the_pages_job_fails_where_something_gets_worse(folder):
     def commit(content):
         (repo / "manifests").mkdir(parents=True, exist_ok=True)
         (repo / "manifests/all.yaml").write_text(yaml.safe_dump_all(content))
-        subprocess.run([*git, "add", "-A"], check=True, timeout=20)
-        subprocess.run([*git, "commit", "-qm", "x"], check=True, timeout=20)
+        subprocess.run([*git, "add", "-A"], check=True, timeout=60)
+        subprocess.run([*git, "commit", "-qm", "x"], check=True, timeout=60)
 
     def run():
         shutil.rmtree(folder / "base", ignore_errors=True)
-        subprocess.run([*git, "worktree", "prune"], check=True, timeout=20)
+        subprocess.run([*git, "worktree", "prune"], check=True, timeout=60)
         return subprocess.run(["bash", "-e", "-c", script], cwd=repo, capture_output=True, text=True, timeout=60,
                               env={**os.environ, "GITHUB_BASE_REF": "main",
                                    "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"})
 
     repo.mkdir()
-    subprocess.run(["git", "init", "-qb", "main", str(repo)], check=True, timeout=20)
+    subprocess.run(["git", "init", "-qb", "main", str(repo)], check=True, timeout=60)
     commit(world())
-    subprocess.run([*git, "update-ref", "refs/remotes/origin/main", "HEAD"], check=True, timeout=20)
+    subprocess.run([*git, "update-ref", "refs/remotes/origin/main", "HEAD"], check=True, timeout=60)
     commit(world(objects.ingress("two", objects.rule("two.example", objects.path("web")))))
     done = run()
     assert done.returncode == 0 and "::notice" in done.stdout and "two.example" in done.stdout, done

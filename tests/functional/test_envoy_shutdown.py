@@ -32,7 +32,7 @@ def served(site):
 
     def reply(asked):
         if asked.path == "/slow":
-            assert site.release.wait(30)
+            assert site.release.wait(60)
         return 200, ()
 
     site.start()
@@ -44,7 +44,7 @@ def served(site):
 
 def test_requests_under_load_all_succeed_and_the_slow_one_ends(served):
     answers = []
-    slow = threading.Thread(target=lambda: answers.append(served.get(HOST, "/slow", timeout=40)))
+    slow = threading.Thread(target=lambda: answers.append(served.get(HOST, "/slow", timeout=90)))
     slow.start()
     served.backends["web"].wait_asked(2)
     with Load(served.client, HOST, threads=2, per_connection=10) as load:
@@ -62,7 +62,7 @@ def test_requests_under_load_all_succeed_and_the_slow_one_ends(served):
     assert served.get(HOST).headers["connection"] == "close"
     assert "Envoy tells its clients to go" in said and "drained with 0 connections" in said
     served.envoy.process.send_signal(signal.SIGTERM)
-    assert served.envoy.process.wait(20) == 0
+    assert served.envoy.process.wait(60) == 0
 
 
 def test_readiness_fails_after_its_delay_and_listeners_stay_open(served):

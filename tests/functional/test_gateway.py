@@ -293,7 +293,7 @@ def test_timeouts_and_retries(world):
     def reply(asked):
         tries[asked.path] += 1
         if asked.path.startswith("/slow"):
-            release.wait(5)
+            release.wait(60)
         return (int(asked.path.split("/")[2]) if asked.path.startswith("/fail") else 200), ()
 
     world.backend("b", reply)
@@ -380,9 +380,9 @@ def test_udp(world):
                     {"name": "dns", "port": own, "protocol": "UDP"}]},
                 gateway("web", listener("udp", 5300, "UDP")),
                 route("u", {"backendRefs": [backend("dns", port=53)]}, kind="UDPRoute"))
-    echo.settimeout(5)
+    echo.settimeout(60)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(5)
+        client.settimeout(60)
         client.sendto(b"question", (world.address, 5300))
         data, peer = echo.recvfrom(100)
         echo.sendto(data + b" answer", peer)

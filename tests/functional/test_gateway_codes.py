@@ -40,7 +40,7 @@ class Watch:
         if connection:
             connection.close()
 
-    def wait(self, said, timeout=20):
+    def wait(self, said, timeout=60):
         with self.changed:
             assert self.changed.wait_for(lambda: self.seen and self.seen[-1] == said, timeout), self.seen
 
@@ -50,7 +50,7 @@ class Watch:
 
     def __exit__(self, *_):
         self.stopping = True
-        self.thread.join(15)
+        self.thread.join(60)
 
 
 def parts(site, name, host):

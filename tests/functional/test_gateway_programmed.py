@@ -25,7 +25,7 @@ def programmed(translator, kind, name, section=None):
 
 def wait_for(pipeline, wanted, *what):
     """Statuses follow a moment after Envoy's answer: another world is written until they have."""
-    until, i = time.monotonic() + 20, 0
+    until, i = time.monotonic() + 60, 0
     while programmed(pipeline.translator, *what) != wanted and time.monotonic() < until:
         i += 1
         pipeline.manifests.write("later.yaml", {

@@ -55,7 +55,7 @@ def test_a_budget_of_retries(world):
     def reply(asked):
         if not getattr(first, "done", False):
             first.done = True
-            together.wait(10)
+            together.wait(60)
         return 503, ()
 
     b = world.backend("b", reply)
@@ -67,5 +67,5 @@ def test_a_budget_of_retries(world):
     for client in clients:
         client.start()
     for client in clients:
-        client.join(20)
+        client.join(60)
     assert 10 < len(b.asked) < 20

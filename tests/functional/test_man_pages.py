@@ -22,13 +22,13 @@ OWN_OF_RUN = {
 
 def commands():
     """As portolan help lists them. record becomes portolan-recorder, whose page has its options."""
-    done = subprocess.run([program("portolan"), "help"], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([program("portolan"), "help"], capture_output=True, text=True, timeout=60)
     return set(re.findall(r"^  ([a-z-]+) {2,}", done.stdout, re.M)) - {"help", "record"}
 
 
 def options(*command):
     """Of --help."""
-    done = subprocess.run([*command, "--help"], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([*command, "--help"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return set(re.findall(r"^ +(?:-\w, +)?--([a-z-]+)", done.stdout, re.M))
 
@@ -62,10 +62,10 @@ def test_run_passes_on_every_option_of_the_stages_and_no_other():
 @pytest.mark.parametrize("command", [(), ("help",), *((c,) for c in sorted(commands()))])
 def test_help_and_misuse_have_their_exit_codes(command):
     portolan = program("portolan")
-    helped = subprocess.run([portolan, *command, "--help"], capture_output=True, timeout=20)
+    helped = subprocess.run([portolan, *command, "--help"], capture_output=True, timeout=60)
     assert (helped.returncode, helped.stderr) == (0, b"")
     if command != ("help",):
-        misused = subprocess.run([portolan, *command, "--no-such"], capture_output=True, timeout=20)
+        misused = subprocess.run([portolan, *command, "--no-such"], capture_output=True, timeout=60)
         assert (misused.returncode, misused.stdout) == (2, b"")
 
 

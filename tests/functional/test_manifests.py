@@ -22,7 +22,7 @@ PATH_TYPE = ("apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: 
 
 def once(*args, **more):
     command = [program("portolan-watcher"), "--once", *map(str, args)]
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=20, **more)
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, **more)
 
 
 def test_once_names_file_document_line_and_field(folder):
@@ -175,7 +175,7 @@ def names(stage):
 
 
 def wait_for(stage, wanted):
-    deadline = Deadline(20)
+    deadline = Deadline(60)
     while names(stage) != wanted:
         deadline.left(f"{wanted}; there are {names(stage)}")
 
@@ -189,7 +189,7 @@ def test_an_unmounted_volume_withdraws_nothing_and_a_mount_is_noticed(watcher_of
     assert "gone" not in stage.get("/readyz")
 
     volume.umount(*how)
-    deadline = Deadline(20)
+    deadline = Deadline(60)
     while f"the volume at {folder / place} is gone" not in stage.get("/readyz"):
         deadline.left("it says so")
     json.loads(stage.get("/debug/sync"))

@@ -65,7 +65,7 @@ def reasons(done, name):
 
 def _table():
     """{name: fidelity} by the code's own table."""
-    done = subprocess.run([program("tests/print/nginx-annotations")], capture_output=True, text=True, timeout=20,
+    done = subprocess.run([program("tests/print/nginx-annotations")], capture_output=True, text=True, timeout=60,
                           check=True)
     rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines()]
     return {cells[0].strip("`"): cells[1] for cells in rows}
@@ -245,7 +245,7 @@ def test_what_has_to_be_applied(migrate, folder):
     controllers = {o["metadata"]["name"]: o["spec"]["controller"] for o in applied if o["kind"] == "IngressClass"}
     assert controllers == {"portolan": "portolan.io/ingress-controller", "nginx": "k8s.io/ingress-nginx",
                            "edge": "k8s.io/ingress-nginx"}
-    checked = subprocess.run([PORTOLAN, "config", "check", folder / "out/portolan.yaml"], capture_output=True, timeout=20)
+    checked = subprocess.run([PORTOLAN, "config", "check", folder / "out/portolan.yaml"], capture_output=True, timeout=60)
     assert checked.returncode == 0
     # The files written are those that were judged.
     again = migrate([*backends(), ingress("one", "one.example", klass="edge")], "--config", "out/portolan.yaml",
@@ -265,4 +265,4 @@ def test_nobodys_objects_and_bad_usage(migrate, folder):
     done = migrate(backends())
     assert done.returncode == NO_ANSWER and "no object of Contour or ingress-nginx" in done.stderr
     for words in ((), ("--from", "haproxy", "x"), ("-o", "xml", "x")):
-        assert subprocess.run([PORTOLAN, "migrate", *words], capture_output=True, timeout=20).returncode == 2
+        assert subprocess.run([PORTOLAN, "migrate", *words], capture_output=True, timeout=60).returncode == 2

@@ -56,7 +56,7 @@ class Slow:
                 for _ in range(self.count):
                     self.ended.wait(self.pause)
                     connection.sendall(b".")
-                self.ended.wait(30)
+                self.ended.wait(60)
             except OSError:
                 pass
 

@@ -158,7 +158,7 @@ def on_a_terminal(r, *words, env):
         if not more:
             break
         out += more
-    process.wait(20)
+    process.wait(60)
     os.close(leader)
     return out.decode()
 

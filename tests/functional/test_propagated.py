@@ -37,7 +37,7 @@ def said(pipeline, kind, name):
 
 def wait_said(pipeline, wanted, kind, name, generation=1):
     """A word follows a moment after Envoys' answers, or when they take long."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while said(pipeline, kind, name) != (wanted, generation):
         assert time.monotonic() < until, said(pipeline, kind, name)
         # Blocks for that long: there is no such world.
@@ -82,7 +82,7 @@ def test_it_is_said_when_envoys_have_accepted_and_again_of_the_next_generation(p
         world.quiet()
         wait_said(pipeline, ARRIVED, "HTTPProxy", "p", 2)
         shown = subprocess.run([program("portolan"), "status", f"--runtime-dir={pipeline.dir}", "HTTPProxy/default/p"],
-                               capture_output=True, text=True, timeout=20).stdout
+                               capture_output=True, text=True, timeout=60).stdout
         assert "  Propagated: True, Accepted, of generation 2: all connected Envoys have accepted it\n" in shown, shown
         # An Ingress of a file has no number: a change of it takes the word back.
         wait_said(pipeline, ARRIVED, "Ingress", "good", None)

@@ -209,9 +209,9 @@ def test_what_is_there_and_no_recording_is_left_alone(pipeline, folder):
     file = folder / "precious"
     file.write_text("precious")
     run = [program("portolan-recorder"), "--runtime-dir", pipeline.dir, file]
-    done = subprocess.run(run, text=True, capture_output=True, timeout=20)
+    done = subprocess.run(run, text=True, capture_output=True, timeout=60)
     assert done.returncode == 78 and "is not a recording" in done.stderr
     assert file.read_text() == "precious"
     done = subprocess.run([*run[:-1], "--sync", "often", folder / "new"], text=True, capture_output=True,
-                          timeout=20)
+                          timeout=60)
     assert done.returncode == 78 and "--sync" in done.stderr

@@ -136,5 +136,5 @@ def test_of_host_names_of_a_gateway_with_equal_routes_one_is_held_back(pipeline,
         world.quiet()
         return any("no /changed here" in p["message"] for p in statuses(pipeline)["HTTPRoute default/other"].get("problems", ()))
 
-    poll(told, 20)
+    poll(told)
     assert hosts_of_gateway(world) == {f"{n}.example.com" for n in ("good", "other", "new", "last")}

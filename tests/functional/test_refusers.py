@@ -28,7 +28,7 @@ def hosts(world):
 
 def until(done, *worlds):
     """The clients receive and answer everything sent; the translator's statuses follow."""
-    end = Deadline(30)
+    end = Deadline(60)
     while not done():
         for world in worlds:
             world.quiet()
@@ -90,7 +90,7 @@ def test_one_that_never_answers_does_not_hold_up_what_is_known_of_a_refusal(pipe
             for h in getattr(x, "virtual_hosts", ())) else None
         pipeline.write("bad.yaml", *app("bad", "10.0.0.2", 80))
         pipeline.write("c.yaml", *app("c", "10.0.0.3", 80))
-        envoy.until(lambda w: "c.example.com" in hosts(w), timeout=30)
+        envoy.until(lambda w: "c.example.com" in hosts(w), timeout=60)
         assert "bad.example.com" not in hosts(envoy)
         assert "Envoy envoy refuses" in problems(pipeline, "Ingress default/bad")["RejectedByEnvoy"]
 
@@ -115,7 +115,7 @@ def test_a_refusal_ends_when_those_that_made_it_have_left_also_over_restarts(pip
         pipeline.stages[stage].start(ready=False)
     pipeline.settle()
     with World(pipeline.xds_address, node="new") as new:
-        new.until(lambda w: "bad.example.com" in hosts(w), timeout=30)
+        new.until(lambda w: "bad.example.com" in hosts(w), timeout=60)
     assert not told(pipeline, "bad", "RejectedByEnvoy")
 
 
@@ -141,7 +141,7 @@ def test_a_shared_table_stays_whole_where_it_is_refused_and_each_host_that_is_mi
         assert hosts(old) == {"other.example.com", "good.example.com"}
         assert hosts(new) == {f"{n}.example.com" for n in ("other", "bad", "late", "moved")}
         shown = subprocess.run([program("portolan"), "status", "--problems", f"--runtime-dir={pipeline.dir}"],
-                               capture_output=True, text=True, timeout=20).stdout
+                               capture_output=True, text=True, timeout=60).stdout
         assert shown.count("Envoy old refuses the table ingress_http, which has routes of this object: no bad.") == 3, shown
         assert "Envoy old refuses 1 resource of kind route, and goes on with what it accepted before; it said last: no bad\n" in shown
         # Endpoints and clusters are resources of their own.

@@ -17,7 +17,7 @@ from stage import ask
 
 SUPERVISOR = program("portolan-supervisor")
 FAKE_STAGE = pathlib.Path(__file__).with_name("fake_stage.py")
-PATIENCE = 20  # seconds until a test fails whose event does not come
+PATIENCE = 60  # seconds until a test fails whose event does not come
 
 
 class Stage:

@@ -148,7 +148,7 @@ def test_an_envoy_with_a_hostile_name_is_shown_as_text(pipeline):
     with Stream(pipeline.xds_address, node=WORD) as stream:
         stream.subscribe("CDS")
         stream.nack(stream.next(ack=False), message=WORD)
-        deadline = Deadline(20)
+        deadline = Deadline(60)
         while "\"nacks\": 1" not in pipeline.xds.get("/debug/envoys"):
             deadline.left("the refusal is known")
         out = printed(program("portolan"), "status", "--runtime-dir", pipeline.dir)

@@ -29,7 +29,7 @@ def translate(folder):
     def run(*words):
         return subprocess.run(
             [program("portolan"), "translate", *map(str, words)],
-            capture_output=True, text=True, timeout=30,
+            capture_output=True, text=True, timeout=60,
         )
 
     make.run = run

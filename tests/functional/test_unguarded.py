@@ -118,11 +118,11 @@ class Asker:
     def more(self, n):
         with self.changed:
             wanted = len(self.seen) + n
-            assert self.changed.wait_for(lambda: len(self.seen) >= wanted, 20), self.seen
+            assert self.changed.wait_for(lambda: len(self.seen) >= wanted, 60), self.seen
 
     def end(self):
         self.ended = True
-        self.thread.join(15)
+        self.thread.join(60)
         self.leave()
 
 
@@ -149,7 +149,7 @@ def test_a_new_route_is_never_served_without_its_new_guard(living, guard):
     before, after, more = getattr(guards, guard)()
     site.write("app.yaml", *backend_objects(site.backend("web")), tls_secret("cert", Authority().issue(HOST)), *more)
     site.write("web.yaml", *before)
-    end = Deadline(20)
+    end = Deadline(60)
     while client.get(HOST, "/old", tls).status != 200:
         end.left("the former state is served")
     kept = client.connect(HOST, tls)
@@ -159,7 +159,7 @@ def test_a_new_route_is_never_served_without_its_new_guard(living, guard):
         for a in askers:
             a.more(1)
         site.write("web.yaml", *after)
-        end = Deadline(20)
+        end = Deadline(60)
         while client.get(HOST, "/new", tls).status != 401:
             end.left("the guard is asked")
         for a in askers:

@@ -24,7 +24,7 @@ def site(shared_site):
 def blocked():
     """A reply that waits for the end of the test."""
     over = threading.Event()
-    yield lambda *_: (over.wait(20), (200, ()))[1]
+    yield lambda *_: (over.wait(60), (200, ()))[1]
     over.set()
 
 
@@ -47,7 +47,7 @@ def several(name, *backends, health=None):
     return [service(name, *ports), *slices]
 
 
-def until_served(site, host, timeout=10):
+def until_served(site, host, timeout=60):
     """A cluster with health checks takes part when it knows the health of all."""
     deadline = Deadline(timeout)
     while site.get(host).status == 503:
@@ -153,7 +153,7 @@ def test_a_tcp_health_check_needs_a_connection_only(site):
                proxy("tcp", fqdn="tcp.example.com", tls={"secretName": "tcp"}, tcp=to("tcp", healthCheckPolicy={
                    "intervalSeconds": 1, "timeoutSeconds": 1, "unhealthyThresholdCount": 1,
                    "healthyThresholdCount": 1})))
-    deadline = Deadline(10)
+    deadline = Deadline(60)
     while True:
         try:
             site.get("tcp.example.com", tls=True)
@@ -254,7 +254,7 @@ def test_more_requests_than_the_circuit_breaker_allows_are_turned_away(site):
 
     def reply(_):
         here.set()
-        go.wait(20)
+        go.wait(60)
         return 200, ()
 
     site.write("breaker.yaml", *backend_objects(site.backend("breaker", reply), annotations={
@@ -263,12 +263,12 @@ def test_more_requests_than_the_circuit_breaker_allows_are_turned_away(site):
     thread = threading.Thread(target=lambda: first.append(site.get("breaker.example.com").status))
     thread.start()
     try:
-        assert here.wait(10)
+        assert here.wait(60)
         second = site.get("breaker.example.com")
         assert (second.status, second.headers.get("x-envoy-overloaded")) == (503, "true")
     finally:
         go.set()
-        thread.join(20)
+        thread.join(60)
     assert first == [200]
     assert site.get("breaker.example.com").status == 200
 

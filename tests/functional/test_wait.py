@@ -147,7 +147,7 @@ def test_an_envoy_that_lags_is_named(pipeline):
 
 def test_bad_usage_and_nothing_that_runs(folder):
     def misused(*words):
-        return subprocess.run([PORTOLAN, "wait", *words], capture_output=True, text=True, timeout=20)
+        return subprocess.run([PORTOLAN, "wait", *words], capture_output=True, text=True, timeout=60)
 
     for words in ((), ("--all", "ingress/x"), ("nothing",), ("--timeout=x", "--all"),
                   ("--generation=0", "ingress/x"), ("--generation=1", "--all"), ("-o", "xml", "--all")):

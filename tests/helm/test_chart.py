@@ -270,11 +270,11 @@ def test_envoys_of_other_pods_have_passwords_checked_by_mutual_tls(which, tmp_pa
         stack.callback(checker.shutdown)
         run_envoy(stack, which, tmp_path / "door" / "envoy.yaml")
         with open_front("envoy"):
-            poll(lambda: asked(address, "Basic right") == 200, 30)
+            poll(lambda: asked(address, "Basic right") == 200)
             assert asked(address, "Basic wrong") == 401
         # The certificate of a Gateway's Envoy is of the same authority.
         with open_front("gateway"):
-            poll(lambda: asked(address, "Basic right") is not None, 30)
+            poll(lambda: asked(address, "Basic right") is not None)
             assert asked(address, "Basic right") == 503
 
 

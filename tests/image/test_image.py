@@ -237,7 +237,7 @@ def pod(image, folder):
 
 def wait_ready(container, stage):
     try:
-        poll(lambda: container.exec("/usr/bin/portolan", "health", "--ready", stage).returncode == 0, 30)
+        poll(lambda: container.exec("/usr/bin/portolan", "health", "--ready", stage).returncode == 0)
     except TimeoutError:
         raise AssertionError(container.logged()) from None
 

@@ -117,7 +117,7 @@ def test_a_server_that_is_not_there_is_said_and_waited_for(api, authority, start
         assert len(lines) <= 1, lines
         return any(line.split(":")[1].count(",") >= 1 for line in lines)
 
-    poll(several, 20)
+    poll(several)
     api.come_back()
     watcher.wait_ready()
 

@@ -145,5 +145,5 @@ current-context: a
     (tmp_path / "run").mkdir(mode=0o700)
     options = [config if word == "KUBECONFIG" else word for word in options]
     done = subprocess.run([program("portolan-watcher"), "--runtime-dir", tmp_path / "run", *options],
-                          capture_output=True, text=True, timeout=20, check=False)
+                          capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 78 and said in done.stderr

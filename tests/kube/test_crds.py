@@ -116,7 +116,7 @@ def test_take_the_place_of_contours_and_keep_the_objects(own_kube, tmp_path):
             path = kube.client.path_of(item).rpartition("/")[0]
             return kube.client.request("POST", path, item, query={"dryRun": "All"}).status == 422
 
-        poll(ours_count, 30)
+        poll(ours_count)
         kube.client.patch(object_of("HTTPProxy", {}), {"spec": {"virtualhost": {"fqdn": "b.example"}}})
         translator.wait_for("HTTPProxy", "default/a", lambda now: b"b.example" in now.value)
         assert translator.changes() == [("HTTPProxy", "default/a")]

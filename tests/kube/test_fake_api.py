@@ -87,7 +87,7 @@ def curl(api, authority, tmp_path):
 
 def result(process):
     """(exit status, body) of a curl."""
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=60)
     return process.returncode, out
 
 
@@ -170,7 +170,7 @@ def test_chunk_cut_short():
     with FakeApi() as api:
         api.on(SERVICES, [Head(), Raw(b"10\r\nhalf"), Cut()])
         process = subprocess.run(
-            ["curl", "-sN", api.url + SERVICES], stdout=subprocess.PIPE, timeout=20, check=False
+            ["curl", "-sN", api.url + SERVICES], stdout=subprocess.PIPE, timeout=60, check=False
         )
         assert (process.returncode, process.stdout) == (PARTIAL_FILE, b"half")
 
@@ -221,7 +221,7 @@ def test_stream_that_is_reset_leaves_the_others(authority, tmp_path):
         api.wait_for("/one", outcome="reset")
         api.wait_for("/two")
         gate.open()
-        process.wait(20)
+        process.wait(60)
         assert (tmp_path / "two").read_bytes() == b"two done"
         assert api.connections == 1
         api.wait_for("/two", outcome="complete")
@@ -341,7 +341,7 @@ def test_server_in_a_namespace(netns):
     with FakeApi(host="10.1.2.3", listen=netns.listen) as api:
         ask = ["curl", "--silent", f"{api.url}{SERVICES}"]
         assert json.loads(netns.run(ask).stdout)["kind"] == "ServiceList"
-        assert subprocess.run(ask, check=False, timeout=20).returncode == COULD_NOT_CONNECT
+        assert subprocess.run(ask, check=False, timeout=60).returncode == COULD_NOT_CONNECT
         api.go_away()
         api.come_back()
         assert json.loads(netns.run(ask).stdout)["kind"] == "ServiceList"
@@ -354,6 +354,6 @@ def test_script_may_fall_back_to_the_empty_cluster():
 
         api.on(SERVICES, once_slow)
         done = subprocess.run(
-            ["curl", "-s", api.url + SERVICES], stdout=subprocess.PIPE, check=True, timeout=20
+            ["curl", "-s", api.url + SERVICES], stdout=subprocess.PIPE, check=True, timeout=60
         )
         assert json.loads(done.stdout)["kind"] == "ServiceList"

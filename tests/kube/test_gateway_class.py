@@ -75,7 +75,7 @@ class Control:
 def test_a_class_that_a_gateway_uses_has_the_finalizer(gateway_kube, namespace, tmp_path):
     client = gateway_kube.client
     with Control(gateway_kube, namespace, tmp_path) as one:
-        poll(lambda: one.condition("Accepted") == ("True", "Accepted"), 20)
+        poll(lambda: one.condition("Accepted") == ("True", "Accepted"))
         one.has(THEIRS)
         first, second = (client.create(gateway(namespace, name)) for name in "gh")
         one.has(THEIRS, OURS)
@@ -85,7 +85,7 @@ def test_a_class_that_a_gateway_uses_has_the_finalizer(gateway_kube, namespace, 
         client.call("DELETE", client.path("GatewayClass", name=namespace))
         one.has(OURS)
         client.delete(second)
-        poll(lambda: namespace not in {c["metadata"]["name"] for c in client.list("GatewayClass")["items"]}, 20)
+        poll(lambda: namespace not in {c["metadata"]["name"] for c in client.list("GatewayClass")["items"]})
         client.create(one.klass)
 
 
@@ -119,7 +119,7 @@ def test_a_role_that_may_not_write_finalizers_or_read_the_definition(gateway_kub
     try:
         client.create(gateway(namespace))
         with Control(gateway_kube, namespace, tmp_path, account=account) as one:
-            poll(lambda: one.condition() == ("True", "SupportedVersion"), 20)
+            poll(lambda: one.condition() == ("True", "SupportedVersion"))
             one.watcher.wait_logged("cannot write the finalizers of GatewayClass")
             client.wait_for("Gateway", namespace, "g", lambda g: any(
                 c["type"] == "Accepted" and c["status"] == "True" for c in g["status"]["conditions"]))
@@ -136,7 +136,7 @@ def test_the_version_of_the_definitions_decides_what_is_supported(gateway_kube, 
     client = gateway_kube.client
     definition = gateway_api.definitions()["GatewayClass"]
     with Control(gateway_kube, namespace, tmp_path) as one:
-        poll(lambda: one.condition() == ("True", "SupportedVersion"), 20)
+        poll(lambda: one.condition() == ("True", "SupportedVersion"))
         try:
             for version, status in VERSIONS.items():
                 client.patch(definition, {"metadata": {"annotations": {VERSION: version}}})

@@ -94,7 +94,7 @@ def test_a_gateway_and_a_route_have_their_statuses_written_once(gateway_kube, na
         client.patch(client.get(kind, namespace, name), {"metadata": {"labels": {"a": "b"}}})
         translator.wait_for(kind, f"{namespace}/{name}", lambda now: b"\n\1a\x12\1b" in now.value)
     # A write is counted when its answer is there, which may be after the object is seen.
-    poll(lambda: watcher.metrics()["portolan_kube_status_writes_total"] == 2, 10)
+    poll(lambda: watcher.metrics()["portolan_kube_status_writes_total"] == 2)
 
 
 def test_what_others_wrote_stays_byte_for_byte(gateway_kube, namespace, started):
@@ -176,7 +176,7 @@ def test_a_status_of_an_older_generation_is_not_written(gateway_kube, namespace,
     got = client.wait_for("Gateway", namespace, "g", lambda g: "listeners" in g["status"])["status"]
     assert got["listeners"][0]["attachedRoutes"] == 5
     # A write is counted when its answer is there, which may be after the object is seen.
-    poll(lambda: watcher.metrics()["portolan_kube_status_writes_total"] == 1, 10)
+    poll(lambda: watcher.metrics()["portolan_kube_status_writes_total"] == 1)
 
 
 def test_a_thousand_routes_that_come_at_once_are_few_writes_of_their_gateway(gateway_kube, namespace, started):
@@ -202,9 +202,9 @@ def test_a_thousand_routes_that_come_at_once_are_few_writes_of_their_gateway(gat
     assert writes <= 30
     for i in (0, 500, 999):
         client.wait_for("HTTPRoute", namespace, f"r{i}", lambda r: r.get("status"))
-    poll(lambda: watcher.metrics()["portolan_kube_status_waiting"] == 0, 20)
+    poll(lambda: watcher.metrics()["portolan_kube_status_waiting"] == 0)
     # A write is counted when its answer is there, which may be after the object is seen.
-    poll(lambda: watcher.metrics()["portolan_kube_status_writes_total"] == 1000 + writes, 10)
+    poll(lambda: watcher.metrics()["portolan_kube_status_writes_total"] == 1000 + writes)
 
 
 # ---- CRDs come, go, and are of other versions ----
@@ -228,8 +228,8 @@ def test_kinds_come_with_their_crds_and_a_missing_one_holds_nothing_up(own_kube,
         kube.client.create(route("default", "h", "g"))
         kube.client.create(route("default", "t", "g", kind="TLSRoute", api="gateway.networking.k8s.io/v1alpha2",
                                  hostnames=["a.example"], rules=[{"backendRefs": [{"name": "s", "port": 1}]}]))
-        translator.wait_for("HTTPRoute", "default/h", timeout=40)
-        translator.wait_for("TLSRoute", "default/t", timeout=40)
+        translator.wait_for("HTTPRoute", "default/h")
+        translator.wait_for("TLSRoute", "default/t")
         assert watcher.kind("TLSRoute")["version"] == "v1alpha2"
         assert watcher.kind("UDPRoute")["state"] == "absent"
         for kind, name in (("HTTPRoute", "h"), ("TLSRoute", "t")):
@@ -245,14 +245,14 @@ def test_kinds_come_with_their_crds_and_a_missing_one_holds_nothing_up(own_kube,
         kube.install(definition)
         kube.client.create(route("default", "new", "g", kind="TLSRoute", hostnames=["a.example"],
                                  rules=[{"backendRefs": [{"name": "s", "port": 1}]}]))
-        translator.wait_for("TLSRoute", "default/new", timeout=60)
-        poll(lambda: watcher.kind("TLSRoute")["version"] == "v1", 60)
+        translator.wait_for("TLSRoute", "default/new", timeout=120)
+        poll(lambda: watcher.kind("TLSRoute")["version"] == "v1", 120)
         # A kind whose CRD is deleted is gone with its objects; the others stay.
         kube.client.call("DELETE", kube.client.path("CustomResourceDefinition", name="httproutes.gateway.networking.k8s.io"))
-        translator.wait_gone("HTTPRoute", "default/h", timeout=60)
+        translator.wait_gone("HTTPRoute", "default/h", timeout=120)
         assert translator.get("TLSRoute", "default/t") is not None
         # Its objects go before its watch ends.
-        poll(lambda: watcher.kind("HTTPRoute")["state"] == "absent", 60)
+        poll(lambda: watcher.kind("HTTPRoute")["state"] == "absent", 120)
         assert watcher.reasons() == []
 
 

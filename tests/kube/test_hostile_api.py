@@ -263,7 +263,7 @@ def test_an_event_that_is_never_finished_is_given_up(api, tmp_path):
     with watcher_of(api, tmp_path) as watcher, watcher.objects() as seen:
         seen.wait_for("Service", "default/kept")
         gate.step(3)
-        watcher.wait_logged("Service: the API server does not finish what it has begun", timeout=45)
+        watcher.wait_logged("Service: the API server does not finish what it has begun", timeout=120)
         api.wait_for(SERVICES, watch=True, count=2)
         assert seen.get("Service", "default/kept")
 
@@ -324,7 +324,7 @@ def test_one_connection_serves_all_and_goaway_moves_to_another(h2, tmp_path):
         watcher.wait_logged("trying again")
         h2.on(SERVICES, watched(added("late", 6), Gate()), watch=True)
         h2.come_back()
-        seen.wait_for("Service", "default/late", timeout=40)
+        seen.wait_for("Service", "default/late", timeout=120)
         assert watcher.status()["kubernetes"]["reachable"]
 
 
@@ -336,5 +336,5 @@ def test_a_frozen_connection_is_left_for_another(h2, tmp_path):
     with watcher_of(h2, tmp_path) as watcher, watcher.objects() as seen:
         seen.wait_for("Service", "default/kept")
         gate.open()
-        watcher.wait_logged("has gone silent: connecting again", timeout=50)
-        seen.wait_for("Service", "default/late", timeout=40)
+        watcher.wait_logged("has gone silent: connecting again", timeout=120)
+        seen.wait_for("Service", "default/late", timeout=120)

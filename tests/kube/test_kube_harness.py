@@ -209,7 +209,7 @@ def test_service_account_in_a_pods_place(kube, namespace):
     pod = kube.exec_in_ns(
         ["sh", "-c", script], service_account=folder, stdout=subprocess.PIPE
     )
-    assert json.loads(pod.communicate(timeout=30)[0])["major"] == "1"
+    assert json.loads(pod.communicate(timeout=60)[0])["major"] == "1"
     kube.service_account_folder(namespace, "watcher")
     assert read_token(folder) != first
 

@@ -73,7 +73,7 @@ class Control:
 
     def gone(self, kind, name=None):
         query = {"fieldSelector": f"metadata.name={name or KINDS[kind]}"}
-        poll(lambda: not self.client.list(kind, self.namespace, query=query, **self.api(kind))["items"], 30)
+        poll(lambda: not self.client.list(kind, self.namespace, query=query, **self.api(kind))["items"])
 
     @staticmethod
     def api(kind):
@@ -209,7 +209,7 @@ def test_a_restart_writes_nothing(control):
     versions["Gateway"] = control.client.get("Gateway", control.namespace, "web")["metadata"]["resourceVersion"]
     control.stop()
     control.start()
-    poll(lambda: control.watcher.kind("Gateway")["synced"], 20)
+    poll(lambda: control.watcher.kind("Gateway")["synced"])
     # Something that comes after all that there was to do.
     control.client.create(gateway(control.namespace, "later"))
     control.made("Deployment", "later-portolan")
@@ -343,7 +343,7 @@ def test_a_class_has_parameters(deployments, control):
     # Parameters of a class cannot be added to it.
     client.patch(control.klass, {"metadata": {"finalizers": None}})
     client.delete(control.klass)
-    poll(lambda: not client.list("GatewayClass", query={"fieldSelector": "metadata.name=portolan"}, api_version=API)["items"], 30)
+    poll(lambda: not client.list("GatewayClass", query={"fieldSelector": "metadata.name=portolan"}, api_version=API)["items"])
     control.klass = client.create({
         "apiVersion": API, "kind": "GatewayClass", "metadata": {"name": "portolan"},
         "spec": {"controllerName": f"portolan.io/{namespace}", "parametersRef": reference}})

@@ -67,7 +67,7 @@ class Control:
 
     def answered(self, count):
         """The watcher has the answers to so many writes."""
-        poll(lambda: self.watcher.status()["kubernetes"]["objects_applied"] == count, 10)
+        poll(lambda: self.watcher.status()["kubernetes"]["objects_applied"] == count)
 
     def settled(self):
         """What was wanted before this has been looked at: objects wait in a queue."""

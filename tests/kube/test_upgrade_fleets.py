@@ -61,7 +61,7 @@ def upgrade(control):
 
 
 def until(control, waiting, upgrading):
-    poll(lambda: upgrade(control) == (waiting, upgrading), 30)
+    poll(lambda: upgrade(control) == (waiting, upgrading))
 
 
 def problems(control, name):
@@ -107,7 +107,7 @@ def test_half_of_a_roll_out_is_not_enough_and_a_restart_goes_on(fleets):
     fleets.start()
     until(fleets, 2, "a")
     assert [image(fleets, g) for g in GATEWAYS] == ["e:2", "e:1", "e:1"]
-    poll(lambda: problems(fleets, "b") == ["UpgradeWaits"], 30)
+    poll(lambda: problems(fleets, "b") == ["UpgradeWaits"])
     write_status(fleets, "a")
     fleets.made("Deployment", "b-portolan", has("e:2"))
     assert image(fleets, "c") == "e:1"
@@ -119,7 +119,7 @@ def test_one_that_does_not_become_ready_holds_the_rest_and_says_so(fleets):
     write_status(fleets, "a", [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded",
                                 "message": "it has timed out progressing"}], updatedReplicas=1, replicas=3)
     fleets.watcher.wait_logged("do not become available, and upgrades of other Gateways' Envoys wait for them: it has timed out")
-    poll(lambda: problems(fleets, "a") == ["UpgradeStuck"], 30)
+    poll(lambda: problems(fleets, "a") == ["UpgradeStuck"])
     [reason] = fleets.watcher.reasons()
     assert f"Gateway {fleets.namespace}/a does not become ready" in reason and "2 others wait" in reason
     assert fleets.watcher.metrics()["portolan_kube_fleets_waiting"] == 2
@@ -129,7 +129,7 @@ def test_one_that_does_not_become_ready_holds_the_rest_and_says_so(fleets):
     fleets.made("Deployment", "a-portolan", has("e:1"))
     write_status(fleets, "a")
     until(fleets, 0, "")
-    poll(lambda: problems(fleets, "a") == [] and fleets.watcher.reasons() == [], 30)
+    poll(lambda: problems(fleets, "a") == [] and fleets.watcher.reasons() == [])
     assert fleets.watcher.logged().count("upgrading it from") == 2
 
 
@@ -148,7 +148,7 @@ def test_a_fleet_that_is_not_ready_anyway_comes_last(fleets):
 def test_an_upgrade_is_held_until_the_configuration_allows_it(fleets):
     configure(fleets, "e:2", "hold")
     for name in GATEWAYS:
-        poll(lambda name=name: problems(fleets, name) == ["UpgradeHeld"], 30)
+        poll(lambda name=name: problems(fleets, name) == ["UpgradeHeld"])
     # A new Gateway starts with the new image, and its start holds nobody back.
     fleets.client.create(gateway(fleets.namespace, "d"))
     fleets.made("Deployment", "d-portolan", has("e:2"))
@@ -157,7 +157,7 @@ def test_an_upgrade_is_held_until_the_configuration_allows_it(fleets):
     configure(fleets, "e:2")
     fleets.made("Deployment", "a-portolan", has("e:2"))
     until(fleets, 2, "a")
-    poll(lambda: problems(fleets, "b") == ["UpgradeWaits"], 30)
+    poll(lambda: problems(fleets, "b") == ["UpgradeWaits"])
     # Or all together, without waiting for the first.
     configure(fleets, "e:2", "at-once")
     for name in GATEWAYS:

@@ -11,6 +11,8 @@ import threading
 import time
 from typing import NamedTuple
 
+from events import PATIENCE
+
 
 class Asked(NamedTuple):
     """A request as a backend got it."""
@@ -122,12 +124,12 @@ class Backend:
             target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self.thread.start()
 
-    def wait_closed(self, n, timeout=10):
+    def wait_closed(self, n, timeout=PATIENCE):
         """Until so many of its connections have ended."""
         with self.heard:
             assert self.heard.wait_for(lambda: self.closed >= n, timeout), f"{self.closed} of {n}"
 
-    def wait_asked(self, n, timeout=10):
+    def wait_asked(self, n, timeout=PATIENCE):
         """Until it has got so many requests since `asked` was cleared."""
         with self.heard:
             assert self.heard.wait_for(lambda: len(self.asked) >= n, timeout), f"{list(self.asked)}"
@@ -267,7 +269,7 @@ class Load:
         self.more(20)
         return self
 
-    def more(self, n, backend=None, timeout=20):
+    def more(self, n, backend=None, timeout=PATIENCE):
         """Until n more requests have succeeded (at that backend), or any has failed."""
         def count():
             return self.by_backend.get(backend, 0) if backend else self.good

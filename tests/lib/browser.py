@@ -98,7 +98,7 @@ class Browser:
         """Clicks at what leads to another page, until that is there: the click itself may end before."""
         self.run("window.former = true")
         self.click(selector)
-        deadline = Deadline(30)
+        deadline = Deadline(60)
         while self.run("return window.former || document.readyState != 'complete'"):
             deadline.left(f"the page behind {selector}")
 

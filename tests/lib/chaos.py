@@ -25,7 +25,7 @@ import frames
 import offline
 import stage
 from certs import Authority
-from events import Deadline, Folder, Growing, readable
+from events import PATIENCE, Deadline, Folder, Growing, readable
 from objects import ingress, path, port, rule, service, slice_of, tls_secret
 from xds_client import StreamEnded, World
 
@@ -33,7 +33,6 @@ STAGES = ("watcher", "translator", "xds-server")
 LISTENS = {"watcher": "objects.sock", "translator": "resources.sock"}
 ROLES = {"objects.sock": ("watcher", "translator"), "resources.sock": ("translator", "xds-server")}
 CONNECTS = {"translator": "objects.sock", "xds-server": "resources.sock"}
-PATIENCE = 60  # seconds, on a machine that has other things to do
 _libc = ctypes.CDLL(None, use_errno=True)
 
 

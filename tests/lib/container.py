@@ -70,7 +70,7 @@ class Container:
 
     def kill(self, signal="KILL"):
         subprocess.run(["runc", "--root", self.state, "kill", self.name, signal], capture_output=True)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
     def logged(self):
         return self.log.read_text(errors="replace")

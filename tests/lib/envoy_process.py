@@ -6,7 +6,7 @@ import pathlib
 import subprocess
 
 import stage
-from events import Folder
+from events import PATIENCE, Folder
 from programs import program, venv
 
 BINARIES = {"newest": "envoy", "oldest": "envoy-oldest"}
@@ -28,7 +28,7 @@ class Envoy:
         self.bootstrap = ["--xds-address", xds_address, "--admin-path", self.admin_path,
                           "--node-id", node or "test-envoy", *bootstrap]
 
-    def start(self, timeout=30):
+    def start(self, timeout=PATIENCE):
         command = [program("portolan"), "bootstrap", *map(str, self.bootstrap), self.config]
         done = subprocess.run(command, text=True, stderr=subprocess.PIPE)
         assert done.returncode == 0, done.stderr

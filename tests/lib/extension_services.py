@@ -11,6 +11,7 @@ from envoy.service.ratelimit.v3 import rls_pb2, rls_pb2_grpc
 from envoy.type.v3 import http_status_pb2
 from google.rpc import code_pb2, status_pb2
 
+from events import PATIENCE
 from objects import port, service, slice_of
 
 
@@ -149,7 +150,7 @@ class TraceCollector(_Server):
         self.heard(request)
         return b""
 
-    def wait_for(self, words, timeout=20):
+    def wait_for(self, words, timeout=PATIENCE):
         """The spans that have been sent, once all of these words are in them."""
         with self.lock:
             assert self.lock.wait_for(lambda: all(w in b"".join(self.asked) for w in words), timeout), \

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import xxhash
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
+from events import PATIENCE
 from programs import TOP
 
 MAGIC = 0x4E4C5450
@@ -285,7 +286,7 @@ class Connection:
             except BrokenPipeError:
                 pass  # it has gone: its earlier frames still count
 
-    def wait(self, done, timeout=10):
+    def wait(self, done, timeout=PATIENCE):
         """Handles frames until done(self) is true."""
         end = time.monotonic() + timeout
         self.push()
@@ -297,17 +298,17 @@ class Connection:
             self.turn()
         return self.mirror.state
 
-    def wait_closed(self, timeout=10):
+    def wait_closed(self, timeout=PATIENCE):
         """Until the peer hangs up; returns its BYE or ""."""
         try:
             self.wait(lambda _: False, timeout)
         except Closed as closed:
             return str(closed)
 
-    def wait_source(self, source, timeout=10):
+    def wait_source(self, source, timeout=PATIENCE):
         return self.wait(lambda c: c.mirror.state.complete and c.mirror.state.source >= source, timeout)
 
-    def wait_in_sync(self, timeout=10):
+    def wait_in_sync(self, timeout=PATIENCE):
         self.wait(lambda c: c.in_sync, timeout)
 
 
@@ -384,7 +385,7 @@ class Producer:
             self.peer.close()
             self.peer = None
 
-    def wait(self, done, timeout=10):
+    def wait(self, done, timeout=PATIENCE):
         """Accepts and handles frames until done(self) is true."""
         end = time.monotonic() + timeout
         while not done(self):
@@ -405,7 +406,7 @@ class Producer:
                 self.peer = Connection(self.listener.accept()[0], self.role, self.state)
                 self.connections += 1
 
-    def wait_in_sync(self, timeout=10):
+    def wait_in_sync(self, timeout=PATIENCE):
         self.wait(lambda p: p.peer and p.peer.hello and p.peer.in_sync, timeout)
 
 

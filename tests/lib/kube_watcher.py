@@ -9,7 +9,7 @@ import select
 import struct
 
 import frames
-from events import Deadline
+from events import PATIENCE, Deadline
 from kube import IN_CLUSTER, PORT
 from programs import TOP
 from stage import Stage
@@ -69,7 +69,7 @@ class KubeWatcher(Stage):
         """A translator's place: set() its statuses."""
         return Objects(self.dir / "objects.sock", "translator", frames.State())
 
-    def wait_logged(self, pattern, timeout=30, since=0):
+    def wait_logged(self, pattern, timeout=PATIENCE, since=0):
         """Until a line matches; what follows since (of an earlier call: the end of what matched)."""
         deadline = Deadline(timeout)
         fd = _libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -106,12 +106,12 @@ class Objects(frames.Connection):
     def get(self, kind, key):
         return self.state.get((KINDS[kind], key.encode()))
 
-    def wait_for(self, kind, key, wanted=lambda item: item is not None, timeout=20):
+    def wait_for(self, kind, key, wanted=lambda item: item is not None, timeout=PATIENCE):
         """Until wanted(item or None) is true of that object; the item."""
         self.wait(lambda _: self.state.complete and wanted(self.get(kind, key)), timeout)
         return self.get(kind, key)
 
-    def wait_gone(self, kind, key, timeout=20):
+    def wait_gone(self, kind, key, timeout=PATIENCE):
         self.wait_for(kind, key, lambda item: item is None, timeout)
 
     def changes(self):

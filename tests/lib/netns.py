@@ -113,7 +113,7 @@ class NetworkNamespace:
         os.set_inheritable(fds[0], False)
         return socket.socket(fileno=fds[0])
 
-    def connect(self, address, timeout=30):
+    def connect(self, address, timeout=60):
         """A TCP connection made in here; the address is (host, port), without look-up."""
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         connection = self.socket(family)

@@ -144,7 +144,7 @@ class Node(KubeCluster):
         for container in self.ctr("tasks", "ls", "-q").stdout.split():
             self.ctr("tasks", "kill", "-s", "SIGKILL", container)
         with contextlib.suppress(TimeoutError):
-            poll(lambda: not any(" RUNNING" in line for line in self.ctr("tasks", "ls").stdout.splitlines()), 20)
+            poll(lambda: not any(" RUNNING" in line for line in self.ctr("tasks", "ls").stdout.splitlines()))
         for container in self.ctr("tasks", "ls", "-q").stdout.split():
             self.ctr("tasks", "delete", "-f", container)
         for container in self.ctr("containers", "ls", "-q").stdout.split():

@@ -14,6 +14,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3 import (
 from envoy.extensions.transport_sockets.tls.v3 import secret_pb2
 
 import frames
+from events import PATIENCE
 from stage import XdsServer
 
 KINDS = {name: number for number, name in frames.RESOURCE_KINDS.items()}
@@ -115,7 +116,7 @@ class FakeTranslator:
             found[kind][key] = frames.schema()[names[kind]].FromString(item.value)
         return found[frames.REPORT_ENVOY], found[frames.REPORT_REJECT]
 
-    def wait_reports(self, done, timeout=20):
+    def wait_reports(self, done, timeout=PATIENCE):
         """Until done(envoys, rejects)."""
         try:
             self.link.wait(lambda _: done(*self.reports()), timeout)

@@ -10,6 +10,7 @@ import nginx
 from addresses import loopback
 from backends import Backend, Client
 from envoy_process import Envoy
+from events import PATIENCE
 from resources import ServerAlone
 from stage import Pipeline
 
@@ -58,7 +59,7 @@ class Site:
         self.envoy.start()
         return self
 
-    def settle(self, timeout=20):
+    def settle(self, timeout=PATIENCE):
         """Until Envoy has accepted the present world."""
         source = self.pipeline.settle()
         self.pipeline.xds.wait_accepted(source, timeout=timeout)

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
 from backends import server_context
+from events import PATIENCE
 
 
 def _text(data):
@@ -103,7 +104,7 @@ class KeyServer:
             self.text = key_set(*signers) if signers else None
             self.asked.clear()
 
-    def wait_asked(self, times, good=True, timeout=20):
+    def wait_asked(self, times, good=True, timeout=PATIENCE):
         """Until it was asked so often since it serves this, and has answered with keys or without."""
         with self.changed:
             assert self.changed.wait_for(

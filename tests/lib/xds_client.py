@@ -14,6 +14,7 @@ from envoy.service.discovery.v3 import ads_pb2_grpc, discovery_pb2
 from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, json_format, symbol_database
 from google.rpc import status_pb2
 
+from events import PATIENCE
 from programs import TOP
 
 # Short name: type URL, service module and class, RPC suffix of the type's own service.
@@ -196,7 +197,7 @@ class Stream:
 
     # ---- hearing ----
 
-    def next(self, timeout=10, ack=True):
+    def next(self, timeout=PATIENCE, ack=True):
         """The next response, acknowledged unless told otherwise."""
         try:
             response = self.responses.get(timeout=timeout)
@@ -313,7 +314,7 @@ class World:
             for v in value.values():
                 self._references(v, routes, secrets)
 
-    def quiet(self, timeout=10):
+    def quiet(self, timeout=PATIENCE):
         """All that the server had to say is here; returns the responses since the last quiet()."""
         first = len(self.log)
         while True:
@@ -329,7 +330,7 @@ class World:
     def _until_answered(self, name, timeout):
         self._hear(lambda names: name in names, timeout)
 
-    def until(self, done, timeout=20):
+    def until(self, done, timeout=PATIENCE):
         """Reads responses until done(self) is true."""
         if not done(self):
             self._hear(lambda _: done(self), timeout)

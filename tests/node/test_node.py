@@ -162,7 +162,7 @@ def test_renewed_certificates_are_taken_up_without_a_restart(installed, node):
             certificate = subprocess.run(
                 [*node.netns.prefix(), "openssl", "s_client", "-connect",
                  f"{installed.pods('control-plane')[0]['status']['podIP']}:8001", "-alpn", "h2"],
-                input="", capture_output=True, text=True, timeout=20).stdout
+                input="", capture_output=True, text=True, timeout=60).stdout
             wanted = base64.b64decode(renewed["data"]["tls.crt"]).decode().split("\n")[1]
             return wanted in certificate
 

@@ -78,7 +78,7 @@ class ControlGroup:
     def processes(self):
         return [pid for path in self.paths for file in path.rglob("cgroup.procs") for pid in file.read_text().split()]
 
-    def remove(self, timeout=20):
+    def remove(self, timeout=60):
         """Of those that a killed nspawn leaves some are still ending."""
         deadline = Deadline(timeout)
         while left := self.processes():
@@ -188,7 +188,7 @@ class Host:
 
     def kill(self, stage):
         """kill -9, and until systemd has started it again and it is ready."""
-        before, deadline = self.pid(stage), Deadline(30)
+        before, deadline = self.pid(stage), Deadline(60)
         self.systemctl("kill", "-s", "KILL", f"portolan-{stage}")
         while self.pid(stage) in (0, before):
             deadline.left(f"{stage} is started again")
