@@ -95,7 +95,8 @@ def started(tmp_path):
             api.on(DEPLOYMENTS, [Head(content_type=JSON_WATCH), *events], watch=True)
             kubeconfig = api.kubeconfig(tmp_path / "kubeconfig", None, None)
             one = KubeWatcher(None, tmp_path / "w", "--no-leader-election", "--config", config, kubeconfig=kubeconfig)
-            watchers.append(one.__enter__())
+            watchers.append(one)
+            one.start()
             return Control(api, one)
 
         watchers = []
