@@ -29,7 +29,7 @@ def helm(*words, values=None, check=True, run=subprocess.run, **options):
     given = {"input": yaml.safe_dump(values)} if values is not None else {}
     more = ["--values", "-"] if values is not None else []
     done = run([binary(), *map(str, words), *more], capture_output=True, text=True, check=False,
-               timeout=300, **given, **options)
+               timeout=600, **given, **options)
     if check and done.returncode:
         raise AssertionError(f"helm {' '.join(map(str, words))}: {done.stderr}\n{done.stdout[-2000:]}")
     return done

@@ -34,7 +34,7 @@ CNI_PROGRAMS = "/usr/lib/cni"
 PORTOLAN_IMAGE = "localhost/portolan:test"
 ENVOY_IMAGE = "localhost/envoy:test"
 PAUSE_IMAGE = "localhost/pause:test"
-READY_SECONDS = 120
+READY_SECONDS = 300  # on a machine that has other things to do
 
 PAUSE = """
 #include <signal.h>

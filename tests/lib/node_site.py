@@ -1,5 +1,6 @@
 """The chart on a real node (node.py), with an application and clients."""
 
+import contextlib
 import http.client
 import http.server
 import random
@@ -9,6 +10,7 @@ import threading
 import gateway_api
 from backends import Load
 from chart import Release
+from kube_api import ApiError
 from node import ENVOY_IMAGE, PORTOLAN_IMAGE, READY_SECONDS
 from objects import ingress, path, port, rule, service, slice_of, endpoint
 
@@ -116,7 +118,9 @@ class Balancer:
 
     def _follow(self):
         while not self.ended.wait(self.period):
-            self.look()
+            # Without an answer it goes on with those that it knows, as others do.
+            with contextlib.suppress(OSError, ApiError):
+                self.look()
 
     def close(self):
         self.ended.set()
@@ -172,7 +176,7 @@ class Site:
         for item in application.objects():
             self.node.client.apply(item)
         self.balancer = Balancer(self.node, self.namespace)
-        self.node.wait("the Ingress is served", lambda: self.balancer.get()[0] == 200, 60)
+        self.node.wait("the Ingress is served", lambda: self.balancer.get()[0] == 200)
 
     def load(self, **options):
         return Load(self.balancer, HOST, **{"threads": 2, "per_connection": 5, **options})

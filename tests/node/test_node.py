@@ -37,7 +37,7 @@ def test_the_example_of_the_installation_page_is_answered(installed, node):
     def is_answered():
         return installed.balancer.get("hello.example.com") == (200, b"Hello from Portolan\n")
 
-    node.wait("the example is answered", is_answered, 60)
+    node.wait("the example is answered", is_answered)
 
 
 def test_each_container_is_as_small_as_it_can_be(installed, node):
@@ -71,10 +71,10 @@ def test_a_stage_that_is_killed_is_back_without_its_container_and_without_a_fail
             def is_back():
                 try:
                     return node.process(pod, stage, f"portolan-{stage}") != pid
-                except (LookupError, FileNotFoundError):
-                    return False
+                except (LookupError, OSError):
+                    return False  # it was looked at while it began or ended
 
-            node.wait(f"{stage} is back", is_back, 10)
+            node.wait(f"{stage} is back", is_back, 60)
         load.more(50)
         installed.wait_ready()
     assert load.failed == []
@@ -92,7 +92,7 @@ def test_a_container_that_is_killed_is_started_by_the_kubelet(installed, node, s
         def is_counted():
             return any(restarts(p) == {**before, stage: before[stage] + 1} for p in installed.pods("control-plane"))
 
-        node.wait(f"{stage} was started again, and no other", is_counted, 60)
+        node.wait(f"{stage} was started again, and no other", is_counted)
         installed.wait_ready()
         load.more(50)
     assert load.failed == []
@@ -101,14 +101,15 @@ def test_a_container_that_is_killed_is_started_by_the_kubelet(installed, node, s
 def test_the_leader_is_killed_and_the_other_writes_statuses(installed, node):
     def holder():
         lease = node.client.get("Lease", installed.namespace, "portolan")
-        return lease["spec"]["holderIdentity"]
+        return lease["spec"].get("holderIdentity", "")
 
+    node.wait("somebody leads", holder)
     first = holder()
     leader = next(p for p in installed.pods("control-plane") if p["metadata"]["name"] in first)
     with installed.load() as load:
         node.client.call("DELETE", f"/api/v1/namespaces/{installed.namespace}/pods/{leader['metadata']['name']}",
                          {"gracePeriodSeconds": 0})
-        node.wait("the other one leads", lambda: holder() not in ("", first), 60)
+        node.wait("the other one leads", lambda: holder() not in ("", first))
         load.more(50)
         installed.wait_ready()
     assert load.failed == []
@@ -118,8 +119,8 @@ def test_roll_outs_of_both_workloads_lose_no_request(installed, node):
     with installed.load() as load:
         for name in ("portolan", "portolan-envoy"):
             node.kubectl("-n", installed.namespace, "rollout", "restart", f"deployment/{name}")
-            done = node.kubectl("-n", installed.namespace, "rollout", "status", f"deployment/{name}", "--timeout=180s",
-                                timeout=200)
+            done = node.kubectl("-n", installed.namespace, "rollout", "status", f"deployment/{name}", "--timeout=300s",
+                                timeout=330)
             assert "successfully rolled out" in done.stdout
             load.more(20)
         installed.wait_ready()
@@ -130,10 +131,10 @@ def test_an_upgrade_and_a_rollback_lose_no_request(installed, node):
     with installed.load() as load:
         # The configuration changes, and how Envoys start.
         values = with_values(config={"timeouts": {"request-timeout": "10s"}}, envoy={"maxConnections": 40000})
-        installed.release.upgrade(values, "--wait", "--timeout", "240s")
+        installed.release.upgrade(values, "--wait", "--timeout", "480s")
         installed.wait_ready()
         installed.release.rollback()
-        node.wait("the rollback is done", lambda: done(node, installed), 180)
+        node.wait("the rollback is done", lambda: done(node, installed))
         installed.wait_ready()
         load.more(50)
     assert load.failed == []
@@ -152,8 +153,8 @@ def test_renewed_certificates_are_taken_up_without_a_restart(installed, node):
     node.client.patch(secret, {"data": {"tls.crt": "", "tls.key": secret["data"]["tls.key"]}})
     with installed.load() as load:
         node.kubectl("-n", installed.namespace, "create", "job", "renew", "--from=cronjob/portolan-certgen")
-        node.kubectl("-n", installed.namespace, "wait", "--for=condition=complete", "job/renew", "--timeout=120s",
-                     timeout=130)
+        node.kubectl("-n", installed.namespace, "wait", "--for=condition=complete", "job/renew", "--timeout=300s",
+                     timeout=330)
         renewed = node.client.get("Secret", installed.namespace, "portolan-xds-server")
         assert renewed["data"]["tls.crt"] not in ("", secret["data"]["tls.crt"])
         assert renewed["data"]["ca.crt"] == secret["data"]["ca.crt"]
@@ -166,7 +167,7 @@ def test_renewed_certificates_are_taken_up_without_a_restart(installed, node):
             wanted = base64.b64decode(renewed["data"]["tls.crt"]).decode().split("\n")[1]
             return wanted in certificate
 
-        node.wait("the new certificate is served", is_served, 120)
+        node.wait("the new certificate is served", is_served)
         load.more(20)
     assert load.failed == []
     assert before == {p["metadata"]["name"]: restarts(p) for c in ("control-plane", "envoy") for p in installed.pods(c)}
@@ -223,19 +224,19 @@ def test_a_gateway_gets_an_envoy_that_answers_and_leaves_nothing_behind(installe
     node.kubectl("apply", "-f", "-", input=GATEWAY)
     for item in application.backend("shop"):
         node.client.apply(item)
-    node.wait("the Gateway web is programmed", lambda: is_programmed(node, "web"), 90)
+    node.wait("the Gateway web is programmed", lambda: is_programmed(node, "web"))
     [address] = node.client.get("Gateway", "shop", "web")["status"]["addresses"]
     assert address["value"] == node.client.get("Service", "shop", "web-portolan")["spec"]["clusterIP"]
     balancer = Balancer(node, "shop", service="web-portolan", port_name="p-80-tcp")
     try:
-        node.wait("it answers", lambda: balancer.ready and balancer.get("gateway.example.com") == (200, b"ok\n"), 30)
+        node.wait("it answers", lambda: balancer.ready and balancer.get("gateway.example.com") == (200, b"ok\n"))
         # The fleets are apart.
         assert balancer.get(HOST)[0] == 404 and installed.balancer.get("gateway.example.com")[0] == 404
         upgrade_two(installed, node, balancer)
     finally:
         balancer.close()
     node.kubectl("-n", "shop", "delete", "gateway/web", "gateway/side")
-    node.wait("nothing is left of the Gateways", lambda: not left(node, "web", "side"), 90)
+    node.wait("nothing is left of the Gateways", lambda: not left(node, "web", "side"))
     node.kubectl("delete", "namespace", "shop", "--wait=false")
 
 
@@ -244,7 +245,7 @@ def upgrade_two(installed, node, balancer):
     side = node.client.get("Gateway", "shop", "web")
     side = {**side, "metadata": {"name": "side", "namespace": "shop"}, "status": {}}
     node.client.create(side)
-    node.wait("the Gateway side is programmed", lambda: is_programmed(node, "side"), 90)
+    node.wait("the Gateway side is programmed", lambda: is_programmed(node, "side"))
     image = ENVOY_IMAGE.replace("test", "next")
     node.ctr("images", "tag", ENVOY_IMAGE, image, check=True)
     with Load(balancer, "gateway.example.com", threads=2, per_connection=5) as load:
@@ -254,7 +255,7 @@ def upgrade_two(installed, node, balancer):
             pods = node.pods("shop", **{"gateway.networking.k8s.io/gateway-name": name})
             return [p["spec"]["containers"][0]["image"] for p in pods] == [image] and is_ready(pods[0])
 
-        node.wait("both have the new image", lambda: has_new_image("side") and has_new_image("web"), 240)
+        node.wait("both have the new image", lambda: has_new_image("side") and has_new_image("web"))
         load.more(20)
     assert load.failed == []
     [side], [web] = (node.pods("shop", **{"gateway.networking.k8s.io/gateway-name": n}) for n in ("side", "web"))
@@ -275,9 +276,9 @@ def test_a_node_that_is_drained_loses_no_request(installed, node):
                      "metadata": {"name": name, "namespace": installed.namespace}})
                 return answer.status in (200, 201, 404)
 
-            node.wait(f"{name} may be evicted", is_evicted, 120)
+            node.wait(f"{name} may be evicted", is_evicted)
         node.wait("all are others", lambda: not names & {
-            p["metadata"]["name"] for c in ("control-plane", "envoy") for p in installed.pods(c)}, 120)
+            p["metadata"]["name"] for c in ("control-plane", "envoy") for p in installed.pods(c)})
         installed.wait_ready()
         load.more(20)
     assert load.failed == []
@@ -285,13 +286,13 @@ def test_a_node_that_is_drained_loses_no_request(installed, node):
 
 def test_uninstalling_leaves_nothing(installed, node):
     """Last: the release is then gone. Objects that depend on its objects go a little later."""
-    installed.release.uninstall("--wait", "--timeout", "200s")
+    installed.release.uninstall("--wait", "--timeout", "480s")
     kinds = "all,secret,configmap,serviceaccount,role,rolebinding,pdb,networkpolicy,cronjob,endpointslice,lease"
 
     def left():
         listed = node.kubectl("-n", installed.namespace, "get", "-o", "name", kinds).stdout.split()
         return set(listed) - {"configmap/kube-root-ca.crt", "serviceaccount/default"}
 
-    node.wait("nothing is left in the namespace", lambda: not left(), 90)
+    node.wait("nothing is left in the namespace", lambda: not left())
     cluster_wide = node.kubectl("get", "-o", "name", "clusterrole,clusterrolebinding,ingressclass").stdout
     assert "portolan" not in cluster_wide
