@@ -426,6 +426,7 @@ def test_certgen_needs_no_more_than_its_role(kube, namespace, tmp_path):
     try:
         command = [program("portolan-certgen"), "--kube", "--ca-secret=portolan-xds-ca",
                    "--server-secret=portolan-xds-server", "--envoy-secret=portolan-xds-envoy"]
+        kube.wait_granted([kube.client.get(kind, namespace, "portolan-certgen") for kind in ("Role", "RoleBinding")])
         account = kube.service_account_folder(namespace, "portolan-certgen")
         for said in ("made", "kept"):
             ended = kube.exec_in_ns(command, service_account=account, stdout=subprocess.PIPE,
