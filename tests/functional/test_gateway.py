@@ -1,6 +1,7 @@
 """Gateway API: the answers to requests through a real Envoy, the newest and the oldest."""
 
 import collections
+import contextlib
 import json
 import pathlib
 import shutil
@@ -14,6 +15,7 @@ from backends import Client, Load
 from certs import Authority
 from gateway_objects import backend, gateway, listener, route, rule, terminated
 from h2_backend import H2Backend
+from kube import poll
 from objects import backend_objects, service, port, slice_of, tls_secret
 from stage_fixtures import _site
 
@@ -539,7 +541,7 @@ def test_sessions_stay_at_their_endpoint(world):
     assert {world.ask(path="/header", headers={"x-stay": first.headers["x-stay"]}) for _ in range(10)} == {first.backend}
 
 
-def test_udp_shares(world):
+def test_udp_shares(site, world):
     """E-L4-4: by weight, and the share of a missing backend is lost."""
     sockets = {}
     for name in ("a", "b"):
@@ -551,17 +553,22 @@ def test_udp_shares(world):
         {**slice_of(n, p, world.address, port_name="dns"), "ports": [{"name": "dns", "port": p, "protocol": "UDP"}]})),
         gateway("web", listener("udp", 5301, "UDP")),
         route("u", {"backendRefs": [backend("a", 6, 53), backend("b", 3, 53), backend("missing", 3, 53)]}, kind="UDPRoute"))
+
+    def passed_on():
+        return sum(site.envoy.stats("[.]udp[.]sess_tx_datagrams$").values())
+
+    before = passed_on()
     clients = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(120)]
     for client in clients:
         client.sendto(b"x", (world.address, 5301))
+    poll(lambda: passed_on() == before + len(clients))
+    # They are in the sockets' buffers by now.
     seen = collections.Counter()
     for name, one in sockets.items():
-        one.settimeout(1)
-        try:
+        one.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
             while one.recvfrom(10):
                 seen[name] += 1
-        except TimeoutError:
-            pass
     for one in [*clients, *sockets.values()]:
         one.close()
     assert 35 <= seen["a"] <= 85 and 10 <= seen["b"] <= 55 and sum(seen.values()) <= 115, seen

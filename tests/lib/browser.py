@@ -55,7 +55,7 @@ class Browser:
             options["prefs"] = {"profile.managed_default_content_settings.javascript": 2}
         self.session = None
         self.session = self.call("POST", "/session", {"capabilities": {"alwaysMatch": {
-            "goog:chromeOptions": options, "timeouts": {"script": 30000, "pageLoad": 30000}}}})["sessionId"]
+            "goog:chromeOptions": options, "timeouts": {"script": 60000, "pageLoad": 60000}}}})["sessionId"]
         # The window of a headless browser has no frame: its inside has the requested size.
         self.call("POST", "/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": {
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}})

@@ -136,7 +136,7 @@ class Host:
         self.leader = int(children.read_text().split()[0])
         return self
 
-    def power_off(self, timeout=40):
+    def power_off(self, timeout=120):
         self.run("systemctl", "poweroff", check=False)
         self.nspawn.wait(timeout)
         self.group.remove()
@@ -147,7 +147,7 @@ class Host:
             return
         if self.leader:
             os.kill(self.leader, signal.SIGKILL)  # its init: the kernel ends all that is in there
-            self.nspawn.wait(20)
+            self.nspawn.wait(60)
         self.nspawn.kill()
         self.nspawn.wait()
         self.group.remove()
