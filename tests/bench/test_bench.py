@@ -16,7 +16,7 @@ def result(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bench") / "results"
     run = [TOP / "bench" / "run", "--quick", "--output", folder]
     done = subprocess.run(run, env={**os.environ, "PORTOLAN_BUILD": str(BUILD)},
-                          capture_output=True, text=True, timeout=100)
+                          capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads((folder / "bench.json").read_text())
 
