@@ -191,8 +191,9 @@ def test_ten_thousand_hosts_are_paged_and_searched(tmp_path_factory, browser):
         r.manifests.write("many.yaml", objects.service("web", objects.port(80)), objects.slice_of("web", 9, "127.0.0.1"),
                           *(objects.ingress(f"i{n}", objects.rule(f"h{n:05}.example.com", objects.path("web")))
                             for n in range(SLOW_HOSTS)))
-        source = r.ask("watcher", "/debug/sync", 60)["source"]
-        r.ask("xds-server", f"/debug/wait?source={source}&timeout_ms=60000", 65)
+        source = r.ask("watcher", "/debug/sync", 120)["source"]
+        for name in ("translator", "xds-server"):
+            r.ask(name, f"/debug/wait?source={source}&timeout_ms=60000", 65)
         b = browser()
         url = f"http://{r.ask('admin', '/debug/status')['admin_address']}"
         b.go(url)
