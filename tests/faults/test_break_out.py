@@ -44,6 +44,7 @@ def started(request, folder):
         made.env = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": "1"} if account else {}
         stages.append(made)
         made.start(ready=False)
+        made.ask("/readyz")  # who answers is in its sandbox
         if "the sandbox lacks" in made.logged():
             pytest.skip(made.logged().split("the sandbox lacks")[1].splitlines()[0])
         return made
