@@ -15,8 +15,10 @@
 
 struct translator_options translator_options;
 
-/* The wait for xds-server's reports before the first commit. */
+/* The wait for xds-server's reports before the first commit: for its connection, and for them when
+ * it is connected. */
 #define PATIENCE_USEC (500 * USEC_PER_MSEC)
+#define REPORTS_USEC  (10 * USEC_PER_SEC)
 #define SETTLED_USEC  (2 * USEC_PER_SEC)
 
 static void on_reading(void *ctx, const struct item *object)
@@ -199,6 +201,13 @@ static void on_patience_ended(evutil_socket_t fd _unused_, short what _unused_, 
 {
 	struct translator *t = ctx;
 
+	if (!t->reports_awaited && link_connected(t->to_xds_server) &&
+	    !state_complete(t->reports)) {
+		t->reports_awaited = true;
+		log_debug("xds-server is connected: waiting for the state that it keeps");
+		event_loop_arm(t->patience, REPORTS_USEC - PATIENCE_USEC);
+		return;
+	}
 	t->patience_ended = true;
 	advance(t);
 }
@@ -342,6 +351,8 @@ static void on_xds_server(void *ctx, bool connected)
 	struct translator *t = ctx;
 
 	neighbour_changed(t->xds_server, connected, link_last_error(t->to_xds_server));
+	if (!connected && t->reports_awaited && !t->patience_ended)
+		event_loop_arm(t->patience, PATIENCE_USEC);
 }
 
 static void on_faulty(void *ctx _unused_, const char *what)

@@ -38,6 +38,7 @@ struct translator {
 	struct poison *poison;  /* NULL offline */
 	struct vec set_aside;   /* struct aside: such objects, and the remarks on them */
 	struct event *patience; /* for xds-server's reports before the first commit */
+	bool reports_awaited;   /* longer: xds-server is connected */
 	bool patience_ended;
 	struct event *settled; /* the first world is translated, and sent for the most part */
 	char *objects_path;    /* of the links' sockets */

@@ -10,10 +10,11 @@ import pytest
 
 import frames
 import offline
+from events import Growing
 from objects import app
 from programs import SANITIZED, program
 from resources import ServerAlone, cluster
-from stage import Manifests, Stage
+from stage import Manifests, Pipeline, Stage
 from xds_client import World
 
 
@@ -175,6 +176,21 @@ def test_a_stranger_on_a_socket_harms_nobody(pipeline, path, holder, name):
     with World(pipeline.xds_address) as world:
         world.quiet()
         assert world.endpoints("default/a") == ["10.0.0.1:8080"]
+
+
+def test_a_translator_waits_for_the_state_of_a_connected_xds_server(folder):
+    """However busy the machine is: that state holds what Envoys have refused."""
+    with Pipeline(folder) as pipeline:
+        pipeline.translator.start(ready=False)
+        pipeline.translator.status()  # who answers listens at its links, too
+        with frames.connect(pipeline.dir / "resources.sock", "xds-server", frames.State()) as xds, \
+                Growing(pipeline.translator.log) as log:
+            xds.wait(lambda c: c.hello)
+            pipeline.watcher.start()
+            log.wait_for("xds-server is connected: waiting for the state that it keeps")
+            assert pipeline.translator.status()["generation"] == 0
+            xds.send.generation, xds.send.complete = 1, True
+            xds.wait(lambda c: c.mirror.state.complete)
 
 
 def test_a_second_peer_is_told_that_the_place_is_taken(pipeline):
