@@ -72,7 +72,12 @@ def test_a_restart_is_one_line_of_the_log(running, name):
     before = len(running.logged())
     running.kill(name)
     running.settle()
-    said = alarms(running.logged()[before:])
+    log = running.logged()[before:]
+    said = alarms(log)
+    # Its neighbours miss it after two seconds, which it may take on a busy machine.
+    missed = [line for line in said if ": lost " in line]
+    assert missed == [] or max(map(float, re.findall(r"connected to .* again after ([0-9.]+) s", log))) >= 2, said
+    said = [line for line in said if line not in missed]
     assert len(said) == 1 and f"error   supervisor: {name} (pid " in said[0], said
 
 
