@@ -401,7 +401,7 @@ class KubeCluster:
             namespace=namespace,
         )
 
-    def kubectl(self, *args, input=None, check=True, kubeconfig=None, timeout=60):
+    def kubectl(self, *args, input=None, check=True, kubeconfig=None, timeout=120):
         """Run kubectl in the namespace, as admin unless told otherwise; its CompletedProcess."""
         options = {"input": input} if input is not None else {}
         return self.netns.run(

@@ -87,7 +87,7 @@ class NetworkNamespace:
         options.setdefault("start_new_session", True)
         return subprocess.Popen([*self.prefix(), *map(os.fspath, args)], **options)
 
-    def run(self, args, *, check=True, timeout=60, **options):
+    def run(self, args, *, check=True, timeout=120, **options):
         """subprocess.run in here with output captured as text."""
         options.setdefault("capture_output", True)
         options.setdefault("text", True)
