@@ -20,7 +20,7 @@ ATTACKER = pathlib.Path(__file__).with_name("attacker.py")
 # second. If other tests run at the same time it may take longer, up to this multiple of its time
 # without an attack.
 ALONE = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1") == "1"
-SECONDS = 30 if SANITIZED else 1 if ALONE else 5
+SECONDS = 30 if SANITIZED else 1 if ALONE else 15
 TIMES = 10
 PATIENCE = 60
 MEGABYTES = 400
