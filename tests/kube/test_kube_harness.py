@@ -271,6 +271,19 @@ def test_wait_for_ends_with_the_state_that_was_wanted(kube, namespace):
     assert got["metadata"]["name"] == "a"
 
 
+def test_wait_for_sees_what_was_written_before_it(kube, namespace):
+    item = config_map(namespace, "a")
+    for n in range(30):
+        kube.client.create(item)
+        kube.client.patch(item, {"data": {"value": str(n)}})
+        assert kube.client.wait_for("ConfigMap", namespace, "a", lambda c: True)["data"]["value"] == str(n)
+        kube.client.delete(item)
+    again = threading.Thread(target=kube.client.create, args=(config_map(namespace, "a", "again"),))
+    again.start()
+    assert kube.client.wait_for("ConfigMap", namespace, "a", lambda c: True)["data"]["value"] == "again"
+    again.join()
+
+
 def test_paused_server_is_silent_until_it_is_resumed(own_kube):
     impatient = own_kube.new_client(own_kube.admin)
     assert impatient.request("GET", "/version").status == 200
