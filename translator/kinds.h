@@ -103,6 +103,7 @@ enum index_kind {
 	INDEX_TRAFFIC_POLICIES,      /* key: namespace of the XBackendTrafficPolicy */
 	INDEX_TLS_POLICIES,          /* key: namespace of the BackendTLSPolicy */
 	INDEX_TELEMETRY_POLICIES,    /* key: namespace of the XTelemetryPolicy */
+	INDEX_SERVICES_OF_PODS,      /* key: "namespace/" and the Service's selector */
 	INDEX_KIND_MAX_,
 };
 

@@ -7,6 +7,7 @@
 #include "translator/resolve/delegation.h"
 #include "translator/resolve/endpoints.h"
 #include "translator/resolve/no-endpoints.h"
+#include "translator/resolve/pod-selector.h"
 #include "translator/resolve/reference-grant.h"
 #include "translator/resolve/tls-policy.h"
 #include "translator/resolve/traffic-policy.h"
@@ -142,6 +143,7 @@ const struct index_row units_indexes[] = {
 	{ OBJECT_ENDPOINT_SLICE, INDEX_SLICES_OF_SERVICE, endpoints_index },
 	{ OBJECT_ENDPOINT_SLICE, INDEX_SLICES_UNLABELLED, no_endpoints_unlabelled_index },
 	{ OBJECT_ENDPOINT_SLICE, INDEX_SLICES_OF_NAME, no_endpoints_name_index },
+	{ OBJECT_SERVICE, INDEX_SERVICES_OF_PODS, pod_selector_index },
 	{ OBJECT_INGRESS_CLASS, INDEX_DEFAULT_CLASSES, class_index },
 	{ OBJECT_TLS_CERTIFICATE_DELEGATION, INDEX_DELEGATIONS, delegation_index },
 	{ OBJECT_REFERENCE_GRANT, INDEX_REFERENCE_GRANTS, reference_grant_index },

@@ -43,7 +43,7 @@ class Backend:
     (status, [(header, value), …]) for an Asked. certificate: it speaks TLS. clients: PEM of the
     authority with which it verifies client certificates, which it then demands."""
 
-    def __init__(self, name, address="127.0.0.1", reply=None, certificate=None, clients=None):
+    def __init__(self, name, address="127.0.0.1", reply=None, certificate=None, clients=None, port=0):
         backend = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -113,7 +113,7 @@ class Backend:
         self.closed = 0  # connections
         self.heard = threading.Condition()
         self.names = []  # in the handshakes of clients
-        self.server = Server((address, 0), Handler)
+        self.server = Server((address, port), Handler)
         if certificate:
             context = server_context(certificate, clients)
             context.sni_callback = lambda _, name, __: self.names.append(name)

@@ -10,6 +10,7 @@
 #include "translator/kinds.h"
 #include "translator/model/listener.h"
 #include "translator/resolve/endpoints.h"
+#include "translator/resolve/pod-selector.h"
 
 #define LIMIT_MAX 100000
 
@@ -142,8 +143,11 @@ static const char *service_named(struct explain *e, const char *name)
 {
 	const char *slash, *end;
 
-	if (strncmp(name, "udp:", 4) == 0)
-		name += 4;
+	static const char *const before[] = { UDP_ENDPOINTS, SELECTED_PODS };
+
+	for (size_t i = 0; i < ARRAY_SIZE(before); i++)
+		if (strncmp(name, before[i], strlen(before[i])) == 0)
+			name += strlen(before[i]);
 	slash = strchr(name, '/');
 	end = slash ? strchr(slash + 1, '/') : NULL;
 	return !slash ? NULL : end ? arena_strndup(e->a, name, (size_t)(end - name)) : name;

@@ -131,6 +131,11 @@ const char *rule_backend_find(struct route_work *w, const struct backend_ref *re
 	/* Checks the grant first, so that no text tells about other namespaces (G-RG-6). */
 	if (!reference_grant_permits(w->r, &from, &to))
 		return not_there(w, "RefNotPermitted", field, reference_grant_missing(w->a, &to));
+	if (ref->udp && *ref->group) {
+		rule_reference_fails(w, "UnsupportedProtocol", field,
+				     "an XBackend has no UDP port: name a Service");
+		return NULL;
+	}
 	if (!ref->port && !*ref->group) {
 		rule_reference_fails(w, "BackendNotFound", field,
 				     "a reference to a Service needs a port");

@@ -1,5 +1,6 @@
 /* The endpoints of one port of a Service, from its EndpointSlices. */
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/wire.h"
@@ -8,6 +9,7 @@
 #include "translator/kinds.h"
 #include "translator/resolve/endpoints.h"
 #include "translator/resolve/object.h"
+#include "translator/resolve/pod-selector.h"
 
 #define SERVICE_LABEL "kubernetes.io/service-name"
 /* For one Service; a resource with more would take Envoy too long. */
@@ -30,6 +32,7 @@ struct wanted {
 	const char *health_name; /* of another port, or NULL */
 	const char *family;      /* "IPv4" or "IPv6" if only that one is used, else NULL */
 	bool udp;
+	uint32_t pod_port; /* of all its pods, whatever the ports of the Service; 0: those count */
 };
 
 /* Field 1 of every kind is its metadata. Slices are many and change often: the index needs no more.
@@ -78,6 +81,15 @@ static bool is_draining(const K8s__Endpoint *e)
 	return c && c->terminating && (c->has_serving ? c->serving : is_ready(e));
 }
 
+/* A pod is ready or not, even if its Service publishes addresses that are not ready: serving says
+ * it, then. */
+static bool is_ready_pod(const K8s__Endpoint *e)
+{
+	const K8s__EndpointConditions *c = e->conditions;
+
+	return is_ready(e) && (!c || (!c->terminating && (!c->has_serving || c->serving)));
+}
+
 static bool is_address(const char *type, const char *address)
 {
 	unsigned char buf[sizeof(struct in6_addr)];
@@ -104,8 +116,22 @@ static uint32_t health_port(const struct wanted *w, const K8s__EndpointSlice *s)
 	return 0;
 }
 
-static void add_slice(const struct wanted *w, const K8s__EndpointSlice *s,
-		      bool (*which)(const K8s__Endpoint *), struct list *list)
+typedef bool (*which_fn)(const K8s__Endpoint *e);
+
+static void add_port(const K8s__EndpointSlice *s, uint32_t port, uint32_t health, which_fn which,
+		     struct list *list)
+{
+	for (size_t i = 0; i < s->n_endpoints && list->n < ENDPOINTS_MAX; i++) {
+		const K8s__Endpoint *e = s->endpoints[i];
+
+		/* The first address represents all (discovery.k8s.io/v1, Endpoint). */
+		if (e->n_addresses && which(e) && is_address(s->address_type, e->addresses[0]))
+			list->all[list->n++] = (struct found){ e->addresses[0], port, health };
+	}
+}
+
+static void add_slice(const struct wanted *w, const K8s__EndpointSlice *s, which_fn which,
+		      struct list *list)
 {
 	uint32_t health;
 
@@ -113,22 +139,14 @@ static void add_slice(const struct wanted *w, const K8s__EndpointSlice *s,
 		return;
 	if (strcmp(s->address_type, "IPv4") != 0 && strcmp(s->address_type, "IPv6") != 0)
 		return;
-	health = health_port(w, s);
-	for (size_t p = 0; p < s->n_ports; p++) {
-		if (!is_wanted_port(w, s->ports[p]))
-			continue;
-		for (size_t i = 0; i < s->n_endpoints && list->n < ENDPOINTS_MAX; i++) {
-			const K8s__Endpoint *e = s->endpoints[i];
-
-			/* The first address represents all (discovery.k8s.io/v1, Endpoint). */
-			if (!e->n_addresses || !which(e) ||
-			    !is_address(s->address_type, e->addresses[0]))
-				continue;
-			list->all[list->n++] = (struct found){ e->addresses[0],
-							       (uint32_t)s->ports[p]->port,
-							       health };
-		}
+	if (w->pod_port) {
+		add_port(s, w->pod_port, 0, which, list);
+		return;
 	}
+	health = health_port(w, s);
+	for (size_t p = 0; p < s->n_ports; p++)
+		if (is_wanted_port(w, s->ports[p]))
+			add_port(s, (uint32_t)s->ports[p]->port, health, which, list);
 }
 
 static int compare(const void *a, const void *b)
@@ -194,13 +212,13 @@ static void collect(struct reader *r, const struct wanted *w, struct list *list)
 		if (!slices[i])
 			continue;
 		check_slice(r, items[i], slices[i]);
-		room += slices[i]->n_endpoints * slices[i]->n_ports;
+		room += slices[i]->n_endpoints * MAX(slices[i]->n_ports, (size_t)1);
 	}
 	list->all =
 		arena_new_of(reader_arena(r), struct found, MIN(room, (size_t)ENDPOINTS_MAX) + 1);
 	for (size_t i = 0; i < n; i++)
 		if (slices[i])
-			add_slice(w, slices[i], is_ready, list);
+			add_slice(w, slices[i], w->pod_port ? is_ready_pod : is_ready, list);
 	/* No endpoint is ready: endpoints that terminate but still serve are better than none, as
 	 * in kube-proxy. */
 	if (!list->n)
@@ -252,8 +270,12 @@ static EnvoyLbEndpoint **read_all(struct reader *r, const struct wanted *w, size
 
 	collect(r, w, &list);
 	all = arena_new_of(a, EnvoyLbEndpoint *, list.n + 1);
-	for (size_t i = 0; i < list.n; i++)
+	for (size_t i = 0; i < list.n; i++) {
 		all[i] = endpoint(a, &list.all[i]);
+		if (w->udp)
+			all[i]->endpoint->address->socket_address->protocol =
+				EnvoySocketAddress__PROTOCOL__UDP;
+	}
 	*ret_n = list.n;
 	return all;
 }
@@ -276,12 +298,42 @@ EnvoyLbEndpoint **endpoints_read_udp(struct reader *r, const char *service, cons
 				  .port_name = port_name,
 				  .family = one_family(r, service),
 				  .udp = true };
-	EnvoyLbEndpoint **all = read_all(r, &w, ret_n);
 
-	for (size_t i = 0; i < *ret_n; i++)
-		all[i]->endpoint->address->socket_address->protocol =
-			EnvoySocketAddress__PROTOCOL__UDP;
-	return all;
+	return read_all(r, &w, ret_n);
+}
+
+/* Cuts what a name begins with off *name. */
+static bool begins(const char **name, const char *word)
+{
+	if (strncmp(*name, word, strlen(word)) != 0)
+		return false;
+	*name += strlen(word);
+	return true;
+}
+
+EnvoyLbEndpoint **endpoints_read_named(struct reader *r, const char *name,
+				       struct endpoints_name *ret, size_t *ret_n)
+{
+	struct wanted w = { .udp = begins(&name, UDP_ENDPOINTS), .port_name = "" };
+	bool pods = begins(&name, SELECTED_PODS);
+	char *service = arena_strdup(reader_arena(r), name),
+	     *port = strchr(strchr(service, '/') + 1, '/'), *health = NULL;
+
+	if (port) {
+		*port++ = '\0';
+		health = strchr(port, '/');
+	}
+	if (health)
+		*health++ = '\0';
+	if (port && pods)
+		w.pod_port = (uint32_t)strtoul(port, NULL, 10);
+	else if (port)
+		w.port_name = port;
+	w.service = service;
+	w.health_name = health;
+	w.family = one_family(r, service);
+	*ret = (struct endpoints_name){ service, pods ? NULL : w.port_name };
+	return read_all(r, &w, ret_n);
 }
 
 bool endpoints_are_unsliced(struct reader *r, const char *service)

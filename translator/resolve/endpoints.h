@@ -13,12 +13,26 @@ const K8s__ObjectMeta *endpoints_metadata(const struct item *slice, struct arena
 const char *endpoints_service(const K8s__ObjectMeta *meta);
 /* Index: EndpointSlices by the Service that they belong to. */
 int endpoints_index(const struct item *object, struct arena *scratch, const char **ret_key);
+/* Precedes "namespace/service/port name" in the names of endpoints of a UDP port. */
+#define UDP_ENDPOINTS "udp:"
+
+/* What the name of an EDS resource says. */
+struct endpoints_name {
+	const char *service; /* "namespace/service" */
+	const char
+		*port_name; /* "" for the only port; NULL: the ports of the Service do not count */
+};
+
 /* The endpoints of a port of the Service "namespace/service". port_name "": the Service's only
  * port, which needs no name. health_name: the name of the port of their health checks, or NULL. */
 EnvoyLbEndpoint **endpoints_read(struct reader *r, const char *service, const char *port_name,
 				 const char *health_name, size_t *ret_n);
-/* No slice names the Service: its controller may not have come to it yet. */
-bool endpoints_are_unsliced(struct reader *r, const char *service);
-/* The same as endpoints_read() for a UDP port. */
+/* The same for a UDP port. */
 EnvoyLbEndpoint **endpoints_read_udp(struct reader *r, const char *service, const char *port_name,
 				     size_t *ret_n);
+/* The same for the name of an EDS resource: "namespace/service", then perhaps "/port name", then
+ * perhaps "/port name of health checks"; UDP_ENDPOINTS or SELECTED_PODS may go before it. */
+EnvoyLbEndpoint **endpoints_read_named(struct reader *r, const char *name,
+				       struct endpoints_name *ret, size_t *ret_n);
+/* No slice names the Service: its controller may not have come to it yet. */
+bool endpoints_are_unsliced(struct reader *r, const char *service);

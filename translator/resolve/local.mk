@@ -25,6 +25,8 @@ libtranslator_a_SOURCES += \
 	translator/resolve/object.h \
 	translator/resolve/path-unmatched.c \
 	translator/resolve/path-unmatched.h \
+	translator/resolve/pod-selector.c \
+	translator/resolve/pod-selector.h \
 	translator/resolve/reference-grant.c \
 	translator/resolve/reference-grant.h \
 	translator/resolve/secret.c \

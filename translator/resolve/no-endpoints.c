@@ -91,6 +91,8 @@ static const char *no_slice(const struct cause *c)
 
 static bool has_port(const struct cause *c, const K8s__EndpointSlice *s)
 {
+	if (!c->port_name)
+		return true;
 	for (size_t i = 0; i < s->n_ports; i++)
 		if (!*c->port_name || !s->ports[i]->name || !*s->ports[i]->name ||
 		    strcmp(s->ports[i]->name, c->port_name) == 0)

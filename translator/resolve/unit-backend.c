@@ -10,6 +10,7 @@
 #include "translator/resolve/config.h"
 #include "translator/resolve/endpoints.h"
 #include "translator/resolve/object.h"
+#include "translator/resolve/pod-selector.h"
 #include "translator/resolve/reference-grant.h"
 #include "translator/resolve/secret.h"
 #include "translator/resolve/service-options.h"
@@ -55,17 +56,14 @@ static char *shape_of(struct arena *a, const EnvoyCluster *c)
 static EnvoyLocalityLbEndpoints *share_of(struct backend *b, const ModelClusterShare *s)
 {
 	EnvoyLocalityLbEndpoints *l = message_new(b->a, EnvoyLocalityLbEndpoints);
-	char *service = arena_strdup(b->a, s->endpoints),
-	     *port = strchr(strchr(service, '/') + 1, '/');
+	struct endpoints_name name;
 
-	if (port)
-		*port++ = '\0';
 	l->locality = message_new(b->a, EnvoyLocality);
 	l->locality->zone = s->endpoints;
 	/* Without a weight it gets nothing but its sessions. */
 	if (s->weight)
 		l->load_balancing_weight = envoy_uint32(b->a, s->weight);
-	l->lb_endpoints = endpoints_read(b->r, service, port ? port : "", NULL, &l->n_lb_endpoints);
+	l->lb_endpoints = endpoints_read_named(b->r, s->endpoints, &name, &l->n_lb_endpoints);
 	return l;
 }
 
@@ -251,16 +249,15 @@ static bool follow_policy(struct backend *b, const K8s__ServicePort *port, bool 
 			       arena_printf(b->a, "BackendTLSPolicy %s", best->key));
 }
 
-static void find_endpoints(struct backend *b, const char *service, const K8s__ServicePort *port)
+/* Returns why there are none, or NULL. */
+static const char *find_endpoints(struct backend *b, const char *name)
 {
-	const ModelEndpointsResult *result;
-	const struct item *item;
+	const struct item *item = read_unit(b->r, UNIT_ENDPOINTS, name, strlen(name));
+	const ModelEndpointsResult *result = message_unpack(b->a, ModelEndpointsResult, item);
 
-	b->cluster.endpoints = arena_printf(b->a, "%s%s%s%s", b->key->udp ? "udp:" : "", service,
-					    *port->name ? "/" : "", port->name);
-	item = read_unit(b->r, UNIT_ENDPOINTS, b->cluster.endpoints, strlen(b->cluster.endpoints));
-	result = message_unpack(b->a, ModelEndpointsResult, item);
+	b->cluster.endpoints = name;
 	b->result.has_unsliced = b->result.unsliced = result->unsliced;
+	return result->why;
 }
 
 static void use_service(struct backend *b, const char *key, const K8s__Service *s)
@@ -289,7 +286,9 @@ static void use_service(struct backend *b, const char *key, const K8s__Service *
 		}
 		b->cluster.external_name = s->spec->external_name;
 	} else {
-		find_endpoints(b, key, port);
+		(void)find_endpoints(b, arena_printf(b->a, "%s%s%s%s",
+						     b->key->udp ? UDP_ENDPOINTS : "", key,
+						     *port->name ? "/" : "", port->name));
 	}
 	if (!b->key->udp && !follow_policy(b, port, &tls))
 		return;
@@ -337,7 +336,7 @@ static bool find_certificate(struct backend *b, const char *key, const K8s__XBac
 }
 
 /* False with the result if it must not be reached. */
-static bool secure_external(struct backend *b, const char *key, const K8s__XBackendTLS *tls)
+static bool secure_x_backend(struct backend *b, const char *key, const K8s__XBackendTLS *tls)
 {
 	const char *name = arena_printf(b->a, "XBackend %s", key);
 
@@ -349,33 +348,96 @@ static bool secure_external(struct backend *b, const char *key, const K8s__XBack
 	       find_certificate(b, key, tls);
 }
 
-static void use_external(struct backend *b, const char *key, const K8s__XBackendSpec *x)
+/* These three return false with the result if it cannot be reached. */
+
+static bool find_name(struct backend *b, const char *use, const K8s__XBackendSpec *x)
 {
-	const char *host = x->external_hostname ? x->external_hostname->hostname : "";
-	bool tls = x->tls && *x->tls->mode && strcmp(x->tls->mode, "None") != 0;
+	const char *host = x->external_hostname ? x->external_hostname->hostname : "",
+		   *why = upstream_check_host(b->r, use, host);
+
+	if (why)
+		fail(b, "Invalid", why);
+	b->cluster.external_name = host;
+	return !why;
+}
+
+/* Pods are not watched: a Service with the same selector knows them. */
+static bool find_pods(struct backend *b, const char *key, const K8s__XBackendSpec *x)
+{
+	const K8s__XBackendEndpointSelector *selector = x->endpoint_selector;
+	const char *service, *why, *text;
+
+	if (!selector || !selector->n_match_labels) {
+		fail(b, "Invalid",
+		     arena_printf(b->a, "XBackend %s has no endpointSelector.matchLabels", key));
+		return false;
+	}
+	service = pod_selector_service(b->r, b->key->namespace_, selector);
+	if (!service) {
+		text = pod_selector_text(b->a, selector);
+		fail(b, "NoService",
+		     arena_printf(b->a,
+				  "XBackend %s: no Service of its namespace has exactly the "
+				  "selector %s, and Portolan knows pods by Services only: make a "
+				  "Service with this selector (clusterIP: None is enough)",
+				  key, text));
+		return false;
+	}
+	why = find_endpoints(b,
+			     arena_printf(b->a, SELECTED_PODS "%s/%u", service, b->cluster.port));
+	if (why)
+		object_warning(b->r, OBJECT_X_BACKEND, key, "NoEndpoints", "spec.endpointSelector",
+			       "Service %s, which has the same selector: %s; requests are "
+			       "answered with 503",
+			       service, why);
+	return true;
+}
+
+static bool find_x_backend(struct backend *b, const char *key, const char *use,
+			   const K8s__XBackendSpec *x)
+{
 	int32_t port = !x->port ? 0 : x->port->has_number ? x->port->number : x->port->port;
-	const char *use = arena_printf(b->a, XBACKEND_USE "%s", key), *why;
+
+	if (port < 1 || port > 65535) {
+		fail(b, "Invalid", arena_printf(b->a, "XBackend %s has no port.number", key));
+		return false;
+	}
+	b->cluster.port = (uint32_t)port;
+	if (strcmp(x->type, "EndpointSelector") == 0)
+		return find_pods(b, key, x);
+	if (strcmp(x->type, "ExternalHostname") == 0)
+		return find_name(b, use, x);
+	fail(b, "Unsupported",
+	     arena_printf(b->a, "XBackend %s: type %s is not supported", key, x->type));
+	return false;
+}
+
+/* Sessions of its own, with selected pods only (GEP-1619). */
+static void keep_sessions(struct backend *b, const char *use, const K8s__XBackendSpec *x)
+{
+	size_t len;
+
+	if (!x->session_persistence || strcmp(x->type, "EndpointSelector") != 0)
+		return;
+	b->result.has_session = 1;
+	b->result.session.data = reader_pack(b->r, &x->session_persistence->base, &len);
+	b->result.session.len = len;
+	b->result.session_policy = (char *)use;
+}
+
+static void use_x_backend(struct backend *b, const char *key, const K8s__XBackendSpec *x)
+{
+	bool tls = x->tls && *x->tls->mode && strcmp(x->tls->mode, "None") != 0;
+	const char *use = arena_printf(b->a, XBACKEND_USE "%s", key);
 
 	b->result.policies = arena_memdup(b->a, &use, sizeof(use));
 	b->result.n_policies = 1;
-	if (strcmp(x->type, "ExternalHostname") != 0) {
-		fail(b, "Unsupported",
-		     arena_printf(b->a, "XBackend %s: type %s is not supported", key, x->type));
+	if (!find_x_backend(b, key, use, x))
 		return;
-	}
-	if ((why = upstream_check_host(b->r, use, host))) {
-		fail(b, "Invalid", why);
-		return;
-	}
-	if (port < 1 || port > 65535) {
-		fail(b, "Invalid", arena_printf(b->a, "XBackend %s has no port.number", key));
-		return;
-	}
-	b->cluster.external_name = host;
-	b->cluster.port = (uint32_t)port;
 	limit(b);
-	if (tls && !secure_external(b, key, x->tls))
+	if (tls && !secure_x_backend(b, key, x->tls))
 		return;
+	keep_sessions(b, use, x);
 	b->cluster.protocol = protocol_of_word(x->protocol, b->key->grpc, tls);
 	emit(b);
 }
@@ -401,7 +463,7 @@ void unit_backend(struct reader *r, const char *key, size_t key_len)
 	if (b.key->external) {
 		x = read_message(r, OBJECT_X_BACKEND, object);
 		if (x && x->spec)
-			use_external(&b, object, x->spec);
+			use_x_backend(&b, object, x->spec);
 		else
 			fail(&b, "Missing", object_missing(r, OBJECT_X_BACKEND, object));
 		return;
