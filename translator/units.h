@@ -13,6 +13,7 @@ void unit_secret(struct reader *r, const char *key, size_t key_len);
 void unit_endpoints(struct reader *r, const char *key, size_t key_len);
 void unit_cluster(struct reader *r, const char *key, size_t key_len);
 void unit_extension(struct reader *r, const char *key, size_t key_len);
+void unit_reference_grant(struct reader *r, const char *key, size_t key_len);
 void unit_claim(struct reader *r, const char *key, size_t key_len);
 /* ingress/ */
 void unit_ingress_claim(struct reader *r, const char *key, size_t key_len);

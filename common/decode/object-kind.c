@@ -171,17 +171,14 @@ static bool is_group(const char *api_version, const char *group)
 	return strlen(group) == n && memcmp(api_version, group, n) == 0;
 }
 
-/* Kubernetes' own groups have no kinds of ours except the known ones. */
+/* Kubernetes' own groups, which have no kinds of ours except the known ones: their names have no
+ * dot, as those of definitions must, or end in .k8s.io. */
 static bool is_kubernetes_group(const char *api_version)
 {
-	static const char *const groups[] = { "apps", "batch", "autoscaling", "extensions",
-					      "policy" };
 	size_t n = group_length(api_version);
 
-	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
-		if (is_group(api_version, groups[i]))
-			return true;
-	return n == 0 || (n > 7 && memcmp(api_version + n - 7, ".k8s.io", 7) == 0);
+	return !memchr(api_version, '.', n) ||
+	       (n > 7 && memcmp(api_version + n - 7, ".k8s.io", 7) == 0);
 }
 
 /* Other groups have a kind of this name, too: Istio's Gateway, Knative's Service. */

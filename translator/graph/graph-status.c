@@ -40,13 +40,25 @@ void graph_status_use(struct graph *g, struct cell *c)
 			graph_status_due(g, vec_at(&c->entries, i));
 }
 
+/* By units that do more than remark on an object. */
+static bool is_read(const struct graph *g, const struct cell *c)
+{
+	for (uint32_t i = 0; c && i < c->readers.n; i++) {
+		const struct unit *u = vec_at(&c->readers, i);
+
+		if (!g->config.units[u->cell.kind].remarks)
+			return true;
+	}
+	return false;
+}
+
 /* Whether any unit has read the object, by its key or through an index. */
 static bool used(struct graph *g, const struct item *object, struct arena *scratch)
 {
 	const struct cell *c =
 		hashmap_get(&g->cells[SPACE_OBJECT][object->kind], object->data, object->key_len);
 
-	if (c && c->readers.n)
+	if (is_read(g, c))
 		return true;
 	for (size_t k = 0; k < g->config.n_indexes; k++) {
 		const struct index_row *row = &g->config.indexes[k];
@@ -59,7 +71,7 @@ static bool used(struct graph *g, const struct item *object, struct arena *scrat
 		if (len < 0)
 			continue;
 		c = hashmap_get(&g->cells[SPACE_INDEX][row->index], key, (size_t)len);
-		if (c && c->readers.n)
+		if (is_read(g, c))
 			return true;
 	}
 	return false;
@@ -171,7 +183,7 @@ static Portolan__Ipc__ObjectStatus *join_parts(struct arena *a, const struct ite
 bool graph_status_judged(const struct graph *g, unsigned kind)
 {
 	for (size_t k = 0; k < g->config.n_units; k++)
-		if (g->config.units[k].object == kind)
+		if (g->config.units[k].object == kind && !g->config.units[k].remarks)
 			return true;
 	return false;
 }

@@ -53,6 +53,7 @@ struct unit_row {
 	enum unit_fleets fleets;
 	void (*run)(struct reader *r, const char *key, size_t key_len);
 	enum object_kind object; /* one unit for each object of this kind */
+	bool remarks;            /* only remarks on it: others make use of it, or nobody */
 	/* Whether the settings ask for these at all: else there are none. NULL: always. */
 	bool (*wanted)(const void *settings);
 	unsigned fact; /* one unit for each non-empty collection of this kind; 0: none */

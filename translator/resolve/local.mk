@@ -41,6 +41,7 @@ libtranslator_a_SOURCES += \
 	translator/resolve/unit-cluster.c \
 	translator/resolve/unit-endpoints.c \
 	translator/resolve/unit-extension.c \
+	translator/resolve/unit-reference-grant.c \
 	translator/resolve/unit-secret.c \
 	translator/resolve/unit-spread.c \
 	translator/resolve/upstream.c \
