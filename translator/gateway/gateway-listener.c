@@ -110,12 +110,12 @@ static void check_filters(struct arena *a, struct gateway_listener *l)
 			 "only HTTP and HTTPS listeners can have filters");
 	if (f->n_requests > LISTENER_GUARDS_MAX)
 		flaw_set(&l->accepted, "InvalidListenerFilter",
-			 arena_printf(a, "filters.requests has more than %d entries",
+			 arena_printf(a, "%s.filters.requests: there are more than %d", l->field,
 				      LISTENER_GUARDS_MAX));
 	for (size_t i = 0; i < f->n_requests; i++) {
 		const K8s__ListenerFilter *one = f->requests[i];
 
-		field = arena_printf(a, "filters.requests[%zu]", i);
+		field = arena_printf(a, "%s.filters.requests[%zu]", l->field, i);
 		if (one->extension_ref)
 			flaw_set(&l->resolved, "InvalidListenerFilterRef",
 				 arena_printf(a, "%s: a %s is no filter", field,

@@ -36,7 +36,7 @@ void gateway_listener_find_guards(struct reader *r, const Portolan__Model__Paren
 				  .namespace = l->owner->namespace },
 			.at = &at,
 		};
-		const char *field = arena_printf(a, "filters.requests[%zu]", i), *why;
+		const char *field = arena_printf(a, "%s.filters.requests[%zu]", l->field, i), *why;
 
 		if (rule_filter_ask(&w, f->requests[i]->external_auth, field,
 				    &l->guards[l->n_guards], &why) < 0)

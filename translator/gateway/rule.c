@@ -304,7 +304,8 @@ static struct route answer(struct rule *u, uint32_t status)
  * first. */
 static void drop(struct rule *u, const char *field, const char *why, const char *what)
 {
-	const char *one = arena_printf(u->w->a, "Dropped Rule: %s: %s; %s", field, why, what);
+	const char *place = problem_place(why, field) ? "" : arena_printf(u->w->a, "%s: ", field);
+	const char *one = arena_printf(u->w->a, "Dropped Rule: %s%s; %s", place, why, what);
 	const char *all = u->w->flaws.dropped;
 
 	if (!all)

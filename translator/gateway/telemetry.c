@@ -143,10 +143,11 @@ const char *telemetry_unsupported(struct arena *a, const K8s__XTelemetryTracing 
 		/* Envoy reads the value as a format, but sends it as it is written. */
 		if (!match_is_token(h->name) || strcasecmp(h->name, "host") == 0 ||
 		    !header_is_value(h->value) || strchr(h->value, '%'))
-			return arena_printf(a,
-					    "tracing.provider.headers[%zu]: Envoy cannot send %s "
-					    "with this value",
-					    i, h->name);
+			return arena_printf(
+				a,
+				"spec.tracing.provider.headers[%zu]: Envoy cannot send %s "
+				"with this value",
+				i, h->name);
 	}
 	return NULL;
 }
@@ -189,13 +190,13 @@ static Portolan__Model__Collector *find_collector(struct gateway *g, const struc
 	parent.namespace_ = (char *)w.head.namespace;
 	parent.client_secret = (char *)g->client_secret;
 	portolan__model__collector__init(c);
-	c->cluster = (char *)rule_backend_find(&w, &ref, "tracing.provider.backendRef", NULL);
+	c->cluster = (char *)rule_backend_find(&w, &ref, "spec.tracing.provider.backendRef", NULL);
 	c->authority = arena_printf(g->a, "%s.%s", b->name,
 				    b->namespace_ ? b->namespace_ : w.head.namespace);
 	*ret_flaw = w.flaws.resolved;
 	if (!c->cluster)
 		flaw_set(ret_flaw, "BackendNotFound",
-			 "tracing.provider.backendRef: the backend must not be reached");
+			 "spec.tracing.provider.backendRef: the backend must not be reached");
 	return c->cluster ? c : NULL;
 }
 

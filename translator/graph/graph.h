@@ -232,7 +232,11 @@ void emit_head(struct reader *r, enum resource_kind kind, const char *name, cons
 /* The unit works for this fleet, too: "" is the default one, "*" means all. */
 void reader_fleet(struct reader *r, const char *fleet);
 
-/* A remark for the author of an object. The object's status is made of all remarks of all units. */
+/* How long the place is with which a message begins, as conditions need it: a path in spec or
+ * within field, before a colon. 0: it begins with none. */
+size_t problem_place(const char *message, const char *field);
+/* A remark for the author of an object. The object's status is made of all remarks of all units.
+ * The place with which the message begins is its field, and is not said twice. */
 void emit_problem(struct reader *r, enum object_kind kind, const char *key,
 		  Portolan__Ipc__Severity severity, const char *reason, const char *field,
 		  const char *fmt, ...) _printf_(7, 8);

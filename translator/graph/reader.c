@@ -337,25 +337,46 @@ void emit_verdict(struct reader *r, enum object_kind kind, const char *key,
 		emit_note(r, kind, key, text, NULL, 0);
 }
 
+static bool begins_within(const char *message, const char *field)
+{
+	size_t n = strlen(field);
+
+	return n && strncmp(message, field, n) == 0 && message[n] && strchr(".[:", message[n]);
+}
+
+size_t problem_place(const char *message, const char *field)
+{
+	size_t n = strcspn(message, " ");
+
+	if (!message[n] || !n || message[n - 1] != ':')
+		return 0;
+	return begins_within(message, "spec") || begins_within(message, field ? field : "") ? n - 1
+											    : 0;
+}
+
 void emit_problem(struct reader *r, enum object_kind kind, const char *key,
 		  Portolan__Ipc__Severity severity, const char *reason, const char *field,
 		  const char *fmt, ...)
 {
 	Portolan__Ipc__Problem p = PORTOLAN__IPC__PROBLEM__INIT;
-	_cleanup_free_ char *message = NULL, *where = field ? text_of(field) : NULL;
+	_cleanup_free_ char *message = NULL, *where = NULL;
 	char text[PROBLEM_TEXT_MAX];
+	size_t len, place;
 	uint8_t *packed;
 	va_list ap;
-	size_t len;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	place = problem_place(text, field);
+	if (place)
+		field = arena_strndup(r->arena, text, place);
 	p.has_severity = 1;
 	p.severity = severity;
 	p.reason = (char *)reason;
 	/* Both quote the object; kubectl shows them, too, and a line feed would forge a line. */
-	message = text_of(text);
+	message = text_of(place ? text + place + strlen(": ") : text);
+	where = field ? text_of(field) : NULL;
 	p.message = message;
 	p.field = where;
 	packed = reader_pack(r, &p.base, &len);

@@ -175,10 +175,9 @@ static void sort_unique(struct list *list)
 static void check_slice(struct reader *r, const struct item *item, const K8s__EndpointSlice *s)
 {
 	if (strcmp(s->address_type, "IPv4") != 0 && strcmp(s->address_type, "IPv6") != 0) {
-		object_error(
-			r, OBJECT_ENDPOINT_SLICE, item_key(item), "AddressType", "addressType",
-			"addressType \"%s\" is neither IPv4 nor IPv6: its endpoints are not used",
-			s->address_type);
+		object_error(r, OBJECT_ENDPOINT_SLICE, item_key(item), "AddressType", "addressType",
+			     "\"%s\" is neither IPv4 nor IPv6: its endpoints are not used",
+			     s->address_type);
 		emit_verdict(r, OBJECT_ENDPOINT_SLICE, item_key(item),
 			     PORTOLAN__IPC__VERDICT__VERDICT_REJECTED);
 		return;
