@@ -54,6 +54,7 @@ static const struct meaning {
 	{ "AnnotationWithoutEffect", MIGRATION_NGINX, MIGRATION_SAME, MIGRATION_SAME,
 	  "it has no effect there either" },
 	{ "PathIsText", MIGRATION_NGINX, MIGRATION_SAME, MIGRATION_SAME, NULL },
+	{ "PathNeverMatches", MIGRATION_NGINX, MIGRATION_SAME, MIGRATION_SAME, NULL },
 	{ "CanaryWithoutMain", MIGRATION_NGINX, MIGRATION_SAME, MIGRATION_SAME,
 	  "it is not served there either" },
 	{ "CanaryConflict", MIGRATION_NGINX, MIGRATION_SAME, MIGRATION_SAME,

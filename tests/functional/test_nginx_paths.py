@@ -125,6 +125,21 @@ def test_paths_are_normalized(world):
         "/ip/../uuid": "echo", "//uuid": "echo", "/%75uid": "echo"}
 
 
+def test_slashes_of_requests_are_merged(world):
+    """A path with two of them has no request; backends and redirects see the merged path."""
+    world.backend("twice")
+    world.write(nginx("a", world.host, "/a/b", path("twice", at="//odd"), path("twice", at="/a//b/c")),
+                nginx("secure", f"secure.{world.host}", "/", force_ssl_redirect="true"))
+    assert served(world, "//a///b", "/a/b//c", "//odd", "/odd") == {
+        "//a///b": "echo", "/a/b//c": "echo", "//odd": 404, "/odd": 404}
+    assert world.seen("//a//b?c=//d").path == "/a/b?c=//d"
+    assert redirect(world.get("//other.test//x?y=//z", f"secure.{world.host}")) == (
+        308, f"https://secure.{world.host}/other.test/x?y=//z")
+    told = world.site.pipeline.statuses()[f"Ingress default/{world.name}-a"]["problems"]
+    assert [(p["reason"], p["field"]) for p in told] == [
+        ("PathNeverMatches", "spec.rules[0].http.paths[1]"), ("PathNeverMatches", "spec.rules[0].http.paths[2]")]
+
+
 def test_a_wildcard_stands_for_one_label(world):
     world.write(nginx("a", f"*.{world.host}"))
     assert world.served(host=f"a.{world.host}") == "echo"

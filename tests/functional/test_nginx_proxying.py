@@ -125,6 +125,19 @@ def test_cors_with_a_list_of_origins(world):
     assert options(world, "https://bad.test")[0] != 204
 
 
+def test_commas_separate_origins(world):
+    """Spaces around them do not count; two origins with a space between them are none."""
+    world.write(nginx("a", world.host, enable_cors="true",
+                      cors_allow_origin=" https://a.test , https://b.test https://c.test,https://*.d.test "))
+    allowed = {o: world.get(headers={"Origin": o}).headers.get("access-control-allow-origin")
+               for o in ("https://a.test", "https://b.test", "https://c.test", "https://x.d.test")}
+    assert allowed == {"https://a.test": "https://a.test", "https://b.test": None, "https://c.test": None,
+                       "https://x.d.test": "https://x.d.test"}
+    told, = world.site.pipeline.statuses()[f"Ingress default/{world.name}-a"]["problems"]
+    assert (told["reason"], told["field"]) == ("AnnotationIgnored",
+                                               "metadata.annotations[nginx.ingress.kubernetes.io/cors-allow-origin]")
+
+
 def canary(world, **rules):
     world.backend("main"), world.backend("canary")
     world.write(nginx("canary", world.host, path("canary"), canary="true", created="2020-01-01T00:00:00Z",

@@ -244,7 +244,8 @@ const struct nginx_annotation nginx_annotations[] = {
 	  false, NULL, "true: no answer is replaced, those of Envoy itself neither" },
 	{ "enable-cors", NGINX_BOOL, NGINX_DEFAULTED, NGINX_PATH, NGINX_SAME, false, NULL, NULL },
 	{ "cors-allow-origin", NGINX_ORIGINS, NGINX_DEFAULTED, NGINX_PATH, NGINX_SAME, false, NULL,
-	  "an origin is matched from its start, which nginx does not do" },
+	  "an origin is matched from its start, which nginx does not do; two with a space between "
+	  "them are none" },
 	{ "cors-allow-methods", NGINX_METHODS, NGINX_DEFAULTED, NGINX_PATH, NGINX_SAME, false, NULL,
 	  NULL },
 	{ "cors-allow-headers", NGINX_HEADERS, NGINX_DEFAULTED, NGINX_PATH, NGINX_SAME, false, NULL,

@@ -32,7 +32,7 @@ static bool put_origin(struct strbuf *b, const char *item, size_t len)
 		strbuf_puts(b, "null");
 		return true;
 	}
-	if (!rest || rest == item || rest + 3 == item + len)
+	if (!rest || rest == item || rest + 3 == item + len || memchr(item, ' ', len))
 		return false;
 	rest += 3;
 	head = (size_t)(rest - item);
@@ -55,8 +55,10 @@ static const char *origins(struct nginx_plan *p, const struct nginx_ingress *in,
 
 	strbuf_puts(&b, "(?i)(?:");
 	for (const char *item = list + strspn(list, ", "); *item;) {
-		size_t len = strcspn(item, ", ");
-		size_t before = b.len;
+		size_t all = strcspn(item, ","), len = all, before = b.len;
+
+		while (item[len - 1] == ' ')
+			len--;
 
 		if (len == 1 && *item == '*')
 			return NULL;
@@ -66,12 +68,14 @@ static const char *origins(struct nginx_plan *p, const struct nginx_ingress *in,
 			n++;
 		} else {
 			b.len = before;
-			nginx_warning(p, in, "AnnotationIgnored", FIELD,
-				      "\"%.*s\" is not an origin, such as https://example.com: no "
-				      "page matches it",
-				      (int)MIN(len, (size_t)64), item);
+			nginx_warning(
+				p, in, "AnnotationIgnored", FIELD,
+				"\"%.*s\" is not an origin, such as https://example.com%s: no "
+				"page matches it",
+				(int)MIN(len, (size_t)64), item,
+				memchr(item, ' ', len) ? " (commas separate them)" : "");
 		}
-		item += len;
+		item += all;
 		item += strspn(item, ", ");
 	}
 	b.s[b.len] = '\0';

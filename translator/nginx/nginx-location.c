@@ -27,6 +27,17 @@ bool nginx_location_is_pattern(const char *text)
 	return strpbrk(text, "()[]{}*|^?\\") || (len && text[len - 1] == '$');
 }
 
+bool nginx_location_is_never(const char *text, bool regex)
+{
+	const char *twice = strstr(text, "//");
+
+	if (!twice || !regex)
+		return twice != NULL;
+	/* Another branch may match, and what is in a group or a set may be absent. */
+	return !strchr(text, '|') && text + strcspn(text, "([") > twice &&
+	       (!twice[2] || !strchr("?*{", twice[2]));
+}
+
 /* The regular expression by which nginx searches for a path's text: case-insensitive, from the
  * start, with any rest; in RE2 syntax, for the whole path. */
 static const char *regex_of(struct arena *a, const char *text)

@@ -56,3 +56,6 @@ void nginx_locations(struct arena *a, const struct nginx_path *paths, size_t n,
 /* Whether the text of a path is meant to be a regular expression: it has characters that paths of
  * requests hardly ever have. */
 bool nginx_location_is_pattern(const char *text);
+/* Whether no request can have the path, as it must have two slashes that follow each other: those
+ * of requests have been made one. regex: it is a regular expression. */
+bool nginx_location_is_never(const char *text, bool regex);

@@ -311,6 +311,19 @@ static void report_patterns(struct nginx_plan *p, const struct nginx_locations *
 	}
 }
 
+static void report_never(struct nginx_plan *p, const struct nginx_locations *l)
+{
+	for (size_t i = 0; i < p->n_paths; i++) {
+		const struct nginx_source *s = p->paths[i].of;
+
+		if (!s->implicit && nginx_location_is_never(s->text, l->regex))
+			nginx_warning(p, s->ingress, "PathNeverMatches", s->field,
+				      "host %s, path %s: no request has such a path, since \"//\" "
+				      "in requests becomes \"/\", as with ingress-nginx",
+				      p->host, s->text);
+	}
+}
+
 static void report_bad(struct nginx_plan *p, const struct nginx_locations *l)
 {
 	for (size_t i = 0; i < l->n_bad; i++) {
@@ -383,6 +396,7 @@ void unit_nginx_host(struct reader *r, const char *key, size_t key_len _unused_)
 	report_lost(&p, &locations);
 	report_bad(&p, &locations);
 	report_patterns(&p, &locations);
+	report_never(&p, &locations);
 	nginx_routes_add(&p, &locations, spec.tls != NULL);
 	spec.object = p.mains[0]->key;
 	spec.sort = sort_key(p.a, p.mains[0], &sort_len);
