@@ -88,6 +88,8 @@ static int start_watcher(const char *command, const struct question_world *o, in
 	words_add(&w, "--write-stream=-");
 	if (o->config)
 		words_take(&w, xasprintf("--config=%s", o->config));
+	words_add(&w, "--stand-in");
+	stage_options_pass(&w, FOR_WATCHER);
 	for (unsigned i = 0; i < o->manifests.n; i++)
 		words_take(&w, xasprintf("--manifests=%s", o->manifests.words[i]));
 	return once_start(command, &w, -1, out, -1, ret);

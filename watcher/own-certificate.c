@@ -105,6 +105,17 @@ static void pin(struct store *store, const struct secret *s)
 	free_wiped(packed, len);
 }
 
+int own_certificate_stand_in(struct store *store)
+{
+	_cleanup_(secret_done) struct secret s = { 0 };
+	int r = make(&s);
+
+	if (r < 0)
+		return log_error_errno(r, "cannot make a default certificate: %m");
+	pin(store, &s);
+	return 0;
+}
+
 int own_certificate_pin(struct store *store, const char *path)
 {
 	_cleanup_(secret_done) struct secret s = { 0 };

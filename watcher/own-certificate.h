@@ -10,3 +10,5 @@
  * is made if it is missing or its certificate ends soon. -errno, logged: then there is no such
  * Secret. */
 int own_certificate_pin(struct store *store, const char *path);
+/* The same with a certificate that is kept nowhere. */
+int own_certificate_stand_in(struct store *store);

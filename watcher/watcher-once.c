@@ -15,6 +15,7 @@
 #include "watcher/configuration.h"
 #include "watcher/manifest-writer.h"
 #include "watcher/manifests/manifests.h"
+#include "watcher/own-certificate.h"
 #include "watcher/watcher.h"
 
 /* A dump of a whole cluster is one file. */
@@ -104,6 +105,15 @@ static void note_passed(struct store *store, const struct source *source)
 	passed_over_free(&sum);
 }
 
+/* The configuration is a file's, or an object among the manifests. */
+static void add_certificate(struct store *store)
+{
+	if (!watcher_options.ingress_nginx && !configuration_serves_nginx(store))
+		return;
+	if (!configuration_names_certificate(store) && own_certificate_stand_in(store) == 0)
+		store_commit(store);
+}
+
 static int run(void)
 {
 	struct manifests_config config = { .paths = watcher_options.manifests.words,
@@ -119,6 +129,8 @@ static int run(void)
 	r = manifests_new(NULL, store, &config, &source);
 	if (r < 0)
 		return EXIT_SOME_UNREADABLE;
+	if (watcher_options.stand_in)
+		add_certificate(store);
 	r = EXIT_ALL_READ;
 	if (any_error(store_notes(store)))
 		r = EXIT_SOME_UNREADABLE;

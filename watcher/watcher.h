@@ -12,7 +12,7 @@ struct watcher_options {
 	struct kube_source_config kube;
 	struct replay_config replay;
 	bool once, check, contour_metrics, ingress_nginx;
-	bool redact, note_passed; /* with --once */
+	bool redact, note_passed, stand_in; /* with --once */
 	const char *write_stream, *write_notes, *write_manifests, *redact_key;
 };
 

@@ -13,7 +13,7 @@ STAGES = ("watcher", "translator", "xds-server", "admin", "supervisor")
 # Options of stages that are not for `portolan run`: modes in which a stage is no daemon.
 NOT_FOR_RUN = {"once", "read-stream", "write-stream", "write-statuses", "print",
                "print-changes", "full", "explain", "write-notes", "check", "write-manifests", "note-passed", "each-world",
-               "redact", "redact-key"}
+               "redact", "redact-key", "stand-in"}
 OWN_OF_RUN = {
     "envoy", "envoy-concurrency", "envoy-log-level", "envoy-bootstrap", "no-screen", "try-file",
     "record", "record-redact",

@@ -28,6 +28,33 @@ def test_the_option_turns_it_on(folder, options):
     assert (HOST in translate(folder, *options)) == bool(options)
 
 
+@pytest.mark.parametrize("config", [None, "ingressNginx: {enabled: true}", "ingressNginx: {enabled: true, defaultSslCertificate: a/b}"])
+def test_files_are_explained_with_a_default_certificate(folder, config):
+    """As a watcher that runs makes one, unless the configuration names another."""
+    translate(folder)
+    options = ["--manifests", folder / "shop.yaml"]
+    if config:
+        (folder / "config.yaml").write_text(config + "\n")
+        options += ["--config", folder / "config.yaml"]
+    else:
+        options.append("--ingress-nginx")
+    answers = [json.loads(subprocess.run([program("portolan"), "explain", "--json", *options, f"https://{host}/x"],
+                                         capture_output=True, text=True).stdout) for host in (HOST, "unknown.test")]
+    made = [a.get("filter_chain", {}).get("secret") for a in answers]
+    named = config and "a/b" in config
+    assert made == [None if named else "portolan/ingress-nginx-default-certificate"] * 2
+    assert [a.get("status") for a in answers] == [None, None if named else 404]
+    routes = subprocess.run([program("portolan"), "routes", *options], capture_output=True, text=True).stdout
+    assert ("portolan/ingress-nginx-default-certificate" in routes) != bool(named)
+
+
+def test_without_ingress_nginx_no_certificate_is_made(folder):
+    translate(folder)
+    done = subprocess.run([program("portolan"), "explain", "--manifests", folder / "shop.yaml", f"https://{HOST}/"],
+                          capture_output=True, text=True)
+    assert "there is no listener for TLS" in done.stdout
+
+
 def test_run_serves_them_with_passwords_and_a_certificate_of_its_own(folder):
     run = Run(folder, "--ingress-nginx", address=loopback(), envoy=False)
     with run:

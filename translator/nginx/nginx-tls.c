@@ -127,8 +127,9 @@ static struct host_tls *choose(struct nginx_plan *p, const struct nginx_ingress 
 	nginx_warning(p, in, "CertificateMissing", field, "host %s: %s; %s", p->host,
 		      problem(p, key, facts),
 		      fallback ? "the default certificate is served"
-			       : "it is not served over HTTPS (ingressNginx.defaultSslCertificate "
-				 "names a certificate for such hosts)");
+			       : "it is not served over HTTPS, as there is no default certificate "
+				 "(a watcher that runs makes one, or "
+				 "ingressNginx.defaultSslCertificate names one)");
 	return fallback;
 }
 
