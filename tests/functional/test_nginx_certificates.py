@@ -38,6 +38,20 @@ def write(world, authority, *more, ca=None, **annotations):
                 secret(f"{world.name}-ca", **({"ca.crt": authority.text} if ca is None else ca)), secured, *more)
 
 
+def test_a_subject_without_an_authority(world):
+    """auth-tls-match-cn needs auth-tls-secret: the host is closed, and the status says so. On a canary it says that it
+    does not count."""
+    world.write(nginx("a", world.host, auth_tls_match_cn="CN=a"),
+                nginx("main", f"c.{world.host}"),
+                nginx("canary", f"c.{world.host}", canary="true", canary_weight="100", auth_tls_match_cn="CN=a"))
+    assert (world.served(), world.served(host=f"c.{world.host}")) == (403, "echo")
+    told = {k: v for k, v in world.site.pipeline.statuses().items() if k.startswith(f"Ingress default/{world.name}-")}
+    assert [(told[f"Ingress default/{world.name}-{name}"]["verdict"], p["reason"], p["field"].partition("[")[2])
+            for name in ("a", "canary") for p in told[f"Ingress default/{world.name}-{name}"]["problems"]] == [
+        ("partial", "AccessClosed", "nginx.ingress.kubernetes.io/auth-tls-match-cn]"),
+        ("accepted", "AnnotationWithoutEffect", "nginx.ingress.kubernetes.io/auth-tls-match-cn]")]
+
+
 class Asking:
     """Requests with a client certificate, or without."""
 

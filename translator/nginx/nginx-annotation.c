@@ -57,7 +57,8 @@ const struct nginx_annotation nginx_annotations[] = {
 	  "only a URL is served; with a path or a name clients get 400" },
 	{ "auth-tls-pass-certificate-to-upstream", NGINX_BOOL, NGINX_IGNORED, NGINX_HOST,
 	  NGINX_SAME, false, NULL, NULL },
-	{ "auth-tls-match-cn", NGINX_ANY, NGINX_IGNORED, NGINX_HOST, NGINX_SAME, true, NULL, NULL },
+	{ "auth-tls-match-cn", NGINX_ANY, NGINX_IGNORED, NGINX_HOST, NGINX_SAME, true, NULL,
+	  "without auth-tls-secret the host is closed with 403; ingress-nginx left it open" },
 	{ "auth-type", NGINX_HAVING, NGINX_IGNORED, NGINX_PATH, NGINX_SAME, true, "basic digest",
 	  "digest authentication is not served: its paths answer 503" },
 	{ "auth-secret", NGINX_BASIC, NGINX_IGNORED, NGINX_PATH, NGINX_SAME, true, NULL,
@@ -239,7 +240,7 @@ const struct nginx_annotation nginx_annotations[] = {
 	{ "custom-http-errors", NGINX_CODES, NGINX_IGNORED, NGINX_PATH, NGINX_NEAR, false, NULL,
 	  "the page is asked for by GET, and without X-Original-URI; an answer before the "
 	  "request's "
-	  "body has come, such as 413, is not replaced" },
+	  "body has come, such as 413, or 403 to an upload, is not replaced" },
 	{ "disable-proxy-intercept-errors", NGINX_BOOL, NGINX_IGNORED, NGINX_PATH, NGINX_NEAR,
 	  false, NULL, "true: no answer is replaced, those of Envoy itself neither" },
 	{ "enable-cors", NGINX_BOOL, NGINX_DEFAULTED, NGINX_PATH, NGINX_SAME, false, NULL, NULL },

@@ -174,6 +174,13 @@ static void inspect(struct reading *g)
 			     text);
 }
 
+static bool is_canary(const struct nginx_ingress *in)
+{
+	bool canary;
+
+	return nginx_bool(nginx_own_text(in, "canary") ?: "", &canary) && canary;
+}
+
 struct nginx_ingress *nginx_ingress_read(struct reader *r, const char *key, bool say)
 {
 	static const char *const served[] = { NGINX_PREFIX, NGINX_OLD_PREFIX, NULL };
@@ -183,7 +190,6 @@ struct nginx_ingress *nginx_ingress_read(struct reader *r, const char *key, bool
 	struct reading g;
 	const K8s__ObjectMeta *meta;
 	const char *name;
-	bool canary;
 
 	if (!object)
 		return NULL;
@@ -196,6 +202,7 @@ struct nginx_ingress *nginx_ingress_read(struct reader *r, const char *key, bool
 	g = (struct reading){ r, a, in, say };
 	for (size_t i = 0; i < meta->n_annotations; i++)
 		read_annotation(&g, meta->annotations[i]->key, meta->annotations[i]->value);
+	in->canary = is_canary(in);
 	if (say) {
 		annotation_check_foreign(r, OBJECT_INGRESS, key, meta, served);
 		nginx_needs_check(r, in);
@@ -203,7 +210,6 @@ struct nginx_ingress *nginx_ingress_read(struct reader *r, const char *key, bool
 	forbid(&g);
 	inspect(&g);
 	nginx_snippet_values(r, in);
-	in->canary = nginx_bool(nginx_own_text(in, "canary") ?: "", &canary) && canary;
 	return in;
 }
 

@@ -1,4 +1,4 @@
-/* Annotations that have an effect only beside another one. */
+/* Annotations that have an effect only beside another one, or not on a canary. */
 #include <string.h>
 
 #include "common/base/cleanup.h"
@@ -62,11 +62,36 @@ static void check(struct reader *r, const struct nginx_ingress *in, const char *
 		       "it has no effect without %s%s", strchr(needs, ' ') ? "one of " : "", needs);
 }
 
+static bool counts_on_canary(const char *name)
+{
+	static const char *const words[] = { "canary", "affinity-canary-behavior", "load-balance",
+					     "service-upstream", "upstream-hash-by" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strncmp(name, words[i], strlen(words[i])) == 0)
+			return true;
+	return false;
+}
+
+/* Tools that make canaries copy all annotations, so this is no warning. */
+static void tell_canary(struct reader *r, const struct nginx_ingress *in, const char *name)
+{
+	emit_problem(r, OBJECT_INGRESS, in->key, PORTOLAN__IPC__SEVERITY__SEVERITY_INFO,
+		     "AnnotationWithoutEffect",
+		     arena_printf(reader_arena(r), "metadata.annotations[" NGINX_PREFIX "%s]",
+				  name),
+		     "it has no effect on a canary: that of the main Ingress counts");
+}
+
 void nginx_needs_check(struct reader *r, const struct nginx_ingress *in)
 {
 	for (size_t i = 0; i < in->n_values; i++) {
 		const char *name = in->values[i].row->name;
 
+		if (in->canary && !counts_on_canary(name)) {
+			tell_canary(r, in, name);
+			continue;
+		}
 		for (size_t k = 0; k < ARRAY_SIZE(rows); k++) {
 			if (strncmp(name, rows[k].name, strlen(rows[k].name)) != 0)
 				continue;
