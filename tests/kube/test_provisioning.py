@@ -40,16 +40,12 @@ class Control:
         config = folder / "portolan.yaml"
         config.write_text(f"portolan: {{gateway: {{provisioning: true, xds-address: 'x:8001', envoy-image: 'e:1', image: 'p:1', "
                           f"controller-name: {name}.io/{namespace}, xds-authority: {namespace}/{name}-ca}}}}\n")
-        self.client.create(tls_secret(f"{name}-ca", (self.authority.text, self.key()), namespace))
+        self.client.create(tls_secret(f"{name}-ca", self.authority.pair, namespace))
         self.klass = self.client.create({"apiVersion": API, "kind": "GatewayClass", "metadata": {"name": name},
                                          "spec": {"controllerName": f"{name}.io/{namespace}"}})
         self.watcher = KubeWatcher(kube, folder / "w", "--config", config, "--lease-namespace", namespace,
                                    "--lease-name", name, account=account)
         self.translator = Stage("translator", folder / "w")
-
-    def key(self):
-        from certs import _key_text
-        return _key_text(self.authority.key)
 
     def start(self):
         self.watcher.start()

@@ -51,6 +51,10 @@ class Authority:
         self.certificate = self._sign(self.name, self.key.public_key(), (), authority=True)
         self.text = self.certificate.public_bytes(serialization.Encoding.PEM).decode()
 
+    @property
+    def pair(self):
+        return Certificate(self.text, _key_text(self.key))
+
     def _sign(self, subject, public_key, names, *, authority=False, begins=None, ends=None):
         now = datetime.datetime.now(datetime.timezone.utc)
         builder = (
