@@ -8,7 +8,7 @@ import pytest
 from certs import Authority
 from events import Growing
 from nginx import SETTINGS, World, nginx
-from objects import path, port, service
+from objects import path, port, service, tls_secret
 from stage_fixtures import Site
 
 
@@ -77,6 +77,31 @@ def test_custom_errors_of_the_proxy_itself(world):
                       denylist_source_range="127.0.0.0/8"))
     answer = world.get()
     assert (answer.status, answer.backend) == (200, f"{world.name}-errors")
+
+
+def test_the_page_of_a_body_that_is_too_large(world, authority):
+    """It is asked for before the body has come, and does not get it. The request says how long its body is, and sends none."""
+    failing(world, page=200)
+    large, errors = {"Content-Length": "11", "Accept": "text/x"}, f"{world.name}-errors"
+    more = {"custom_http_errors": "413", "proxy_body_size": "10", "ssl_redirect": "false"}
+    world.write(nginx("a", world.host, default_backend=errors, tls=[(f"{world.name}-cert", world.host)], **more),
+                nginx("shared", f"shared.{world.host}", default_backend=errors, **more),
+                service(f"{world.name}-empty", port(80)),
+                nginx("empty", f"empty.{world.host}", default_backend=f"{world.name}-empty", **more),
+                nginx("off", f"off.{world.host}", default_backend=errors, disable_proxy_intercept_errors="true", **more),
+                tls_secret(f"{world.name}-cert", authority.issue(world.host)))
+    for tls, host in ((False, world.host), (True, world.host), (True, f"shared.{world.host}")):
+        answer = world.get("/some/path?a=b", host, tls=tls, headers=large)
+        assert (answer.status, answer.headers["x-page"], answer.backend) == (200, "yes", errors)
+        assert ("strict-transport-security" in answer.headers) == tls
+        seen = world.backends["errors"].asked[-1]
+        assert seen.path == "/" and "Content-Length" not in seen.headers
+        assert {n: seen.headers[n] for n in ("X-Code", "X-Format", "X-Original-URI", "X-Namespace", "X-Service-Name", "Host")} == {
+            "X-Code": "413", "X-Format": "text/x", "X-Original-URI": "/some/path?a=b", "X-Namespace": "default",
+            "X-Service-Name": f"{world.name}-echo", "Host": host}
+        assert world.served(host=host, tls=tls) == "echo"
+    for host in (f"empty.{world.host}", f"off.{world.host}"):
+        assert world.served(host=host, headers=large) == 413
 
 
 def test_intercepting_can_be_off(world):

@@ -89,7 +89,7 @@ static GoogleStruct *passwords(struct arena *a, const struct access_passwords *p
 GoogleAny *envoy_access(struct arena *a, const struct access *access)
 {
 	EnvoyLuaPerRoute m = EnvoyLuaPerRoute__INIT;
-	GoogleStruct *own = envoy_struct(a, 6), *context = envoy_struct(a, 1);
+	GoogleStruct *own = envoy_struct(a, 7), *context = envoy_struct(a, 1);
 
 	envoy_struct_text(a, own, "scheme", access->scheme);
 	if (access->any)
@@ -100,6 +100,8 @@ GoogleAny *envoy_access(struct arena *a, const struct access *access)
 		envoy_struct_nested(a, own, "passwords", passwords(a, access->passwords));
 	if (access->service)
 		envoy_struct_nested(a, own, "service", service(a, access->service));
+	if (access->page)
+		envoy_struct_nested(a, own, "page", service(a, access->page));
 	if (access->signin)
 		envoy_struct_text(a, own, "signin", access->signin);
 	envoy_struct_nested(a, context, CONTEXT, own);

@@ -49,5 +49,8 @@ struct access {
 	bool by_address; /* with any: there are address rules, which are not enforced alone */
 	const struct access_passwords *passwords; /* or NULL */
 	const struct access_service *service;     /* or NULL */
+	/* Or NULL: nobody may, and what it answers is the answer. Without one it is X-Code alone.
+	 */
+	const struct access_service *page;
 	const char *signin; /* (v): instead of 401 the client is redirected there; or NULL */
 };

@@ -8,6 +8,7 @@
 #include "translator/kinds.h"
 #include "translator/nginx/nginx-address.h"
 #include "translator/nginx/nginx-config.h"
+#include "translator/nginx/nginx-error.h"
 #include "translator/nginx/nginx-plan.h"
 #include "translator/nginx/nginx-upstream.h"
 #include "translator/resolve/secret.h"
@@ -229,8 +230,12 @@ void nginx_access_bound(struct nginx_plan *p, const struct nginx_source *s,
 				 .op = MATCH_ABOVE,
 				 .value = arena_printf(p->a, "%llu", (unsigned long long)most),
 			 });
-	route.kind = ROUTE_ANSWER;
-	route.answer = (struct answer){ .status = 413 };
+	if (nginx_error_answer(p, s, 413, &route)) {
+		p->forward = MIN(p->forward, p->routes.n);
+	} else {
+		route.kind = ROUTE_ANSWER;
+		route.answer = (struct answer){ .status = 413 };
+	}
 	nginx_route_append(p, s, &route);
 }
 

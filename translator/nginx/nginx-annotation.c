@@ -238,9 +238,8 @@ const struct nginx_annotation nginx_annotations[] = {
 	{ "default-backend", NGINX_SERVICE, NGINX_IGNORED, NGINX_PATH, NGINX_SAME, false, NULL,
 	  NULL },
 	{ "custom-http-errors", NGINX_CODES, NGINX_IGNORED, NGINX_PATH, NGINX_NEAR, false, NULL,
-	  "the page is asked for by GET, and without X-Original-URI; an answer before the "
-	  "request's "
-	  "body has come, such as 413, or 403 to an upload, is not replaced" },
+	  "the page is asked for by GET, and without X-Original-URI, except that of 413; 401 and "
+	  "403 before the request's body has come are not replaced" },
 	{ "disable-proxy-intercept-errors", NGINX_BOOL, NGINX_IGNORED, NGINX_PATH, NGINX_NEAR,
 	  false, NULL, "true: no answer is replaced, those of Envoy itself neither" },
 	{ "enable-cors", NGINX_BOOL, NGINX_DEFAULTED, NGINX_PATH, NGINX_SAME, false, NULL, NULL },

@@ -7,7 +7,8 @@
 #include "translator/nginx/nginx-upstream.h"
 #include "translator/nginx/nginx-variable.h"
 
-#define PAGES "/.portolan/errors" /* paths of the host that ask for pages */
+#define PAGES     "/.portolan/errors" /* paths of the host that ask for pages */
+#define PAGE_MSEC 60000
 
 /* ---- which Service ---- */
 
@@ -35,7 +36,6 @@ static void describe(struct nginx_plan *p, const struct nginx_source *s, struct 
 		{ "X-Service-Port", "$service_port" },
 	};
 
-	nginx_edits_set_format(p->a, e, "X-Format", "%REQ(accept)%");
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		const char *value = nginx_variable_plain(p, s, texts[i][1]);
 
@@ -56,6 +56,7 @@ void nginx_error_instead(struct nginx_plan *p, const struct nginx_source *s, str
 		return;
 	*target = other;
 	nginx_edits_set(p->a, request, "X-Code", "503");
+	nginx_edits_set_format(p->a, request, "X-Format", "%REQ(accept)%");
 	describe(p, s, request);
 }
 
@@ -98,31 +99,108 @@ static const char *page_of(struct nginx_plan *p, const char *service)
 	return arena_printf(p->a, PAGES "/%s", service);
 }
 
-void nginx_error_read(struct nginx_plan *p, const struct nginx_source *s, struct route_filters *ret)
+/* The Service that has the pages of a path, with their codes; NULL: nothing is replaced there. */
+static const char *find_pages(struct nginx_plan *p, const struct nginx_source *s,
+			      struct error_pages *ret)
 {
 	const char *list = nginx_text(p->r, s->ingress, "custom-http-errors");
 	const char *service = list ? own_backend(p, s) : NULL;
-	struct error_pages *pages;
 
 	if (!list || nginx_flag(p->r, s->ingress, "disable-proxy-intercept-errors", false))
-		return;
+		return NULL;
 	if (!service)
 		service = nginx_config_default_backend(p->r);
-	if (!service) {
+	if (!service)
 		nginx_warning(
 			p, s->ingress, "AnnotationDiffers",
 			"metadata.annotations[" NGINX_PREFIX "custom-http-errors]",
 			"there is no Service with error pages: name one by default-backend, or "
 			"by ingressNginx.defaultBackendService");
-		return;
-	}
-	pages = arena_new_of(p->a, struct error_pages, 1);
-	read_codes(p->a, list, pages);
-	pages->path = page_of(p, service);
+	else
+		read_codes(p->a, list, ret);
+	return service;
+}
+
+void nginx_error_read(struct nginx_plan *p, const struct nginx_source *s, struct route_filters *ret)
+{
+	struct error_pages *pages = arena_new_of(p->a, struct error_pages, 1);
+	const char *service;
+
+	*pages = (struct error_pages){ 0 };
+	service = find_pages(p, s, pages);
+	pages->path = service ? page_of(p, service) : NULL;
 	if (!pages->n_codes || !pages->path)
 		return;
+	nginx_edits_set_format(p->a, &pages->request, "X-Format", "%REQ(accept)%");
 	describe(p, s, &pages->request);
 	ret->error_pages = pages;
+}
+
+static struct forward to_page(struct target *target)
+{
+	return (struct forward){
+		.targets = target,
+		.n_targets = 1,
+		.missing_status = 503,
+		.rewrite = { .kind = REWRITE_PATH, .text = "/" },
+	};
+}
+
+static bool has_code(const struct error_pages *pages, uint32_t code)
+{
+	for (size_t i = 0; i < pages->n_codes; i++)
+		if (pages->codes[i] == code)
+			return true;
+	return false;
+}
+
+/* Asked with a request of its own, so that it does not get the body. */
+static const struct access *ask_for_page(struct nginx_plan *p, const struct nginx_source *s,
+					 const char *cluster, uint32_t code)
+{
+	struct access *access = arena_new_of(p->a, struct access, 1);
+	struct access_service *page = arena_new_of(p->a, struct access_service, 1);
+	struct header_edits about = { 0 };
+
+	describe(p, s, &about);
+	page->headers = arena_new_of(p->a, struct access_header, about.n + 3);
+	for (size_t i = 0; i < about.n; i++)
+		page->headers[page->n_headers++] = (struct access_header){
+			match_lower(p->a, about.all[i].name),
+			about.all[i].value,
+		};
+	page->headers[page->n_headers++] = (struct access_header){ "x-format", "${http_accept}" };
+	page->headers[page->n_headers++] =
+		(struct access_header){ "x-original-uri", "${request_uri}" };
+	page->headers[page->n_headers++] =
+		(struct access_header){ "x-code", arena_printf(p->a, "%u", code) };
+	page->cluster = cluster;
+	page->authority = "${http_host}";
+	page->method = "GET";
+	page->path = "/";
+	page->timeout_msec = PAGE_MSEC;
+	*access = (struct access){ .scheme = nginx_scheme(p), .page = page };
+	return access;
+}
+
+bool nginx_error_answer(struct nginx_plan *p, const struct nginx_source *s, uint32_t code,
+			struct route *route)
+{
+	struct target *target = arena_new_of(p->a, struct target, 1);
+	struct error_pages pages = { 0 };
+	const char *service = find_pages(p, s, &pages);
+
+	if (!service || !has_code(&pages, code))
+		return false;
+	*target = (struct target){ .weight = 1 };
+	nginx_upstream_default(p, s, service, target);
+	if (!target->cluster || target->empty)
+		return false;
+	/* It never gets there, but Envoy sets a route's response headers only if it forwards. */
+	route->kind = ROUTE_FORWARD;
+	route->forward = to_page(target);
+	route->filters.access = ask_for_page(p, s, target->cluster, code);
+	return true;
 }
 
 void nginx_error_append(struct nginx_plan *p)
@@ -141,12 +219,7 @@ void nginx_error_append(struct nginx_plan *p)
 		route.match =
 			(struct route_match){ .kind = PATH_EXACT,
 					      .path = arena_printf(p->a, PAGES "/%s", service) };
-		route.forward = (struct forward){
-			.targets = target,
-			.n_targets = 1,
-			.missing_status = 503,
-			.rewrite = { .kind = REWRITE_PATH, .text = "/" },
-		};
+		route.forward = to_page(target);
 		nginx_route_append(p, &s, &route);
 	}
 }

@@ -10,5 +10,10 @@ void nginx_error_instead(struct nginx_plan *p, const struct nginx_source *s, str
 /* custom-http-errors, into the filters of a path. */
 void nginx_error_read(struct nginx_plan *p, const struct nginx_source *s,
 		      struct route_filters *ret);
+/* Makes the route answer with the page, where custom-http-errors has the code, for an answer that
+ * is given before the request's body has come: Envoy does not replace such answers. False: there is
+ * no page. */
+bool nginx_error_answer(struct nginx_plan *p, const struct nginx_source *s, uint32_t code,
+			struct route *route);
 /* The routes that answer for the pages of plan->pages. */
 void nginx_error_append(struct nginx_plan *p);
