@@ -94,7 +94,7 @@ def strike(run, trouble, kind, name):
     had = run.log.stat().st_size
     try:
         trouble.strike(kind, name)
-    except ProcessLookupError:
+    except (ProcessLookupError, ConnectionError):
         with open(run.log, "rb") as log:
             log.seek(max(0, had - 2000))
             text = log.read().decode(errors="replace")
