@@ -67,7 +67,7 @@ class Site:
             return ("Programmed", *wanted, g["metadata"]["generation"]) in found
 
         try:
-            found = self.client.wait_for("Gateway", self.namespace, "web", is_so, timeout=60)["status"].get("addresses")
+            found = self.client.wait_for("Gateway", self.namespace, "web", is_so, timeout=120)["status"].get("addresses")
         except TimeoutError:
             now = self.client.get("Gateway", self.namespace, "web")
             raise AssertionError(f"not {wanted}: {json.dumps(now, indent=1)}\n{self.pods.explain()}") from None
@@ -108,16 +108,16 @@ def test_an_envoy_answers_as_long_as_its_gateway_is_there(cluster):
     client.create(route("app", rule(backend("app")), namespace=cluster.namespace))
     web = client.create(gateway("web", listener("http", 80), namespace=cluster.namespace))
     address = cluster.programmed(*WORKS)
-    assert cluster.get(address) == 200
+    poll(lambda: cluster.is_reached(address, 80), 60)
 
     # What the Service has no port for is not reached, also where Envoy listens.
     assert not cluster.is_reached(address, 8002)
     client.patch(web, {"spec": {"listeners": [listener("http", 80), listener("more", 81)]}})
-    poll(lambda: cluster.is_reached(address, 81), 30)
+    poll(lambda: cluster.is_reached(address, 81), 60)
 
     parameters = client.get("ContourDeployment", cluster.namespace, "one-pod", api_version="projectcontour.io/v1alpha1")
     client.patch(parameters, {"spec": {"envoy": {"workloadType": "DaemonSet"}}})
-    poll(lambda: cluster.workloads() == {"Deployment": 0, "DaemonSet": 1}, 60)
+    poll(lambda: cluster.workloads() == {"Deployment": 0, "DaemonSet": 1}, 120)
     assert cluster.programmed(*WORKS) == address and cluster.get(address) == 200
 
     client.patch(web, {"spec": {"addresses": [{"value": "192.0.2.1"}]}})
@@ -127,6 +127,6 @@ def test_an_envoy_answers_as_long_as_its_gateway_is_there(cluster):
     assert cluster.get("172.21.3.3") == 200 and not cluster.is_reached(address, 80)
 
     client.delete(web)
-    poll(lambda: not client.list("Pod", cluster.namespace)["items"] and not cluster.pods.pods, 60)
+    poll(lambda: not client.list("Pod", cluster.namespace)["items"] and not cluster.pods.pods, 120)
     assert not cluster.is_reached("172.21.3.3", 80)
     assert cluster.pods.faults() == []
