@@ -105,7 +105,9 @@ def test_lists_and_what_closes(world, annotations, status):
     ({"opentelemetry_operation_name": "a.b"}, 404), ({"opentelemetry_operation_name": "a_b-1"}, "echo"),
     ({"fastcgi_index": "a/b"}, 404), ({"fastcgi_index": "index.php"}, "echo"),
     ({"auth_tls_error_page": "http://a.test/ b"}, 404), ({"auth_tls_error_page": "@named"}, "echo"),
-    ({"temporal_redirect": "http://t.test/#a"}, 404),
+    ({"temporal_redirect": "http://t.test/#a"}, 404), ({"permanent_redirect": "http://t.test/a b"}, 404),
+    ({"load_balance": "EWMA"}, 404), ({"load_balance": "ewma"}, "echo"), ({"backend_protocol": " Http "}, "echo"),
+    ({"auth_url": "http://auth.test", "auth_method": "get"}, 503), ({"rewrite_target": "/a b"}, "echo"),
 ])
 def test_values_outside_of_their_class(world, annotations, expected):
     world.write(nginx("a", world.host, **annotations))

@@ -74,18 +74,21 @@ def behind(world, number, *more, **annotations):
                 nginx("a", world.host, path(name), **annotations))
 
 
-def test_a_backend_that_says_nothing(world):
+@pytest.mark.parametrize("more", [{"proxy_send_timeout": "1", "proxy_next_upstream_tries": "1"}, {},
+                                  {"proxy_next_upstream": "off"}])
+def test_a_backend_that_says_nothing(world, more):
     with Slow(world.site.address, 0, 0) as slow:
-        behind(world, slow.port, proxy_read_timeout="1", proxy_send_timeout="1", proxy_next_upstream_tries="1")
+        behind(world, slow.port, proxy_read_timeout="1", **more)
         before = time.monotonic()
         assert world.get().status == 504
         # The client waits for 10 s, and Envoy for 60 s unless told otherwise.
         assert time.monotonic() - before > 0.9
 
 
-def test_a_long_answer_is_not_cut(world):
+@pytest.mark.parametrize("more", [{"proxy_send_timeout": "2"}, {}])
+def test_a_long_answer_is_not_cut(world, more):
     with Slow(world.site.address, 5, 0.5) as slow:
-        behind(world, slow.port, proxy_read_timeout="2", proxy_send_timeout="2")
+        behind(world, slow.port, proxy_read_timeout="2", **more)
         answer = world.get()
         assert (answer.status, answer.body) == (200, ".....")
 

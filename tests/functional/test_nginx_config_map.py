@@ -37,9 +37,14 @@ def configured(world, *more, paths=("/",), annotations={}, **keys):
                 *more, nginx("a", world.host, *paths, **annotations))
 
 
+def told(world):
+    problems = world.site.pipeline.statuses()["ConfigMap ingress-nginx/controller"]["problems"]
+    return [(p["reason"], p["field"]) for p in problems]
+
+
 def test_blocked_browsers_and_referers(world):
-    configured(world, block_user_agents="~*bot,AlphaBot", block_referers="qwerty")
-    assert [world.served(headers={"User-Agent": a}) for a in ("a BOT", "AlphaBot", "human")] == [403, 403, "echo"]
+    configured(world, block_user_agents="~*bot, AlphaBot , Beta", block_referers="qwerty")
+    assert [world.served(headers={"User-Agent": a}) for a in ("a BOT", "AlphaBot", "Beta", "human")] == [403, 403, 403, "echo"]
     assert [world.served(headers={"Referer": r}) for r in ("qwerty", "qwerty123")] == [403, "echo"]
 
 
@@ -51,6 +56,23 @@ def test_blocked_addresses(world):
 def test_a_list_of_its_own_stands_instead_of_blocked_addresses(world):
     configured(world, block_cidrs="127.0.0.0/8", annotations={"denylist_source_range": "10.0.0.0/8"})
     assert world.served() == "echo"
+
+
+@pytest.mark.parametrize("key, items, expected", [
+    ("whitelist", "10.0.0.0/8, none", 403), ("whitelist", "none", 403), ("whitelist", "none, 127.0.0.0/8", "echo"),
+    ("denylist", "none", "echo"), ("denylist", "none, 127.0.0.0/8", 403)])
+def test_bad_addresses_in_lists(world, key, items, expected):
+    configured(world, **{f"{key}_source_range": items})
+    assert world.served() == expected
+    assert told(world) == [("KeyInvalid", f"data[{key}-source-range]")]
+
+
+def test_values_that_count_as_absent(world):
+    """And a name that is an annotation's only is no key."""
+    configured(world, ssl_redirect="maybe", enable_cors="true")
+    answer = world.get()
+    assert (answer.status, "access-control-allow-origin" in answer.headers) == (200, False)
+    assert told(world) == [("KeyUnknown", "data[enable-cors]"), ("KeyInvalid", "data[ssl-redirect]")]
 
 
 def test_headers_for_all(world):

@@ -73,6 +73,24 @@ def test_a_rule_without_a_host_is_for_all(world):
     assert world.served("/any-host/x", host="whoever.test", tls=True) == "echo"
 
 
+def test_a_rule_without_a_host_annotates_its_own_paths_alone(world):
+    world.write({**nginx("a", None, whitelist_source_range="1.2.3.4"), "spec": {
+        "ingressClassName": "nginx", "defaultBackend": backend("echo", 80),
+        "rules": [{"http": {"paths": [path("echo", at="/closed")]}}]}})
+    assert world.served("/closed", host="whoever.test") == 403
+    assert world.served("/another", host="whoever.test") == 404
+    world.site.remove(f"{world.name}.yaml")
+
+
+def test_a_default_backend_for_all_hosts_has_no_redirects(world):
+    world.write(nginx("a", None, default=backend("echo", 80), enable_cors="true", app_root="/x",
+                      permanent_redirect="https://r.test", force_ssl_redirect="true"))
+    for at in ("/", "/x"):
+        answer = world.get(at, host="whoever.test")
+        assert (answer.status, answer.headers["access-control-allow-origin"]) == (200, "*")
+    world.site.remove(f"{world.name}.yaml")
+
+
 def test_a_host_with_a_default_backend_alone(world):
     world.write({**nginx("a", world.host), "spec": {
         "ingressClassName": "nginx", "defaultBackend": backend("echo", 80), "rules": [{"host": world.host}]}})

@@ -106,6 +106,12 @@ def test_rewrite_with_an_optional_rest(world):
     assert world.served("/somethingelse") == 404
 
 
+def test_rewrite_with_groups_that_a_path_lacks(world):
+    world.write(nginx("a", world.host, regex("echo", "/api(/|$)(.*)"), regex("echo", "/"), rewrite_target="/$2"))
+    assert {at: world.seen(at).path for at in ("/api/x?y=1", "/foo", "/foo/bar?y=1")} == {
+        "/api/x?y=1": "/x?y=1", "/foo": "/", "/foo/bar?y=1": "/?y=1"}
+
+
 def test_rewrite_to_the_path_itself_is_no_rewrite(world):
     world.backend("x")
     world.write(nginx("a", world.host, "/", rewrite_target="/"), nginx("b", world.host, exact("x", "/x")))

@@ -97,6 +97,14 @@ def test_hosts_with_tls_redirect(world, authority):
     assert world.served("/", tls=True) == "echo"
 
 
+def test_hosts_with_a_wildcard_redirect(world, authority):
+    host = f"a.{world.host}"
+    world.write(tls_secret(f"{world.name}-cert", authority.issue(f"*.{world.host}")),
+                nginx("a", f"*.{world.host}", tls=[(f"{world.name}-cert", f"*.{world.host}")]))
+    assert {at: redirect(world.get(at, host=host)) for at in ("/", "/x/", "/x?y=/z")} == {
+        "/": (308, f"https://{host}"), "/x/": (308, f"https://{host}/x"), "/x?y=/z": (308, f"https://{host}/x?y=/z")}
+
+
 def test_ssl_redirect_off(world, authority):
     secured(world, authority, nginx("a", world.host, tls=tls(world), ssl_redirect="false"))
     assert world.served("/") == "echo"

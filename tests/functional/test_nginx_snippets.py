@@ -149,6 +149,11 @@ def test_addresses(world, text, expected):
     assert world.served() == expected
 
 
+def test_what_has_no_effect_is_passed_over(world):
+    snippet(world, 'server_tokens off; proxy_cache_bypass $http_upgrade; more_set_headers "X-Applied: yes";')
+    assert world.get().headers["x-applied"] == "yes"
+
+
 @pytest.mark.parametrize("text", [
     "sub_filter a b;", "if (-f $request_filename) { return 200; }", "rewrite ^/a /b last;", "more_set_headers -s '404' 'A: b';",
     "return 302 https://x.test/$made_up;", "location /x { return 204; }", "set $a $made_up; more_set_headers \"X: $a\";",

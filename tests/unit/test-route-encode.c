@@ -231,6 +231,7 @@ TEST(how_requests_are_forwarded_is_encoded)
 					  .has_count = true,
 					  .count = 2,
 					  .per_try = { true, false, 1500000 },
+					  .per_try_idle = { true, false, 3000000 },
 					  .backoff = { true, false, 100000 },
 					  .other_endpoints = true };
 	static struct hash_key keys[] = { { HASH_BY_HEADER, "x-a", .terminal = true },
@@ -253,6 +254,7 @@ TEST(how_requests_are_forwarded_is_encoded)
 		"\"timeout\":\"0s\"",
 		"\"idle_timeout\":\"5s\"",
 		"\"retry_on\":\"5xx\",\"num_retries\":2,\"per_try_timeout\":\"1.500s\"",
+		"\"per_try_idle_timeout\":\"3s\"",
 		"\"retry_back_off\":{\"base_interval\":\"0.100s\",\"max_interval\":\"1s\"}",
 		"\"host_selection_retry_max_attempts\"",
 		"{\"header\":{\"header_name\":\"x-a\"},\"terminal\":true}",

@@ -74,6 +74,15 @@ extern "C" int regex_matches(const char *pattern, const char *text)
 	return re.ok() && RE2::FullMatch(text, re);
 }
 
+extern "C" int regex_groups(const char *pattern)
+{
+	RE2::Options options;
+
+	options.set_log_errors(false);
+	RE2 re(pattern, options);
+	return re.ok() ? re.NumberOfCapturingGroups() : 0;
+}
+
 extern "C" char *regex_replace(const char *pattern, const char *text, const char *by)
 {
 	RE2::Options options;

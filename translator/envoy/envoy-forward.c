@@ -148,6 +148,8 @@ static EnvoyRetryPolicy *retries(struct arena *a, const struct retries *r)
 		p->num_retries = envoy_uint32(a, r->count);
 	if (r->per_try.set && !r->per_try.infinite)
 		p->per_try_timeout = envoy_duration(a, r->per_try.usec);
+	if (r->per_try_idle.set)
+		p->per_try_idle_timeout = envoy_duration(a, r->per_try_idle.usec);
 	p->n_retriable_status_codes = r->n_codes;
 	p->retriable_status_codes = r->codes;
 	if (r->backoff.set && r->backoff.usec) {

@@ -73,10 +73,11 @@ struct retries {
 	uint32_t count;
 	uint32_t *codes; /* for "retriable-status-codes" */
 	size_t n_codes;
-	struct go_duration per_try; /* holds without retries, too */
-	struct go_duration backoff; /* between tries, at least */
-	bool other_endpoints;       /* endpoints that were tried are passed over */
-	bool idempotent_only;       /* POST, LOCK and PATCH are not tried again */
+	struct go_duration per_try;      /* holds without retries, too */
+	struct go_duration per_try_idle; /* without a byte of the answer; without retries, too */
+	struct go_duration backoff;      /* between tries, at least */
+	bool other_endpoints;            /* endpoints that were tried are passed over */
+	bool idempotent_only;            /* POST, LOCK and PATCH are not tried again */
 };
 
 /* The values that balancing by hash uses to tell requests apart. */

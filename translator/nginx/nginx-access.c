@@ -51,14 +51,17 @@ static void read_addresses(struct nginx_plan *p, const struct nginx_ingress *in,
 	if (!allow && !deny)
 		return;
 	rules = arena_new_of(p->a, struct address_rules, 1);
-	if (allow) {
-		read_ranges(p, allow, &rules->all, &rules->n);
-		read_ranges(p, deny, &rules->except, &rules->n_except);
-	} else {
+	read_ranges(p, allow ? allow : deny, &rules->all, &rules->n);
+	rules->deny = !allow;
+	/* Of the ConfigMap's list bad items are passed over; nobody is in a list of such alone. */
+	if (allow && !rules->n) {
 		rules->deny = true;
-		read_ranges(p, deny, &rules->all, &rules->n);
+		read_ranges(p, "0.0.0.0/0,::/0", &rules->all, &rules->n);
+	} else if (allow) {
+		read_ranges(p, deny, &rules->except, &rules->n_except);
 	}
-	ret->addresses = rules;
+	if (rules->n)
+		ret->addresses = rules;
 }
 
 /* ---- passwords ---- */

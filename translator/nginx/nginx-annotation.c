@@ -33,7 +33,7 @@ const struct nginx_annotation nginx_annotations[] = {
 	  NULL, NULL },
 	{ "server-alias", NGINX_NAMES, NGINX_IGNORED, NGINX_HOST, NGINX_NEAR, false, NULL,
 	  "a regular expression is not served" },
-	{ "x-forwarded-prefix", NGINX_PATHCAP, NGINX_IGNORED, NGINX_PATH, NGINX_NEAR, false, NULL,
+	{ "x-forwarded-prefix", NGINX_PREFIXES, NGINX_IGNORED, NGINX_PATH, NGINX_NEAR, false, NULL,
 	  "a value with $1 is not served" },
 	{ "ssl-redirect", NGINX_BOOL, NGINX_DEFAULTED, NGINX_PATH, NGINX_NEAR, false, NULL,
 	  "hosts with a wildcard keep the port in the Location" },
@@ -73,11 +73,11 @@ const struct nginx_annotation nginx_annotations[] = {
 	{ "auth-method", NGINX_WORD, NGINX_DENIED, NGINX_PATH, NGINX_SAME, true,
 	  "GET HEAD POST PUT PATCH DELETE CONNECT OPTIONS TRACE", NULL },
 	{ "auth-signin", NGINX_URLVAR, NGINX_DEFAULTED, NGINX_PATH, NGINX_SAME, false, NULL, NULL },
-	{ "auth-signin-redirect-param", NGINX_URL, NGINX_DEFAULTED, NGINX_PATH, NGINX_SAME, false,
+	{ "auth-signin-redirect-param", NGINX_URLS, NGINX_DEFAULTED, NGINX_PATH, NGINX_SAME, false,
 	  NULL, NULL },
 	{ "auth-response-headers", NGINX_HEADERS, NGINX_DENIED, NGINX_PATH, NGINX_SAME, true, NULL,
 	  NULL },
-	{ "auth-request-redirect", NGINX_URL, NGINX_DROPPED, NGINX_PATH, NGINX_SAME, true, NULL,
+	{ "auth-request-redirect", NGINX_URLS, NGINX_DROPPED, NGINX_PATH, NGINX_SAME, true, NULL,
 	  NULL },
 	{ "auth-proxy-set-headers", NGINX_BASIC, NGINX_DEFAULTED, NGINX_PATH, NGINX_SAME, true,
 	  NULL, NULL },
@@ -146,14 +146,14 @@ const struct nginx_annotation nginx_annotations[] = {
 	  "endpoint" },
 	{ "session-cookie-name", NGINX_BASIC, NGINX_DEFAULTED, NGINX_UPSTREAM, NGINX_SAME, false,
 	  NULL, NULL },
-	{ "session-cookie-path", NGINX_URL, NGINX_DEFAULTED, NGINX_UPSTREAM, NGINX_SAME, false,
+	{ "session-cookie-path", NGINX_URLS, NGINX_DEFAULTED, NGINX_UPSTREAM, NGINX_SAME, false,
 	  NULL, NULL },
 	{ "session-cookie-domain", NGINX_BASIC, NGINX_DEFAULTED, NGINX_UPSTREAM, NGINX_SAME, false,
 	  NULL, NULL },
 	{ "session-cookie-secure", NGINX_BOOL, NGINX_DEFAULTED, NGINX_UPSTREAM, NGINX_SAME, false,
 	  NULL, NULL },
-	{ "session-cookie-samesite", NGINX_WORD, NGINX_DEFAULTED, NGINX_UPSTREAM, NGINX_SAME, false,
-	  "none lax strict", NULL },
+	{ "session-cookie-samesite", NGINX_ANY_CASE, NGINX_DEFAULTED, NGINX_UPSTREAM, NGINX_SAME,
+	  false, "none lax strict", NULL },
 	{ "session-cookie-conditional-samesite-none", NGINX_BOOL, NGINX_DEFAULTED, NGINX_UPSTREAM,
 	  NGINX_NEAR, false, NULL, "SameSite=None is sent to every browser" },
 	{ "session-cookie-expires", NGINX_INT, NGINX_DEFAULTED, NGINX_UPSTREAM, NGINX_NEAR, false,
@@ -173,7 +173,7 @@ const struct nginx_annotation nginx_annotations[] = {
 	  "ewma is served as least requests" },
 	{ "service-upstream", NGINX_BOOL, NGINX_IGNORED, NGINX_UPSTREAM, NGINX_SAME, false, NULL,
 	  NULL },
-	{ "backend-protocol", NGINX_WORD, NGINX_DEFAULTED, NGINX_PATH, NGINX_SAME, false,
+	{ "backend-protocol", NGINX_ANY_CASE, NGINX_DEFAULTED, NGINX_PATH, NGINX_SAME, false,
 	  "HTTP HTTPS AUTO_HTTP GRPC GRPCS FCGI", "FCGI is not served: its paths answer 503" },
 	{ "proxy-ssl-secret", NGINX_BASIC, NGINX_IGNORED, NGINX_PATH, NGINX_SAME, true, NULL,
 	  NULL },
@@ -192,13 +192,13 @@ const struct nginx_annotation nginx_annotations[] = {
 	{ "proxy-connect-timeout", NGINX_INT, NGINX_DEFAULTED, NGINX_PATH, NGINX_NEAR, false, NULL,
 	  "a connection that times out is answered by 502, not 504" },
 	{ "proxy-read-timeout", NGINX_INT, NGINX_DEFAULTED, NGINX_PATH, NGINX_SAME, false, NULL,
-	  NULL },
+	  "a WebSocket is closed after the longer of this and proxy-send-timeout" },
 	{ "proxy-send-timeout", NGINX_INT, NGINX_DEFAULTED, NGINX_PATH, NGINX_NEAR, false, NULL,
 	  "Envoy has one time for reads and writes: the longer is used" },
 	{ "proxy-next-upstream", NGINX_WORDS, NGINX_DEFAULTED, NGINX_PATH, NGINX_NEAR, false,
 	  "error timeout invalid_header http_500 http_502 http_503 http_504 http_403 http_404 "
 	  "http_429 non_idempotent off",
-	  "invalid_header counts as error" },
+	  "a request that was sent is repeated only for the codes of an answer" },
 	{ "proxy-next-upstream-tries", NGINX_INT, NGINX_DEFAULTED, NGINX_PATH, NGINX_NEAR, false,
 	  NULL, "0 (no limit) is served as 10 tries" },
 	{ "proxy-next-upstream-timeout", NGINX_INT, NGINX_DEFAULTED, NGINX_PATH, NGINX_NO, false,
@@ -223,11 +223,11 @@ const struct nginx_annotation nginx_annotations[] = {
 	  "1.0 1.1", "1.0 is served as 1.1" },
 	{ "proxy-cookie-domain", NGINX_SPACE, NGINX_DEFAULTED, NGINX_PATH, NGINX_SAME, false, NULL,
 	  NULL },
-	{ "proxy-cookie-path", NGINX_URL, NGINX_DEFAULTED, NGINX_PATH, NGINX_SAME, false, NULL,
+	{ "proxy-cookie-path", NGINX_URLS, NGINX_DEFAULTED, NGINX_PATH, NGINX_SAME, false, NULL,
 	  NULL },
-	{ "proxy-redirect-from", NGINX_URL, NGINX_DEFAULTED, NGINX_PATH, NGINX_SAME, false, NULL,
+	{ "proxy-redirect-from", NGINX_URLS, NGINX_DEFAULTED, NGINX_PATH, NGINX_SAME, false, NULL,
 	  NULL },
-	{ "proxy-redirect-to", NGINX_URL, NGINX_DEFAULTED, NGINX_PATH, NGINX_SAME, false, NULL,
+	{ "proxy-redirect-to", NGINX_URLS, NGINX_DEFAULTED, NGINX_PATH, NGINX_SAME, false, NULL,
 	  NULL },
 	{ "upstream-vhost", NGINX_REGEX, NGINX_IGNORED, NGINX_PATH, NGINX_NEAR, false, NULL,
 	  "a variable that depends on the request is not served" },
@@ -387,9 +387,12 @@ static const struct {
 	[NGINX_EXT] = { "letters, digits, commas, spaces and - . _ ~ / :", BASIC_MARKS ", ",
 			false },
 	[NGINX_URL] = { "a URL of letters, digits and - . _ ~ / : , ? & =", BASIC_MARKS ",:?&=",
-			true },
+			false },
+	[NGINX_URLS] = { "letters, digits, spaces and - . _ ~ / : , ? & =", BASIC_MARKS ",:?&=",
+			 true },
 	[NGINX_URLVAR] = { "a URL that may have $ variables", BASIC_MARKS ",:?&=$ ", true },
-	[NGINX_PATHCAP] = { "a path that may have $1, $2…", BASIC_MARKS "$", true },
+	[NGINX_PATHCAP] = { "a path that may have $1, $2…", BASIC_MARKS "$", false },
+	[NGINX_PREFIXES] = { "a path that may have $1, $2…", BASIC_MARKS "$", true },
 	[NGINX_REGEX] = { "letters, digits and characters of regular expressions",
 			  BASIC_MARKS "^$[](){}*+?|&=\\", false },
 	[NGINX_NAMES] = { "names separated by commas", BASIC_MARKS "^$[](){}*+?|&=\\, ", false },
@@ -400,6 +403,7 @@ static const struct {
 	[NGINX_ON_OFF] = { "on or off", NULL, false },
 	[NGINX_WORDS] = { "words of its list", NULL, false },
 	[NGINX_WORD] = { "one word of its list", NULL, false },
+	[NGINX_ANY_CASE] = { "one word of its list", NULL, false },
 	[NGINX_CIPHERS] = { "a list of ciphers as OpenSSL writes it", "-_:+!@=, ", true },
 	[NGINX_METHODS] = { "names of methods separated by commas", ", ", true },
 	[NGINX_ORIGINS] = { "origins (scheme://host[:port]), null or * separated by commas",
@@ -444,12 +448,12 @@ bool nginx_bool(const char *v, bool *ret)
 	return false;
 }
 
-static bool has_word(const char *words, const char *word, size_t len)
+static bool has_word(const char *words, const char *word, size_t len, bool any_case)
 {
 	for (const char *p = words; *p; p += strspn(p, " ")) {
 		size_t n = strcspn(p, " ");
 
-		if (n == len && strncasecmp(p, word, len) == 0)
+		if (n == len && (any_case ? strncasecmp(p, word, len) : strncmp(p, word, len)) == 0)
 			return true;
 		p += n;
 	}
@@ -461,7 +465,7 @@ static bool are_words(const char *words, const char *v)
 	for (const char *p = v + strspn(v, ", "); *p;) {
 		size_t n = strcspn(p, ", ");
 
-		if (!has_word(words, p, n))
+		if (!has_word(words, p, n, false))
 			return false;
 		p += n;
 		p += strspn(p, ", ");
@@ -542,7 +546,8 @@ static bool fits(const struct nginx_annotation *row, const char *v)
 	case NGINX_ON_OFF:
 		return strcmp(v, "on") == 0 || strcmp(v, "off") == 0;
 	case NGINX_WORD:
-		return has_word(row->words, v, strlen(v));
+	case NGINX_ANY_CASE:
+		return has_word(row->words, v, strlen(v), row->class == NGINX_ANY_CASE);
 	case NGINX_WORDS:
 		return are_words(row->words, v);
 	case NGINX_CODES:

@@ -11,33 +11,36 @@
 
 /* The characters and forms that ingress-nginx accepts in a value. */
 enum nginx_class {
-	NGINX_BOOL,    /* Go's strconv.ParseBool */
-	NGINX_INT,     /* optional sign, decimal digits */
-	NGINX_SIZE,    /* digits and at most one of b k m g */
-	NGINX_BASIC,   /* letters, digits, - . _ ~ / : */
-	NGINX_SPACE,   /* BASIC and space */
-	NGINX_EXT,     /* BASIC, comma and space */
-	NGINX_URL,     /* BASIC and , : ? & = */
-	NGINX_URLVAR,  /* URL, $ and space */
-	NGINX_PATHCAP, /* optional leading /, BASIC and $ */
-	NGINX_REGEX,   /* BASIC and ^ $ [ ] ( ) { } * + ? | & = \ */
-	NGINX_NAMES,   /* a list with commas, each item is REGEX */
-	NGINX_HEADERS, /* letters, digits, - _ , and space */
-	NGINX_VAR,     /* letters, digits, - _ $ { } */
-	NGINX_CIDRS,   /* a list with commas of addresses and networks */
-	NGINX_CODES,   /* a list with commas of status codes 4xx and 5xx */
-	NGINX_ON_OFF,  /* on, off */
-	NGINX_WORDS,   /* words of its row's list, separated by spaces or commas */
-	NGINX_WORD,    /* one word of its row's list */
-	NGINX_CIPHERS, /* OpenSSL's cipher strings */
-	NGINX_METHODS, /* letters, comma, space */
-	NGINX_ORIGINS, /* CORS origins */
-	NGINX_HAVING,  /* a text that has a word of its row's list anywhere */
-	NGINX_SERVICE, /* the name of a Service (RFC 1035) */
-	NGINX_LETTERS, /* letters, digits, - _ */
-	NGINX_FILE,    /* letters, digits, . - _ */
-	NGINX_TARGET,  /* a URL, a path or @name */
-	NGINX_ANY,     /* not checked */
+	NGINX_BOOL,     /* Go's strconv.ParseBool */
+	NGINX_INT,      /* optional sign, decimal digits */
+	NGINX_SIZE,     /* digits and at most one of b k m g */
+	NGINX_BASIC,    /* letters, digits, - . _ ~ / : */
+	NGINX_SPACE,    /* BASIC and space */
+	NGINX_EXT,      /* BASIC, comma and space */
+	NGINX_URL,      /* BASIC and , : ? & = */
+	NGINX_URLS,     /* the same, and spaces */
+	NGINX_URLVAR,   /* URL, $ and space */
+	NGINX_PATHCAP,  /* optional leading /, BASIC and $ */
+	NGINX_PREFIXES, /* the same, and spaces */
+	NGINX_REGEX,    /* BASIC and ^ $ [ ] ( ) { } * + ? | & = \ */
+	NGINX_NAMES,    /* a list with commas, each item is REGEX */
+	NGINX_HEADERS,  /* letters, digits, - _ , and space */
+	NGINX_VAR,      /* letters, digits, - _ $ { } */
+	NGINX_CIDRS,    /* a list with commas of addresses and networks */
+	NGINX_CODES,    /* a list with commas of status codes 4xx and 5xx */
+	NGINX_ON_OFF,   /* on, off */
+	NGINX_WORDS,    /* words of its row's list, separated by spaces or commas */
+	NGINX_WORD,     /* one word of its row's list */
+	NGINX_ANY_CASE, /* the same, in any case */
+	NGINX_CIPHERS,  /* OpenSSL's cipher strings */
+	NGINX_METHODS,  /* letters, comma, space */
+	NGINX_ORIGINS,  /* CORS origins */
+	NGINX_HAVING,   /* a text that has a word of its row's list anywhere */
+	NGINX_SERVICE,  /* the name of a Service (RFC 1035) */
+	NGINX_LETTERS,  /* letters, digits, - _ */
+	NGINX_FILE,     /* letters, digits, . - _ */
+	NGINX_TARGET,   /* a URL, a path or @name */
+	NGINX_ANY,      /* not checked */
 };
 
 /* The outcome of a value outside its class, in ingress-nginx and here alike, except that a group of

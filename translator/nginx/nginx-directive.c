@@ -6,6 +6,7 @@
 #include "translator/nginx/nginx-address.h"
 #include "translator/nginx/nginx-program.h"
 #include "translator/nginx/nginx-url.h"
+#include "translator/nginx/nginx-variable.h"
 
 #define CLOSED_STATUS 403 /* for 444: nginx closes the connection */
 
@@ -214,19 +215,6 @@ static bool do_return(struct nginx_program *g, struct nginx_outcome *o,
 	return true;
 }
 
-static const char *groups(struct arena *a, const char *text)
-{
-	char *copy = arena_alloc(a, 2 * strlen(text) + 1), *to = copy;
-
-	for (; *text; text++) {
-		if (*text == '\\')
-			*to++ = '\\';
-		*to++ = *text == '$' ? '\\' : *text;
-	}
-	*to = '\0';
-	return copy;
-}
-
 /* $1…$9 are the only variables of a text. */
 static bool has_groups_only(const char *text)
 {
@@ -263,7 +251,7 @@ static bool set_redirect(struct nginx_program *g, struct nginx_outcome *o, const
 		.status = status,
 		.scheme = url.host ? (url.tls ? "https" : "http") : NULL,
 		.host = url.host,
-		.path = { REWRITE_REGEX, groups(g->p->a, target), pattern },
+		.path = { REWRITE_REGEX, nginx_variable_groups(g->p->a, target, pattern), pattern },
 		.strip_query = strip,
 	};
 	return true;
@@ -300,7 +288,9 @@ static bool do_rewrite(struct nginx_program *g, struct nginx_outcome *o,
 	pattern = arena_printf(g->p->a, "^.*?(?:%s).*$", d->words[1]);
 	if (strcmp(flag, "break") == 0 && !g->server && *to == '/' && has_groups_only(to) &&
 	    !strchr(to, '?')) {
-		o->rewrite = (struct rewrite){ REWRITE_REGEX, groups(g->p->a, to), pattern };
+		o->rewrite = (struct rewrite){ REWRITE_REGEX,
+					       nginx_variable_groups(g->p->a, to, pattern),
+					       pattern };
 		o->stopped = true;
 		return true;
 	}
@@ -476,6 +466,9 @@ static const struct {
 	{ "log_not_found", nothing, false },
 	{ "etag", nothing, false },
 	{ "gzip", nothing, false },
+	{ "proxy_cache_bypass", nothing, false },
+	{ "proxy_no_cache", nothing, false },
+	{ "server_tokens", nothing, false },
 	{ "gzip_types", nothing, false },
 	{ "gzip_proxied", nothing, false },
 	{ "gzip_vary", nothing, false },

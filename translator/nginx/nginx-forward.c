@@ -27,6 +27,28 @@ static struct go_duration no_limit(void)
 	return (struct go_duration){ .set = true, .infinite = true };
 }
 
+/* nginx limits the time between two reads, and between two writes, never the whole exchange. The
+ * longer of the two is for both directions… */
+static void read_timeouts(struct nginx_plan *p, const struct nginx_ingress *in, struct forward *ret)
+{
+	long reading = nginx_number(p->r, in, "proxy-read-timeout", 60);
+	long writing = nginx_number(p->r, in, "proxy-send-timeout", 60);
+	long longer = MAX(reading, writing);
+
+	ret->timeouts.request = no_limit();
+	ret->timeouts.idle = seconds(MAX(longer, 1));
+}
+
+/* …and a shorter time between two reads counts from the end of the request. */
+static struct go_duration answer_idle(struct nginx_plan *p, const struct nginx_ingress *in)
+{
+	long reading = nginx_number(p->r, in, "proxy-read-timeout", 60);
+
+	if (reading >= nginx_number(p->r, in, "proxy-send-timeout", 60))
+		return (struct go_duration){ 0 };
+	return seconds(MAX(reading, 1));
+}
+
 /* proxy-next-upstream's words as Envoy's. */
 static const struct {
 	const char *word, *on;
@@ -55,11 +77,11 @@ static void add_words(struct strbuf *on, const char *words)
 	}
 }
 
-static const struct retries *read_retries(struct nginx_plan *p, const struct nginx_ingress *in)
+/* proxy-next-upstream. Returns whether there is anything to try again for. */
+static bool read_conditions(struct nginx_plan *p, const struct nginx_ingress *in,
+			    struct retries *ret)
 {
 	const char *words = nginx_text(p->r, in, "proxy-next-upstream");
-	long tries = nginx_number(p->r, in, "proxy-next-upstream-tries", 3);
-	struct retries *ret = arena_new_of(p->a, struct retries, 1);
 	bool any_method = false;
 	_cleanup_strbuf_ struct strbuf on = STRBUF_INIT;
 
@@ -68,7 +90,7 @@ static const struct retries *read_retries(struct nginx_plan *p, const struct ngi
 		size_t n = strcspn(q, " ,");
 
 		if (n == 3 && strncmp(q, "off", 3) == 0)
-			return NULL;
+			return false;
 		any_method |= n == 14 && strncmp(q, "non_idempotent", n) == 0;
 		for (size_t i = 0; i < ARRAY_SIZE(conditions); i++) {
 			if (strlen(conditions[i].word) != n ||
@@ -80,46 +102,30 @@ static const struct retries *read_retries(struct nginx_plan *p, const struct ngi
 		}
 		q += n;
 	}
-	if (!on.len || tries == 1)
-		return NULL;
-	ret->on = arena_strdup(p->a, on.s);
-	ret->has_count = true;
-	ret->count = (uint32_t)(tries > 1 ? tries - 1 : TRIES_UNLIMITED);
-	ret->other_endpoints = true;
 	/* By an answer, the backend has had the request. */
 	ret->idempotent_only = ret->n_codes && !any_method &&
 			       !nginx_config_flag(p->r, "retry-non-idempotent", false);
-	return ret;
+	ret->on = arena_strdup(p->a, strbuf_str(&on));
+	return on.len > 0;
 }
 
-static void read_timeouts(struct nginx_plan *p, const struct nginx_ingress *in, struct forward *ret)
+static const struct retries *read_retries(struct nginx_plan *p, const struct nginx_ingress *in)
 {
-	long reading = nginx_number(p->r, in, "proxy-read-timeout", 60);
-	long writing = nginx_number(p->r, in, "proxy-send-timeout", 60), longer;
+	long tries = nginx_number(p->r, in, "proxy-next-upstream-tries", 3);
+	struct retries *ret = arena_new_of(p->a, struct retries, 1);
 
-	/* nginx limits the time between two reads or writes, never the whole exchange. */
-	ret->timeouts.request = no_limit();
-	longer = MAX(reading, writing);
-	ret->timeouts.idle = seconds(MAX(longer, 1));
+	if (tries == 1 || !read_conditions(p, in, ret)) {
+		*ret = (struct retries){ .on = NULL };
+	} else {
+		ret->has_count = true;
+		ret->count = (uint32_t)(tries > 1 ? tries - 1 : TRIES_UNLIMITED);
+		ret->other_endpoints = true;
+	}
+	ret->per_try_idle = answer_idle(p, in);
+	return ret->on || ret->per_try_idle.set ? ret : NULL;
 }
 
 /* ---- rewrites ---- */
-
-/* $1…$9 become RE2's groups; a backslash stays literal. */
-static const char *substitution(struct arena *a, const char *target)
-{
-	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
-
-	for (const char *q = target; *q; q++) {
-		if (*q == '$' && q[1] >= '0' && q[1] <= '9')
-			strbuf_printf(&b, "\\%c", *++q);
-		else if (*q == '\\')
-			strbuf_puts(&b, "\\\\");
-		else
-			strbuf_putc(&b, *q);
-	}
-	return arena_strdup(a, strbuf_str(&b));
-}
 
 static bool has_variable(const char *target)
 {
@@ -138,7 +144,7 @@ static const char *rewrite_target(const struct nginx_source *s)
 
 static void read_rewrite(struct nginx_plan *p, const struct nginx_source *s, struct forward *ret)
 {
-	const char *target = rewrite_target(s);
+	const char *target = rewrite_target(s), *pattern;
 
 	if (!target)
 		return;
@@ -150,10 +156,11 @@ static void read_rewrite(struct nginx_plan *p, const struct nginx_source *s, str
 			      target);
 		return;
 	}
+	pattern = arena_printf(p->a, "^.*?(?i:%s).*$", s->text);
 	ret->rewrite = (struct rewrite){
 		.kind = REWRITE_REGEX,
-		.pattern = arena_printf(p->a, "^.*?(?i:%s).*$", s->text),
-		.text = substitution(p->a, target),
+		.pattern = pattern,
+		.text = nginx_variable_groups(p->a, target, pattern),
 	};
 }
 

@@ -9,6 +9,18 @@
 #include "translator/nginx/nginx-variable.h"
 #include "translator/resolve/object.h"
 
+/* The next item of a list with commas, without the spaces around it; NULL at the end. */
+static const char *next_item(struct arena *a, const char **list)
+{
+	const char *from = *list + strspn(*list, ", ");
+	size_t n = strcspn(from, ",");
+
+	*list = from + n;
+	while (n && from[n - 1] == ' ')
+		n--;
+	return n ? arena_strndup(a, from, n) : NULL;
+}
+
 /* ---- blocking ---- */
 
 /* An item is a whole text, "~regex", or "~*regex" in any case. */
@@ -33,18 +45,16 @@ static void block(struct nginx_plan *p, const char *key, const char *header)
 				  .text = "/",
 				  .field = "metadata.annotations" };
 
-	for (const char *q = list ? list + strspn(list, ", ") : ""; *q; q += strspn(q, ", ")) {
-		size_t n = strcspn(q, ",");
+	for (const char *item; list && (item = next_item(p->a, &list));) {
 		struct value_match m = { .name = header };
 		struct route route = { .match = { .kind = PATH_PREFIX, .path = "/" },
 				       .kind = ROUTE_ANSWER,
 				       .answer = { .status = 403 } };
 
-		if (read_item(p->a, arena_strndup(p->a, q, n), &m)) {
+		if (read_item(p->a, item, &m)) {
 			match_add_header(p->a, &route.match, m);
 			nginx_route_append(p, &s, &route);
 		}
-		q += n;
 	}
 }
 
@@ -135,14 +145,9 @@ const char *nginx_global_forbidden(struct reader *r, const struct nginx_ingress 
 	const char *list = nginx_config_text(r, "annotation-value-word-blocklist");
 	struct arena *a = reader_arena(r);
 
-	for (const char *q = list ? list + strspn(list, ", ") : ""; *q; q += strspn(q, ", ")) {
-		size_t n = strcspn(q, ",");
-		const char *word = arena_strndup(a, q, n);
-
+	for (const char *word; list && (word = next_item(a, &list));)
 		for (size_t i = 0; i < in->n_values; i++)
 			if (strstr(in->values[i].text, word))
 				return word;
-		q += n;
-	}
 	return NULL;
 }

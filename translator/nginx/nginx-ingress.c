@@ -10,6 +10,7 @@
 #include "translator/nginx/nginx-global.h"
 #include "translator/nginx/nginx-ingress.h"
 #include "translator/nginx/nginx-inspect.h"
+#include "translator/nginx/nginx-key.h"
 #include "translator/nginx/nginx-needs.h"
 #include "translator/nginx/nginx-snippet.h"
 #include "translator/resolve/annotation.h"
@@ -234,7 +235,7 @@ const char *nginx_text(struct reader *r, const struct nginx_ingress *in, const c
 {
 	const char *text = nginx_own_text(in, name);
 
-	return text ? text : nginx_config_text(r, name);
+	return text || !nginx_key_find(name) ? text : nginx_config_text(r, name);
 }
 
 bool nginx_flag(struct reader *r, const struct nginx_ingress *in, const char *name, bool otherwise)

@@ -51,15 +51,38 @@ static bool has_one(struct reader *r, const struct nginx_ingress *in, const char
 	return false;
 }
 
-static void check(struct reader *r, const struct nginx_ingress *in, const char *name,
-		  const char *needs)
+static void warn(struct reader *r, const struct nginx_ingress *in, const char *name,
+		 const char *without)
 {
-	if (has_one(r, in, needs))
-		return;
 	object_warning(r, OBJECT_INGRESS, in->key, "AnnotationWithoutEffect",
 		       arena_printf(reader_arena(r), "metadata.annotations[" NGINX_PREFIX "%s]",
 				    name),
-		       "it has no effect without %s%s", strchr(needs, ' ') ? "one of " : "", needs);
+		       "it has no effect without %s", without);
+}
+
+static void check(struct reader *r, const struct nginx_ingress *in, const char *name,
+		  const char *needs)
+{
+	if (!has_one(r, in, needs))
+		warn(r, in, name,
+		     arena_printf(reader_arena(r), "%s%s", strchr(needs, ' ') ? "one of " : "",
+				  needs));
+}
+
+/* Annotations that say nothing about a default backend. */
+static const char *const of_rules[] = {
+	"app-root",           "force-ssl-redirect", "from-to-www-redirect",
+	"permanent-redirect", "rewrite-target",     "server-alias",
+	"ssl-passthrough",    "temporal-redirect",  "use-regex",
+};
+
+static void check_rules(struct reader *r, const struct nginx_ingress *in)
+{
+	const K8s__IngressSpec *s = in->object->spec;
+
+	for (size_t i = 0; s && !s->n_rules && i < ARRAY_SIZE(of_rules); i++)
+		if (nginx_own_text(in, of_rules[i]))
+			warn(r, in, of_rules[i], "spec.rules");
 }
 
 static bool counts_on_canary(const char *name)
@@ -85,6 +108,7 @@ static void tell_canary(struct reader *r, const struct nginx_ingress *in, const 
 
 void nginx_needs_check(struct reader *r, const struct nginx_ingress *in)
 {
+	check_rules(r, in);
 	for (size_t i = 0; i < in->n_values; i++) {
 		const char *name = in->values[i].row->name;
 

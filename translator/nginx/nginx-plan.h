@@ -96,6 +96,13 @@ struct nginx_plan {
 	size_t forward; /* of the location's routes: the first with filters or an upstream */
 };
 
+/* The path of an Ingress without rules: all requests to hosts that no Ingress names. Redirects and
+ * rewrites in its annotations have no effect. */
+static inline bool nginx_is_catch_all(const struct nginx_plan *p, const struct nginx_source *s)
+{
+	return s->implicit && *p->host == '*' && !p->host[1] && s->backend;
+}
+
 /* ---- nginx-unknown.c ---- */
 
 /* /healthz of the hosts that no Ingress names. */

@@ -1,5 +1,6 @@
 /* The answers of nginx's rewrite phase: redirects to HTTPS, to a fixed place, to a slash. */
 #include <string.h>
+#include <strings.h>
 
 #include "translator/nginx/nginx-config.h"
 #include "translator/nginx/nginx-plan.h"
@@ -38,7 +39,7 @@ static const char *app_root(struct nginx_plan *p, const struct nginx_ingress **r
 		const struct nginx_source *s = p->paths[i].of;
 		const char *root = nginx_own_text(s->ingress, "app-root");
 
-		if (!root)
+		if (!root || nginx_is_catch_all(p, s))
 			continue;
 		if (*root != '/')
 			nginx_warning(p, s->ingress, "AnnotationInvalid",
@@ -105,10 +106,10 @@ bool nginx_redirect_fixed(struct nginx_plan *p, const struct nginx_source *s,
 	struct route route = *base;
 	uint32_t status;
 
-	if (!temporal && !permanent)
+	if ((!temporal && !permanent) || nginx_is_catch_all(p, s))
 		return false;
 	/* ingress-nginx drops both then. */
-	if (temporal && strncmp(temporal, "http", 4) != 0) {
+	if (temporal && strncasecmp(temporal, "http", 4) != 0) {
 		nginx_warning(p, in, "AnnotationInvalid",
 			      "metadata.annotations[" NGINX_PREFIX "temporal-redirect]",
 			      "the value must begin with http; there is no redirect");
@@ -127,7 +128,8 @@ bool nginx_redirect_is_secured(struct nginx_plan *p, const struct nginx_source *
 {
 	const char *except = nginx_config_text(p->r, "no-tls-redirect-locations");
 
-	if (p->tls || nginx_config_lists(s->text, except ? except : ACME_PATH))
+	if (p->tls || nginx_is_catch_all(p, s) ||
+	    nginx_config_lists(s->text, except ? except : ACME_PATH))
 		return false;
 	if (nginx_flag(p->r, s->ingress, "force-ssl-redirect", false))
 		return true;
@@ -160,7 +162,7 @@ static const char *origin(struct nginx_plan *p, const struct place *to)
 {
 	if (to->port)
 		return arena_printf(p->a, "%s://%s:%u", to->scheme, to->host, to->port);
-	return arena_printf(p->a, "%s://%s", to->scheme, to->host);
+	return arena_printf(p->a, "%s://%s", to->scheme, to->host ? to->host : "%REQ(:authority)%");
 }
 
 /* nginx cuts one slash off the end of the address, so that "/" gives "https://host". A path without
@@ -172,7 +174,7 @@ static void redirect_to(struct nginx_plan *p, const struct nginx_source *s,
 	bool cut_slash = !to->keep;
 	struct route route = *base;
 
-	if (cut_slash && to->host) {
+	if (cut_slash) {
 		match_add_header(
 			p->a, &route.match,
 			(struct value_match){ .name = ":path", .op = MATCH_EXACT, .value = "/" });

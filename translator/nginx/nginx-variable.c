@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/base/strbuf.h"
+#include "translator/check/regex.h"
 #include "translator/nginx/nginx-plan.h"
 #include "translator/nginx/nginx-variable.h"
 
@@ -176,4 +177,23 @@ const char *nginx_variable_plain(struct nginx_plan *p, const struct nginx_source
 				 const char *text)
 {
 	return expand(p, s, text, true);
+}
+
+const char *nginx_variable_groups(struct arena *a, const char *text, const char *pattern)
+{
+	int n = regex_groups(pattern);
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+
+	for (; *text; text++) {
+		if (*text == '\\') {
+			strbuf_puts(&b, "\\\\");
+		} else if (*text != '$' || !isdigit((unsigned char)text[1])) {
+			strbuf_putc(&b, *text);
+		} else {
+			text++;
+			if (*text - '0' <= n)
+				strbuf_printf(&b, "\\%c", *text);
+		}
+	}
+	return arena_strdup(a, strbuf_str(&b));
 }

@@ -18,10 +18,25 @@
 
 /* ---- keys ---- */
 
-static void report_key(struct reader *r, const char *map, const char *name)
+/* A value that ingress-nginx cannot read counts as not set. */
+static void report_value(struct reader *r, const char *map, const char *name, const char *value,
+			 const char *field)
+{
+	const struct nginx_annotation *row = nginx_annotation_find(name);
+
+	if (row && !nginx_annotation_valid(row, value))
+		object_warning(r, OBJECT_CONFIG_MAP, map, "KeyInvalid", field,
+			       "the value must be %s%s%s", nginx_class_text(row->class),
+			       row->words ? ": " : "", row->words ? row->words : "");
+}
+
+static void report_key(struct reader *r, const char *map, const char *name, const char *value)
 {
 	const struct nginx_key *row = nginx_key_find(name);
 	const char *field = arena_printf(reader_arena(r), "data[%s]", name);
+
+	if (row)
+		report_value(r, map, name, value, field);
 
 	if (!row)
 		object_warning(
@@ -43,8 +58,7 @@ static void report_keys(struct reader *r)
 	if (!map)
 		return;
 	for (size_t i = 0; i < map->n_data; i++)
-		if (!nginx_annotation_find(map->data[i]->key) || nginx_key_find(map->data[i]->key))
-			report_key(r, key, map->data[i]->key);
+		report_key(r, key, map->data[i]->key, map->data[i]->value);
 	emit_verdict(r, OBJECT_CONFIG_MAP, key, PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
 }
 

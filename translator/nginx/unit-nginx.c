@@ -187,6 +187,25 @@ static void add_ingress(struct collection *c, const struct nginx_ingress *in)
 	}
 }
 
+/* Unknown hosts have the default backend of the first Ingress without rules, and its annotations. A
+ * rule without a host gives its own paths alone. */
+static const struct nginx_ingress *first_for_unknown(struct nginx_plan *p)
+{
+	struct nginx_ingress *none = arena_memdup(p->a, p->mains[0], sizeof(*none));
+	K8s__Ingress *object = arena_memdup(p->a, none->object, sizeof(*object));
+
+	for (size_t i = 0; i < p->n_mains; i++)
+		if (p->mains[i]->object->spec->default_backend &&
+		    !p->mains[i]->object->spec->n_rules)
+			return p->mains[i];
+	object->spec = arena_memdup(p->a, object->spec, sizeof(*object->spec));
+	object->spec->default_backend = NULL;
+	none->object = object;
+	none->n_values = 0;
+	none->denied = NULL;
+	return none;
+}
+
 /* Each host has the path / with the annotations of its first Ingress, until a path / of type Prefix
  * replaces it. */
 static void add_implicit(struct nginx_plan *p)
@@ -197,14 +216,8 @@ static void add_implicit(struct nginx_plan *p)
 	for (size_t i = 0; i < p->n_paths; i++)
 		if (!p->paths[i].exact && strcmp(p->paths[i].text, "/") == 0)
 			return;
-	/* For unknown hosts the first default backend is that of an Ingress without rules. */
-	for (size_t i = 0; strcmp(p->host, "*") == 0 && i < p->n_mains; i++) {
-		if (!p->mains[i]->object->spec->default_backend ||
-		    p->mains[i]->object->spec->n_rules)
-			continue;
-		first = p->mains[i];
-		break;
-	}
+	if (strcmp(p->host, "*") == 0)
+		first = first_for_unknown(p);
 	s = arena_new_of(p->a, struct nginx_source, 1);
 	*s = (struct nginx_source){ first, first->object->spec->default_backend, "/",
 				    first->object->spec->default_backend ? "spec.defaultBackend"
