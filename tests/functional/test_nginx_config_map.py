@@ -87,6 +87,22 @@ def test_headers_for_all(world):
     assert (answer["x-from"], answer["x-kept"]) == ("portolan", "b") and "x-secret" not in answer
 
 
+def test_headers_that_are_left_out(world):
+    configured(world, config_map("requests", {"X-Good": "1", "X-Bad": "$made_up", "X Bad": "1"}, "ingress-nginx"),
+               proxy_set_headers="ingress-nginx/requests", add_headers="answers")
+    seen = world.seen().headers
+    assert (seen["X-Good"], seen["X-Bad"]) == ("1", None)
+    assert told(world) == [("KeyInvalid", f"data[{key}]") for key in ("add-headers", "proxy-set-headers", "proxy-set-headers")]
+
+
+def test_what_a_client_says_of_others_needs_belief(world):
+    """compute-full-forwarded-for acts with use-forwarded-headers only."""
+    configured(world, compute_full_forwarded_for="true")
+    assert world.seen(headers={"X-Forwarded-For": "192.0.2.9"}).headers.get_all("X-Forwarded-For") == ["127.0.0.1"]
+    configured(world, compute_full_forwarded_for="true", use_forwarded_headers="true")
+    assert world.seen(headers={"X-Forwarded-For": "192.0.2.9"}).headers["X-Forwarded-For"].startswith("192.0.2.9,")
+
+
 def test_snippets_for_all(world):
     configured(world, location_snippet='more_set_headers "X-All: 1";', server_snippet="location /metrics { return 404; }",
                annotations={"configuration_snippet": 'more_set_headers "X-Own: 2";'})

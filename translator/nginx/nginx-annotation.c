@@ -190,7 +190,7 @@ const struct nginx_annotation nginx_annotations[] = {
 	{ "proxy-ssl-protocols", NGINX_WORDS, NGINX_DEFAULTED, NGINX_PATH, NGINX_NEAR, false,
 	  "SSLv2 SSLv3 TLSv1 TLSv1.1 TLSv1.2 TLSv1.3", "versions before TLS 1.2 are not offered" },
 	{ "proxy-connect-timeout", NGINX_INT, NGINX_DEFAULTED, NGINX_PATH, NGINX_NEAR, false, NULL,
-	  "a connection that times out is answered by 502, not 504" },
+	  "a connection that times out is answered by 503, not 504" },
 	{ "proxy-read-timeout", NGINX_INT, NGINX_DEFAULTED, NGINX_PATH, NGINX_SAME, false, NULL,
 	  "a WebSocket is closed after the longer of this and proxy-send-timeout" },
 	{ "proxy-send-timeout", NGINX_INT, NGINX_DEFAULTED, NGINX_PATH, NGINX_NEAR, false, NULL,

@@ -94,6 +94,12 @@ bool nginx_config_believes(struct reader *r)
 	return nginx_config_flag(r, "use-forwarded-headers", false);
 }
 
+bool nginx_config_continues(struct reader *r)
+{
+	return nginx_config_believes(r) &&
+	       nginx_config_flag(r, "compute-full-forwarded-for", false);
+}
+
 bool nginx_config_is_uncompressed(struct reader *r)
 {
 	const char *word = config_read(r)->envoy->listener->compression->algorithm;

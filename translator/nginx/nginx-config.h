@@ -28,6 +28,8 @@ const char *nginx_config_udp_services(struct reader *r);
 bool nginx_config_translates_snippets(struct reader *r);
 /* What clients say in X-Forwarded-Proto, -Host and -Port counts. */
 bool nginx_config_believes(struct reader *r);
+/* Backends see what came in X-Forwarded-For, and the peer behind it. */
+bool nginx_config_continues(struct reader *r);
 /* Answers are compressed only where use-gzip or enable-brotli asks for it. */
 bool nginx_config_is_uncompressed(struct reader *r);
 /* Whether the text begins with an item of a list with commas (no-auth-locations). */

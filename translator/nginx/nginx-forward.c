@@ -366,7 +366,7 @@ static void set_forwarded(struct nginx_plan *p, struct header_edits *e)
 static void set_client(struct nginx_plan *p, struct header_edits *e)
 {
 	nginx_edits_set_format(p->a, e, "X-Real-IP", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%");
-	if (!nginx_config_flag(p->r, "compute-full-forwarded-for", false))
+	if (!nginx_config_continues(p->r))
 		nginx_edits_set_format(p->a, e, "X-Forwarded-For",
 				       "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%");
 	set_forwarded(p, e);
@@ -397,7 +397,6 @@ static bool hashes_headers(const struct forward *f)
 static bool may_ask_listener(struct nginx_plan *p, const struct route *route)
 {
 	return !p->tls && !nginx_config_believes(p->r) &&
-	       !nginx_config_flag(p->r, "compute-full-forwarded-for", false) &&
 	       !nginx_config_flag(p->r, "enable-real-ip", false) &&
 	       !config_read(p->r)->global_ext_auth && !has_format(&route->request) &&
 	       !has_format(&p->snippet.request) && !hashes_headers(&route->forward);

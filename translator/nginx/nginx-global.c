@@ -92,6 +92,19 @@ static const K8s__ConfigMap *find_map(struct nginx_plan *p, const char *key)
 	return name && strchr(name, '/') ? read_message(p->r, OBJECT_CONFIG_MAP, name) : NULL;
 }
 
+/* Why a header of such a ConfigMap is not sent; NULL: it is. */
+static const char *fault_of(struct nginx_plan *p, const struct nginx_source *s, const char *name,
+			    const char *text)
+{
+	bool host = strcasecmp(name, "Host") == 0;
+
+	if (!match_is_token(name) || !header_is_value(text))
+		return "cannot be sent";
+	if (host ? nginx_variable_plain(p, s, text) : nginx_variable_format(p, s, text))
+		return NULL;
+	return host ? "has a variable that depends on the request" : "has an unknown variable";
+}
+
 static void set_headers(struct nginx_plan *p, const struct nginx_source *s,
 			const K8s__ConfigMap *map, struct header_edits *ret)
 {
@@ -99,17 +112,44 @@ static void set_headers(struct nginx_plan *p, const struct nginx_source *s,
 		const char *name = map->data[i]->key, *text = map->data[i]->value;
 		const char *format = nginx_variable_format(p, s, text);
 
-		if (!match_is_token(name) || !format || !header_is_value(text))
+		if (fault_of(p, s, name, text))
 			continue;
 		if (strcasecmp(name, "Host") == 0) {
 			const char *host = nginx_variable_plain(p, s, text);
 
-			if (host && *host)
+			if (*host)
 				ret->host = host;
 		} else if (*format) {
 			nginx_edits_set_format(p->a, ret, name, format);
 		} else {
 			nginx_edits_remove(p->a, ret, name);
+		}
+	}
+}
+
+void nginx_global_check(struct reader *r)
+{
+	static const char *const keys[] = { "proxy-set-headers", "add-headers" };
+	struct nginx_ingress none = { .key = "", .namespace = "" };
+	struct nginx_source s = { .ingress = &none, .text = "/" };
+	struct nginx_plan p = { .r = r, .a = reader_arena(r), .host = "a" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		const char *name = nginx_config_text(r, keys[i]), *why;
+		const char *field = arena_printf(p.a, "data[%s]", keys[i]);
+		const K8s__ConfigMap *map = find_map(&p, keys[i]);
+
+		if (name && !map)
+			object_warning(r, OBJECT_CONFIG_MAP, nginx_config_map(r), "KeyInvalid",
+				       field, "there is no ConfigMap %s: give namespace/name",
+				       name);
+		for (size_t k = 0; map && k < map->n_data; k++) {
+			why = fault_of(&p, &s, map->data[k]->key, map->data[k]->value);
+			if (why)
+				object_warning(r, OBJECT_CONFIG_MAP, nginx_config_map(r),
+					       "KeyInvalid", field,
+					       "header \"%s\" of ConfigMap %s %s; it is left out",
+					       map->data[k]->key, name, why);
 		}
 	}
 }

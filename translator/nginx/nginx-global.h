@@ -13,5 +13,7 @@ void nginx_global_request(struct nginx_plan *p, const struct nginx_source *s,
 /* add-headers, hide-headers. */
 void nginx_global_response(struct nginx_plan *p, const struct nginx_source *s,
 			   struct header_edits *ret);
+/* Reports what of the ConfigMaps of these keys is not sent. */
+void nginx_global_check(struct reader *r);
 /* A word of annotation-value-word-blocklist that a value has, or NULL. */
 const char *nginx_global_forbidden(struct reader *r, const struct nginx_ingress *in);

@@ -7,6 +7,7 @@
 #include "translator/host/want-listener.h"
 #include "translator/host/want-stream.h"
 #include "translator/nginx/nginx-config.h"
+#include "translator/nginx/nginx-global.h"
 #include "translator/nginx/nginx-key.h"
 #include "translator/nginx/nginx-plan.h"
 #include "translator/resolve/config.h"
@@ -59,6 +60,7 @@ static void report_keys(struct reader *r)
 		return;
 	for (size_t i = 0; i < map->n_data; i++)
 		report_key(r, key, map->data[i]->key, map->data[i]->value);
+	nginx_global_check(r);
 	emit_verdict(r, OBJECT_CONFIG_MAP, key, PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED);
 }
 
