@@ -70,6 +70,12 @@ def test_from_www(world, at, location):
     assert world.served() == "echo"
 
 
+def test_a_name_that_is_redirected_is_no_alias(world):
+    world.write(nginx("a", world.host, from_to_www_redirect="true", server_alias=f"www.{world.host},b.{world.host}"))
+    assert redirect(world.get("/x", host=f"www.{world.host}")) == (308, f"http://{world.host}:80/x")
+    assert world.served(host=f"b.{world.host}") == "echo"
+
+
 def test_to_www(world):
     world.write(nginx("a", f"www.{world.host}", from_to_www_redirect="true"))
     assert redirect(world.get("/foo")) == (308, f"http://www.{world.host}:80/foo")

@@ -43,6 +43,8 @@ struct naming {
 	const struct nginx_ingress *in;
 	const struct nginx_locations *locations;
 	const struct host_spec *spec;
+	const struct nginx_ingress *www_of; /* the Ingress with from-to-www-redirect */
+	const char *www;                    /* the name that it redirects; NULL: none */
 };
 
 /* Of two hosts with one alias, the first by name gets it. */
@@ -85,6 +87,11 @@ static void add_alias(void *ctx, const char *alias, const char *why)
 	}
 	if (strcmp(alias, g->p->host) == 0 || has_ingress(g->p, alias))
 		return; /* an Ingress has the name itself */
+	if (g->www && strcmp(alias, g->www) == 0) {
+		nginx_warning(g->p, g->in, "AliasNotServed", ANNOTATION("server-alias"),
+			      "alias %s is redirected by from-to-www-redirect", alias);
+		return;
+	}
 	owner = owner_of(g->p, alias);
 	if (strcmp(owner, g->p->host) == 0)
 		want(g, alias, g->p);
@@ -134,24 +141,35 @@ static void add_www_routes(struct nginx_plan *other, const struct nginx_ingress 
 	nginx_redirect_name(other, &s, &base, to);
 }
 
-static void add_www(struct naming *g, const struct nginx_ingress *in)
+static void find_www(struct naming *g)
 {
 	const char *name = other_name(g->p);
+	bool on = false;
+
+	for (size_t i = 0; name && !has_ingress(g->p, name) && i < g->p->n_mains && !on; i++) {
+		g->www_of = g->p->mains[i];
+		(void)nginx_bool(nginx_own_text(g->www_of, "from-to-www-redirect") ?: "", &on);
+	}
+	g->www = on ? name : NULL;
+}
+
+static void add_www(struct naming *g)
+{
 	struct nginx_plan other = *g->p;
 	struct host_spec spec = *g->spec;
 
-	if (!name || has_ingress(g->p, name))
+	if (!g->www)
 		return;
-	other.host = name;
+	other.host = g->www;
 	other.routes = (struct routes){ 0 };
-	spec.host = name;
+	spec.host = g->www;
 	spec.tcp = NULL;
 	spec.tls = nginx_tls_name(&other, g->spec->tls);
 	other.tls = false;
-	add_www_routes(&other, in, g->p->host);
+	add_www_routes(&other, g->www_of, g->p->host);
 	other.tls = true;
 	if (spec.tls)
-		add_www_routes(&other, in, g->p->host);
+		add_www_routes(&other, g->www_of, g->p->host);
 	spec.routes = other.routes;
 	want_host(other.r, &spec);
 }
@@ -161,14 +179,7 @@ void nginx_names_want(struct nginx_plan *p, const struct nginx_locations *locati
 {
 	struct naming g = { .p = p, .locations = locations, .spec = spec };
 
+	find_www(&g);
 	add_aliases(&g);
-	for (size_t i = 0; i < p->n_mains; i++) {
-		bool on = false;
-
-		(void)nginx_bool(nginx_own_text(p->mains[i], "from-to-www-redirect") ?: "", &on);
-		if (!on)
-			continue;
-		add_www(&g, p->mains[i]);
-		return;
-	}
+	add_www(&g);
 }
