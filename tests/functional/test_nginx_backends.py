@@ -148,6 +148,22 @@ def test_tries(world, words, method, tries):
     assert len(backend.asked) == tries
 
 
+@pytest.mark.parametrize("value, tries", [("1", 1), ("2", 2), ("0", 10)])
+def test_how_many_tries(world, value, tries):
+    backend = world.backends["echo"]
+    backend.reply = lambda asked: (503, [])
+    world.write(nginx("a", world.host, proxy_next_upstream="http_503", proxy_next_upstream_tries=value))
+    assert (world.get().status, len(backend.asked)) == (503, tries)
+
+
+@pytest.mark.parametrize("lines, size, status", [(75, 1010, 200), (85, 1010, 502), (90, 1, 200), (110, 1, 502)])
+def test_headers_of_an_answer(world, lines, size, status):
+    """80 KiB, whatever proxy-buffer-size says, and 100 lines."""
+    world.backends["echo"].reply = lambda asked: (200, [(f"X-Own-{i:03}", "v" * size) for i in range(lines)])
+    world.write(nginx("a", world.host, proxy_buffer_size="4k"))
+    assert world.get().status == status
+
+
 def test_endpoints_take_turns(world):
     name = f"{world.name}-own"
     backends = [world.site.backend(f"{world.name}-{i}") for i in range(3)]

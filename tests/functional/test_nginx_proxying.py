@@ -67,6 +67,7 @@ def test_what_has_no_effect_is_named(world):
     ("/", {"session_cookie_name": "x"}, "session-cookie-name", "without affinity"),
     ("/", {"proxy_ssl_name": "x"}, "proxy-ssl-name", "without proxy-ssl-secret"),
     ("/", {"x_forwarded_prefix": "/x"}, "x-forwarded-prefix", "without rewrite-target"),
+    ("/", {"proxy_cookie_domain": "x.test"}, "proxy-cookie-domain", "off or two words"),
     ("/x(/|$)(.*)", {}, "spec.rules[0].http.paths[0]", "no Ingress of the host has use-regex"),
     ("/x/(.*)", {"use_regex": "true", "affinity": "cookie"}, "affinity", "the cookie's Path is /x/(.*)"),
 ])

@@ -106,6 +106,20 @@ bool nginx_extra_rewrites(struct nginx_plan *p, const struct nginx_ingress *in)
 	return false;
 }
 
+/* proxy-cookie-path and proxy-cookie-domain: what to replace, and by what. */
+static void read_cookie(struct nginx_plan *p, const struct nginx_source *s, const char *name,
+			const char **ret_from, const char **ret_to)
+{
+	const char *own = nginx_own_text(s->ingress, name);
+
+	if (two_words(p->a, nginx_text(p->r, s->ingress, name), ret_from, ret_to) || !own ||
+	    strcmp(own, "off") == 0)
+		return;
+	nginx_warning(p, s->ingress, "AnnotationInvalid",
+		      arena_printf(p->a, ANNOTATION("%s"), name),
+		      "the value must be off or two words; it has no effect");
+}
+
 static void read_rewrites(struct nginx_plan *p, const struct nginx_source *s,
 			  struct route_filters *ret)
 {
@@ -115,10 +129,8 @@ static void read_rewrites(struct nginx_plan *p, const struct nginx_source *s,
 		return;
 	all = arena_new_of(p->a, struct answer_rewrites, 1);
 	read_location(p, s, all);
-	(void)two_words(p->a, nginx_text(p->r, s->ingress, "proxy-cookie-path"), &all->path_from,
-			&all->path_to);
-	(void)two_words(p->a, nginx_text(p->r, s->ingress, "proxy-cookie-domain"),
-			&all->domain_from, &all->domain_to);
+	read_cookie(p, s, "proxy-cookie-path", &all->path_from, &all->path_to);
+	read_cookie(p, s, "proxy-cookie-domain", &all->domain_from, &all->domain_to);
 	if (all->location_from || all->path_from || all->domain_from)
 		ret->rewrites = all;
 }

@@ -13,7 +13,7 @@
 #include "translator/nginx/nginx-variable.h"
 #include "translator/resolve/config.h"
 
-#define TRIES_UNLIMITED 10
+#define TRIES_UNLIMITED 10 /* with the first */
 
 /* ---- timeouts and tries ---- */
 
@@ -118,7 +118,7 @@ static const struct retries *read_retries(struct nginx_plan *p, const struct ngi
 		*ret = (struct retries){ .on = NULL };
 	} else {
 		ret->has_count = true;
-		ret->count = (uint32_t)(tries > 1 ? tries - 1 : TRIES_UNLIMITED);
+		ret->count = (uint32_t)(tries > 1 ? tries : TRIES_UNLIMITED) - 1;
 		ret->other_endpoints = true;
 	}
 	ret->per_try_idle = answer_idle(p, in);
