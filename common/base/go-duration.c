@@ -47,6 +47,12 @@ static const char *parse_number(const char *p, double *ret)
 	return digits ? p : NULL;
 }
 
+const char *go_duration_why(int error)
+{
+	return error == -ERANGE ? "a time is at most a hundred years"
+				: "a time is written as 300ms, 5s, 1h30m or infinity";
+}
+
 int go_duration_parse(const char *text, struct go_duration *ret)
 {
 	struct go_duration d = { 0 };
@@ -72,7 +78,7 @@ int go_duration_parse(const char *text, struct go_duration *ret)
 		if (total > (double)DURATION_MAX)
 			return -ERANGE;
 	}
-	d.usec = (int64_t)(total + 0.5);
+	d.usec = total > 0 ? MAX((int64_t)(total + 0.5), (int64_t)1) : 0;
 	d.set = d.usec > 0;
 	*ret = d;
 	return 0;

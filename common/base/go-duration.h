@@ -11,5 +11,7 @@ struct go_duration {
 };
 
 /* "1h30m", ".5s", "300ms"; "" and "0" are not set; "infinity" and "infinite" are no limit. -EINVAL
- * for all else, negative ones included; -ERANGE above a hundred years. */
+ * for all else, negative ones included; -ERANGE above a hundred years. What is above 0 stays so. */
 int go_duration_parse(const char *text, struct go_duration *ret);
+/* The fault, for people, where go_duration_parse() has returned this error. */
+const char *go_duration_why(int error);

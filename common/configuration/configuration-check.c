@@ -220,6 +220,7 @@ static const char *addresses(struct check *c, const struct rule *rule, const cha
 	return NULL;
 }
 
+#define HEADER_BYTES_MAX 16384
 #define WORDS(...)                     \
 	.words = (const char *const[]) \
 	{                              \
@@ -436,6 +437,16 @@ static const char *host_problem(const char *value)
 	return !value || !*value || strpbrk(value, "% \t/?#") ? "Host must be a name" : NULL;
 }
 
+/* Envoy takes no longer names and values; each "%" of a value is escaped. */
+static bool is_too_long(const K8s__ConfigHeaders__SetEntry *e)
+{
+	size_t n = strlen(e->value ? e->value : "");
+
+	for (const char *p = e->value; p && (p = strchr(p, '%')); p++)
+		n++;
+	return n > HEADER_BYTES_MAX || strlen(e->key) > HEADER_BYTES_MAX;
+}
+
 static void check_headers(struct check *c, const char *path, K8s__ConfigHeaders *h, bool response)
 {
 	size_t n = 0;
@@ -447,6 +458,10 @@ static void check_headers(struct check *c, const char *path, K8s__ConfigHeaders 
 		if (!problem && e->value && strpbrk(e->value, "\r\n"))
 			problem = arena_printf(c->arena,
 					       "the value of %.64s has a line's end in it", e->key);
+		if (!problem && is_too_long(e))
+			problem = arena_printf(c->arena,
+					       "%.64s or its value has more than %d bytes", e->key,
+					       HEADER_BYTES_MAX);
 		if (!problem && strcasecmp(e->key, "host") == 0)
 			problem = response ? "an answer has no Host" : host_problem(e->value);
 		for (size_t k = 0; !problem && k < n; k++)

@@ -31,10 +31,13 @@ GoogleUInt32Value *envoy_uint32(struct arena *a, uint32_t value)
 	return v;
 }
 
+/* Envoy counts in milliseconds and cuts off the rest: 500us would be 0, which means no limit. */
 GoogleDuration *envoy_duration(struct arena *a, int64_t usec)
 {
 	GoogleDuration *d = message_new(a, GoogleDuration);
 
+	if (usec > 0 && usec < USEC_PER_MSEC)
+		usec = USEC_PER_MSEC;
 	d->seconds = usec / USEC_PER_SEC;
 	d->nanos = (int32_t)(usec % USEC_PER_SEC * 1000);
 	return d;

@@ -299,6 +299,39 @@ static const ModelHostTls *choose_tls(struct reader *r, const char *host, ModelH
 	return winner ? winner->tls : NULL;
 }
 
+/* Routes that only HTTPS serves, on a host without: of an object whose author has asked for that.
+ */
+static void report_no_certificate(struct reader *r, const char *host, ModelHostRoutes *const *specs,
+				  size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		enum object_kind kind = (enum object_kind)specs[i]->object_kind;
+		const ModelHostRoute *absent = NULL, *moved = NULL;
+
+		for (size_t k = 0; k < specs[i]->n_routes; k++) {
+			const ModelHostRoute *one = specs[i]->routes[k];
+
+			if (!one->has_http && !one->same)
+				absent = absent ? absent : one;
+			else if (one->has_https && !one->same)
+				moved = moved ? moved : one;
+		}
+		if (!front_end(kind)->shares_hosts || (!absent && !moved))
+			continue;
+		object_warning(
+			r, kind, specs[i]->object_key, "NoCertificate",
+			(absent ? absent : moved)->field,
+			absent ? "host %s is not served: over plain HTTP it must not be, and "
+				 "no object brings a certificate for it"
+			       : "host %s is redirected to HTTPS where nothing answers: no "
+				 "object brings a certificate for it",
+			host);
+		if (absent)
+			emit_verdict(r, kind, specs[i]->object_key,
+				     PORTOLAN__IPC__VERDICT__VERDICT_PARTIAL);
+	}
+}
+
 /* A host with connections that are not HTTP, but passed on; its routes are for plain HTTP. */
 static bool emit_tcp(struct reader *r, const char *host, ModelHostRoutes **specs, size_t n)
 {
@@ -344,8 +377,10 @@ void unit_host(struct reader *r, const char *key, size_t key_len _unused_)
 	if (emit_tcp(r, key, host.specs, host.n_specs))
 		return;
 	tls = choose_tls(r, key, host.specs, host.n_specs);
-	if (!tls)
+	if (!tls) {
+		report_no_certificate(r, key, host.specs, host.n_specs);
 		return;
+	}
 	complete = *tls;
 	/* A host of the shared chain needs no chain of its own. */
 	complete.unnamed = tls->unnamed && !config_hosts_are_shared(r);

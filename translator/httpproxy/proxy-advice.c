@@ -29,8 +29,16 @@ static const char *query_fault(const K8s__ProxyQueryMatch *q)
 }
 
 static void look_at_conditions(struct proxy_node *node, const K8s__ProxyRoute *route,
-			       const char *field)
+			       const struct route *made)
 {
+	const char *field = made->origin.field, *never;
+
+	never = match_headers_never(node->a, made->match.headers, made->match.n_headers,
+				    node->host);
+	if (never)
+		proxy_warning(node, "RouteError/HeaderNeverMatches",
+			      arena_printf(node->a, "%s.conditions", field),
+			      "no request meets them: %s", never);
 	for (size_t i = 0; i < route->n_conditions; i++) {
 		const K8s__ProxyCondition *c = route->conditions[i];
 		const char *one = arena_printf(node->a, "%s.conditions[%zu]", field, i), *why;
@@ -93,6 +101,28 @@ static bool has_word(char *const *all, size_t n, const char *word)
 	return false;
 }
 
+static void look_at_retries(struct proxy_node *node, const K8s__ProxyRetry *retry,
+			    const struct forward *made, const char *field)
+{
+	const struct go_duration *try = &made->retries->per_try, *all = &made->timeouts.request;
+	bool codes = has_word(retry->retry_on, retry->n_retry_on, "retriable-status-codes");
+
+	if (retry->n_retriable_status_codes && !codes)
+		warn_ignored(node, arena_printf(node->a, "%s.retriableStatusCodes", field),
+			     "ignored: they count with retriable-status-codes in retryOn only");
+	if (!retry->n_retriable_status_codes && codes)
+		warn_ignored(node, arena_printf(node->a, "%s.retryOn", field),
+			     "retriable-status-codes is ignored: there are no "
+			     "retriableStatusCodes");
+	if (has_word(retry->retry_on, retry->n_retry_on, "retriable-headers"))
+		warn_ignored(node, arena_printf(node->a, "%s.retryOn", field),
+			     "retriable-headers is ignored: no headers are told to Envoy");
+	if (try->usec > 0 && all->usec > 0 && try->usec >= all->usec)
+		warn_ignored(node, arena_printf(node->a, "%s.perTryTimeout", field),
+			     "ignored: timeoutPolicy.response is not longer, and ends the request "
+			     "first");
+}
+
 static void look_at_forward(struct proxy_node *node, const K8s__ProxyRoute *route,
 			    const struct route *made)
 {
@@ -113,11 +143,14 @@ static void look_at_forward(struct proxy_node *node, const K8s__ProxyRoute *rout
 			     arena_printf(node->a, "%s.loadBalancerPolicy.requestHashPolicies",
 					  field),
 			     "ignored: they count with strategy RequestHash only");
-	if (retry && retry->n_retriable_status_codes &&
-	    !has_word(retry->retry_on, retry->n_retry_on, "retriable-status-codes"))
-		warn_ignored(node,
-			     arena_printf(node->a, "%s.retryPolicy.retriableStatusCodes", field),
-			     "ignored: they count with retriable-status-codes in retryOn only");
+	if (retry)
+		look_at_retries(node, retry, &made->forward,
+				arena_printf(node->a, "%s.retryPolicy", field));
+	for (size_t i = 0; i < route->n_services; i++)
+		if (route->services[i]->health_port && !route->health_check_policy)
+			warn_ignored(node,
+				     arena_printf(node->a, "%s.services[%zu].healthPort", field, i),
+				     "ignored: without a healthCheckPolicy nothing is checked");
 	/* A child that is included below several prefixes need not replace all of them. */
 	if (rewrite && rewrite->n_replace_prefix && made->forward.rewrite.kind == REWRITE_NONE &&
 	    !node->parent)
@@ -132,7 +165,7 @@ void proxy_route_advise(struct proxy_node *node, const K8s__ProxyRoute *route,
 {
 	const char *field = made->origin.field;
 
-	look_at_conditions(node, route, field);
+	look_at_conditions(node, route, made);
 	look_at_headers(node, route->request_headers_policy,
 			arena_printf(node->a, "%s.requestHeadersPolicy", field));
 	look_at_headers(node, route->response_headers_policy,

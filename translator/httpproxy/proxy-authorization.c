@@ -107,8 +107,14 @@ int proxy_authorization_route(struct proxy_node *node, const K8s__ProxyAuthPolic
 	const struct proxy_authorization *host = node->authorization;
 	struct authorization_policy policy;
 
-	if (!host || (!host->own && !host->global))
+	if (!host || (!host->own && !host->global)) {
+		if (desired && desired->n_context)
+			proxy_warning(
+				node, "SpecError/IgnoredField",
+				arena_printf(node->a, "%s.authPolicy.context", ret->origin.field),
+				"ignored: no service is asked about requests for %s", node->host);
 		return 0;
+	}
 	if (host->use_http && desired && desired->n_context) {
 		proxy_error(node, "AuthError/AuthContextForHTTP",
 			    arena_printf(node->a, "%s.authPolicy.context", ret->origin.field),

@@ -118,11 +118,13 @@ static int check_limit(const K8s__ProxyLocalRateLimit *l, const char **ret_why)
 {
 	uint32_t status = l->response_status_code;
 
-	if (l->requests && unit_seconds(l->unit) && (!status || (status >= 400 && status <= 599)) &&
-	    l->burst <= UINT32_MAX - l->requests)
+	if (!l->requests || !unit_seconds(l->unit) || (status && (status < 400 || status > 599)))
+		*ret_why = "it needs requests of at least 1, a unit of second, minute or hour, and "
+			   "a responseStatusCode between 400 and 599 if any";
+	else if (l->burst > UINT32_MAX - l->requests)
+		*ret_why = "requests and burst are at most 4294967295 together";
+	else
 		return 0;
-	*ret_why = "it needs requests of at least 1, a unit of second, minute or hour, and a "
-		   "responseStatusCode between 400 and 599 if any";
 	return -EINVAL;
 }
 

@@ -24,23 +24,25 @@ static int set_timeouts(struct proxy_node *node, const K8s__ProxyTimeouts *t, co
 			struct route_timeouts *ret)
 {
 	struct go_duration connection;
+	int r;
 
 	if (!t)
 		return 0;
-	if (go_duration_parse(t->response, &ret->request) < 0 ||
-	    go_duration_parse(t->idle, &ret->idle) < 0 ||
-	    go_duration_parse(t->idle_connection, &connection) < 0) {
+	r = go_duration_parse(t->response, &ret->request);
+	r = r < 0 ? r : go_duration_parse(t->idle, &ret->idle);
+	r = r < 0 ? r : go_duration_parse(t->idle_connection, &connection);
+	if (r < 0)
 		proxy_error(node, "RouteError/TimeoutPolicyNotValid",
-			    arena_printf(node->a, "%s.timeoutPolicy", field),
-			    "a time is written as 300ms, 5s, 1h30m or infinity");
-		return -EINVAL;
-	}
-	return 0;
+			    arena_printf(node->a, "%s.timeoutPolicy", field), "%s",
+			    go_duration_why(r));
+	return r;
 }
 
 static int check_retries(struct proxy_node *node, const K8s__ProxyRetry *desired, const char *field,
 			 struct go_duration *ret_try)
 {
+	int r;
+
 	for (size_t i = 0; i < desired->n_retry_on; i++)
 		if (!retry_word_is_known(desired->retry_on[i], strlen(desired->retry_on[i]))) {
 			proxy_error(node, "RouteError/RetryPolicyNotValid",
@@ -51,13 +53,12 @@ static int check_retries(struct proxy_node *node, const K8s__ProxyRetry *desired
 				    desired->retry_on[i]);
 			return -EINVAL;
 		}
-	if (go_duration_parse(desired->per_try_timeout, ret_try) < 0) {
+	r = go_duration_parse(desired->per_try_timeout, ret_try);
+	if (r < 0)
 		proxy_error(node, "RouteError/RetryPolicyNotValid",
-			    arena_printf(node->a, "%s.retryPolicy.perTryTimeout", field),
-			    "a time is written as 300ms, 5s, 1h30m or infinity");
-		return -EINVAL;
-	}
-	return 0;
+			    arena_printf(node->a, "%s.retryPolicy.perTryTimeout", field), "%s",
+			    go_duration_why(r));
+	return r;
 }
 
 static uint32_t retry_count(const K8s__ProxyRetry *desired)
@@ -224,9 +225,11 @@ static int set_internal_redirect(struct proxy_node *node, const K8s__ProxyIntern
 				 const char *field, struct forward *ret)
 {
 	struct internal_redirect *r;
+	const char *cross;
 
 	if (!from)
 		return 0;
+	cross = from->allow_cross_scheme_redirect;
 	for (size_t i = 0; i < from->n_redirect_response_codes; i++)
 		if (!is_redirect(from->redirect_response_codes[i])) {
 			proxy_error(node, "RouteError/InternalRedirectPolicyNotValid",
@@ -234,13 +237,22 @@ static int set_internal_redirect(struct proxy_node *node, const K8s__ProxyIntern
 				    "redirectResponseCodes are among 301, 302, 303, 307, 308");
 			return -EINVAL;
 		}
+	if (*cross && strcmp(cross, "Always") != 0 && strcmp(cross, "Never") != 0 &&
+	    strcmp(cross, "SafeOnly") != 0)
+		proxy_warning(node, "SpecError/IgnoredField",
+			      arena_printf(node->a,
+					   "%s.internalRedirectPolicy.allowCrossSchemeRedirect",
+					   field),
+			      "\"%.64s\" is unknown, so it is Never; known are Always, Never and "
+			      "SafeOnly",
+			      cross);
 	r = arena_new_of(node->a, struct internal_redirect, 1);
 	*r = (struct internal_redirect){
 		.max = from->max_internal_redirects,
 		.codes = from->redirect_response_codes,
 		.n_codes = from->n_redirect_response_codes,
-		.cross_scheme = strcmp(from->allow_cross_scheme_redirect, "Always") == 0,
-		.safe_cross_scheme = strcmp(from->allow_cross_scheme_redirect, "SafeOnly") == 0,
+		.cross_scheme = strcmp(cross, "Always") == 0,
+		.safe_cross_scheme = strcmp(cross, "SafeOnly") == 0,
 		.no_repeats = from->deny_repeated_route_redirect,
 	};
 	ret->internal_redirect = r;

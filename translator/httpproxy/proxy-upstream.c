@@ -11,6 +11,8 @@
 #include "translator/resolve/delegation.h"
 #include "translator/resolve/upstream.h"
 
+#define HEALTH_SECONDS_MAX (10 * 365 * 24 * 3600)
+
 void proxy_upstream_check_strategy(struct proxy_node *node, const K8s__ProxyLoadBalancer *policy,
 				   const char *reason, const char *field)
 {
@@ -48,6 +50,63 @@ static enum balancing balancing_of(const K8s__ProxyRoute *route, const struct fo
 	return BALANCING_ROUND_ROBIN;
 }
 
+/* Both kinds of checks. -EINVAL: Envoy would refuse it. */
+static int set_health_times(struct proxy_node *node, int64_t interval, int64_t timeout,
+			    const char *reason, const char *field, ModelHealthCheck *ret)
+{
+	const struct {
+		const char *name;
+		int64_t seconds;
+	} rows[] = { { "intervalSeconds", interval }, { "timeoutSeconds", timeout } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *one =
+			arena_printf(node->a, "%s.healthCheckPolicy.%s", field, rows[i].name);
+
+		if (rows[i].seconds > HEALTH_SECONDS_MAX) {
+			proxy_error(node, reason, one, "it is at most %d", HEALTH_SECONDS_MAX);
+			return -EINVAL;
+		}
+		if (rows[i].seconds < 0)
+			proxy_warning(node, reason, one,
+				      "ignored, as it is below 0: the default counts");
+	}
+	ret->has_interval_sec = ret->has_timeout_sec = 1;
+	ret->interval_sec = interval;
+	ret->timeout_sec = timeout;
+	return 0;
+}
+
+static int set_statuses(struct proxy_node *node, const K8s__ProxyHTTPHealthCheck *desired,
+			const char *field, ModelHealthCheck *h)
+{
+	h->n_statuses = desired->n_expected_statuses;
+	h->statuses = arena_new_of(node->a, ModelStatusRange *, h->n_statuses + 1);
+	for (size_t i = 0; i < h->n_statuses; i++) {
+		const K8s__ProxyStatusRange *range = desired->expected_statuses[i];
+
+		if (range->start < 100 || range->end > 600 || range->start >= range->end) {
+			proxy_error(
+				node, "RouteError/HealthCheckPolicyInvalid",
+				arena_printf(node->a, "%s.healthCheckPolicy.expectedStatuses[%zu]",
+					     field, i),
+				"it begins at 100 or later, and its end, which is not in it, is "
+				"after its start and at most 600");
+			return -EINVAL;
+		}
+		h->statuses[i] = message_new(node->a, ModelStatusRange);
+		h->statuses[i]->has_start = h->statuses[i]->has_end = 1;
+		h->statuses[i]->start = range->start;
+		h->statuses[i]->end = range->end;
+	}
+	return 0;
+}
+
+static uint32_t threshold(int64_t desired)
+{
+	return desired < 0 ? 0 : (uint32_t)MIN(desired, (int64_t)UINT32_MAX);
+}
+
 static int set_health(struct proxy_node *node, const K8s__ProxyHTTPHealthCheck *desired,
 		      const char *field, ModelClusterSpec *spec)
 {
@@ -59,31 +118,22 @@ static int set_health(struct proxy_node *node, const K8s__ProxyHTTPHealthCheck *
 			    "path and host must not have line breaks");
 		return -EINVAL;
 	}
+	if ((*desired->path && *desired->path != '/') || strpbrk(desired->path, " \t") ||
+	    strpbrk(desired->host, " \t/"))
+		proxy_warning(
+			node, "RouteError/HealthCheckPolicyInvalid",
+			arena_printf(node->a, "%s.healthCheckPolicy", field),
+			"servers refuse such a request: path begins with a slash, and neither "
+			"path nor host has spaces");
 	h->path = *desired->path ? desired->path : (char *)"/";
 	h->host = desired->host;
-	h->has_interval_sec = h->has_timeout_sec = h->has_unhealthy = h->has_healthy = 1;
-	h->interval_sec = desired->interval_seconds;
-	h->timeout_sec = desired->timeout_seconds;
-	h->unhealthy = (uint32_t)MAX(desired->unhealthy_threshold_count, (int64_t)0);
-	h->healthy = (uint32_t)MAX(desired->healthy_threshold_count, (int64_t)0);
-	h->n_statuses = desired->n_expected_statuses;
-	h->statuses = arena_new_of(node->a, ModelStatusRange *, h->n_statuses + 1);
-	for (size_t i = 0; i < h->n_statuses; i++) {
-		const K8s__ProxyStatusRange *range = desired->expected_statuses[i];
-
-		if (range->start < 100 || range->end > 600 || range->start >= range->end) {
-			proxy_error(
-				node, "RouteError/HealthCheckPolicyInvalid",
-				arena_printf(node->a, "%s.healthCheckPolicy.expectedStatuses[%zu]",
-					     field, i),
-				"a range of statuses begins at 100 or later and ends before 600");
-			return -EINVAL;
-		}
-		h->statuses[i] = message_new(node->a, ModelStatusRange);
-		h->statuses[i]->has_start = h->statuses[i]->has_end = 1;
-		h->statuses[i]->start = range->start;
-		h->statuses[i]->end = range->end;
-	}
+	h->has_unhealthy = h->has_healthy = 1;
+	h->unhealthy = threshold(desired->unhealthy_threshold_count);
+	h->healthy = threshold(desired->healthy_threshold_count);
+	if (set_health_times(node, desired->interval_seconds, desired->timeout_seconds,
+			     "RouteError/HealthCheckPolicyInvalid", field, h) < 0 ||
+	    set_statuses(node, desired, field, h) < 0)
+		return -EINVAL;
 	spec->health = h;
 	return 0;
 }
@@ -193,14 +243,18 @@ static void tell_unverified(struct proxy_node *node, const ModelClusterResult *r
 			      "protocol to tls or h2");
 }
 
-/* Gives the target its cluster, if one can be made; else the status says why, and others go on. */
+/* Why a Service has no cluster; reason NULL: it has one. */
+struct unresolved {
+	const char *reason, *field, *message;
+};
+
+/* Gives the target its cluster, if one can be made; else others go on. */
 static void resolve(struct proxy_node *node, const ModelClusterSpec *spec, const char *field,
-		    struct target *ret)
+		    struct target *ret, struct unresolved *ret_bad)
 {
 	const ModelClusterResult *result = upstream_find(node->r, spec);
-	const char *reason;
-	bool bad = node->bad;
 
+	*ret_bad = (struct unresolved){ 0 };
 	if (result->name && result->reason)
 		proxy_warning(node, "ServiceError/NoEndpoints", field, "%s", result->message);
 	tell_unverified(node, result, field);
@@ -209,14 +263,36 @@ static void resolve(struct proxy_node *node, const ModelClusterSpec *spec, const
 		ret->http2 = result->http2;
 		return;
 	}
-	reason = strcmp(result->reason, "TLSUpstreamValidation") == 0
-			 ? "ServiceError/TLSUpstreamValidation"
-		 : strcmp(result->reason, "ClientCertificateInvalid") == 0
-			 ? "TLSError/SecretNotValid"
-			 : "ServiceError/ServiceUnresolvedReference";
-	proxy_error(node, reason, field, "%s; requests are answered with 503", result->message);
-	/* The route stays, and the other routes of the object, too. */
-	node->bad = bad;
+	*ret_bad = (struct unresolved){
+		.reason = strcmp(result->reason, "TLSUpstreamValidation") == 0
+				  ? "ServiceError/TLSUpstreamValidation"
+			  : strcmp(result->reason, "ClientCertificateInvalid") == 0
+				  ? "TLSError/SecretNotValid"
+				  : "ServiceError/ServiceUnresolvedReference",
+		.field = field,
+		.message = result->message,
+	};
+}
+
+/* With what becomes of the requests. The route stays, and the other routes of the object, too. */
+static void tell_unresolved(struct proxy_node *node, const K8s__ProxyRoute *route,
+			    const struct unresolved *all, const struct forward *f)
+{
+	size_t served = 0;
+
+	for (size_t i = 0; i < f->n_targets; i++)
+		served += f->targets[i].cluster != NULL;
+	for (size_t i = 0; i < route->n_services; i++) {
+		bool bad = node->bad;
+
+		if (!all[i].reason)
+			continue;
+		proxy_error(node, all[i].reason, all[i].field, "%s; %s", all[i].message,
+			    route->services[i]->mirror ? "requests are not mirrored"
+			    : served ? "the route's other services get its requests"
+				     : "requests are answered with 503");
+		node->bad = bad;
+	}
 }
 
 static enum balancing tcp_balancing(struct proxy_node *node, const K8s__ProxyTCP *tcp)
@@ -236,6 +312,33 @@ static enum balancing tcp_balancing(struct proxy_node *node, const K8s__ProxyTCP
 	return BALANCING_ROUND_ROBIN;
 }
 
+/* What is for requests has no effect on connections. */
+static void tell_tcp_ignored(struct proxy_node *node, const K8s__ProxyTCP *tcp,
+			     const K8s__ProxyService *s, const char *field)
+{
+	const struct {
+		bool given;
+		const char *name, *why;
+	} rows[] = {
+		{ s->mirror, "mirror", "connections are not mirrored: it gets its share of them" },
+		{ s->request_headers_policy != NULL, "requestHeadersPolicy",
+		  "connections are passed on unread" },
+		{ s->response_headers_policy != NULL, "responseHeadersPolicy",
+		  "connections are passed on unread" },
+		{ s->n_cookie_rewrite_policies > 0, "cookieRewritePolicies",
+		  "connections are passed on unread" },
+		{ s->slow_start_policy != NULL, "slowStartPolicy", "it is for requests" },
+		{ s->health_port && !tcp->health_check_policy, "healthPort",
+		  "without a healthCheckPolicy nothing is checked" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].given)
+			proxy_warning(node, "TCPProxyError/IgnoredField",
+				      arena_printf(node->a, "%s.%s", field, rows[i].name),
+				      "ignored: %s", rows[i].why);
+}
+
 const char *proxy_upstream_tcp(struct proxy_node *node, const K8s__ProxyTCP *tcp,
 			       const K8s__ProxyService *s, const char *field)
 {
@@ -246,16 +349,18 @@ const char *proxy_upstream_tcp(struct proxy_node *node, const K8s__ProxyTCP *tcp
 	ModelClusterSpec spec = ModelClusterSpec__INIT;
 	K8s__ProxyService plain = *s;
 
+	tell_tcp_ignored(node, tcp, s, field);
 	plain.slow_start_policy = NULL;
 	spec.has_balancing = 1;
 	spec.balancing = tcp_balancing(node, tcp);
 	if (fill_spec(node, &route, &plain, field, &spec) < 0)
 		return NULL;
 	if (check) {
-		health.has_interval_sec = health.has_timeout_sec = 1;
 		health.has_unhealthy = health.has_healthy = 1;
-		health.interval_sec = check->interval_seconds;
-		health.timeout_sec = check->timeout_seconds;
+		if (set_health_times(node, check->interval_seconds, check->timeout_seconds,
+				     "TCPProxyError/HealthCheckPolicyInvalid", "spec.tcpproxy",
+				     &health) < 0)
+			return NULL;
 		health.unhealthy = check->unhealthy_threshold_count;
 		health.healthy = check->healthy_threshold_count;
 		set_health_port(s, &health);
@@ -315,7 +420,7 @@ static int plan_cookies(struct proxy_node *node, const K8s__ProxyService *s, con
 /* A target without a cluster gets no share of the requests. */
 static int plan_target(struct proxy_node *node, const K8s__ProxyRoute *route,
 		       const K8s__ProxyService *s, const char *field, const struct route *of,
-		       struct target *ret)
+		       struct target *ret, struct unresolved *ret_bad)
 {
 	ModelClusterSpec spec = ModelClusterSpec__INIT;
 
@@ -328,7 +433,7 @@ static int plan_target(struct proxy_node *node, const K8s__ProxyRoute *route,
 		return -EINVAL;
 	/* TLS must ask for the rewritten host. */
 	spec.sni = (char *)(ret->request.host ? ret->request.host : of->request.host);
-	resolve(node, &spec, field, ret);
+	resolve(node, &spec, field, ret, ret_bad);
 	if (ret->cluster && s->weight > 0)
 		ret->weight = (uint32_t)MIN(s->weight, (int64_t)UINT32_MAX);
 	return 0;
@@ -349,6 +454,7 @@ static void add_mirror(struct proxy_node *node, const K8s__ProxyService *s, cons
 
 void proxy_upstream_plan(struct proxy_node *node, const K8s__ProxyRoute *route, struct route *ret)
 {
+	struct unresolved *bad = arena_new_of(node->a, struct unresolved, route->n_services + 1);
 	struct forward *f = &ret->forward;
 	size_t mirrors = 0;
 
@@ -365,11 +471,12 @@ void proxy_upstream_plan(struct proxy_node *node, const K8s__ProxyRoute *route, 
 				    "there may be one mirror in a route only");
 			return;
 		}
-		if (plan_target(node, route, s, place, ret, &t) < 0)
+		if (plan_target(node, route, s, place, ret, &t, &bad[i]) < 0)
 			return;
 		if (!s->mirror)
 			f->targets[f->n_targets++] = t;
 		else if (t.cluster)
 			add_mirror(node, s, t.cluster, f);
 	}
+	tell_unresolved(node, route, bad, f);
 }

@@ -11,6 +11,10 @@
 
 #define PREFIX "projectcontour.io/"
 
+const char *const ingress_options_of_tls[3] = { PREFIX "tls-minimum-protocol-version",
+						PREFIX "tls-maximum-protocol-version",
+						PREFIX "tls-cert-namespace" };
+
 struct source {
 	struct reader *r;
 	const char *key;
@@ -29,10 +33,10 @@ static struct go_duration read_duration(const struct source *s, const char *name
 	const char *text = object_annotation(s->meta, name);
 	struct go_duration d = { 0 };
 
-	if (text && go_duration_parse(text, &d) < 0) {
-		ignored(s, name, "a time is written as 300ms, 5s, 1h30m or infinity");
-		return (struct go_duration){ 0 };
-	}
+	int r = text ? go_duration_parse(text, &d) : 0;
+
+	if (r < 0)
+		ignored(s, name, go_duration_why(r));
 	return d;
 }
 
@@ -76,11 +80,17 @@ static char *read_retry_on(const struct source *s, const char *text)
 
 static const struct retries *read_retries(const struct source *s)
 {
+	static const char *const others[] = { PREFIX "num-retries", PREFIX "per-try-timeout" };
 	struct arena *a = reader_arena(s->r);
 	const char *text = object_annotation(s->meta, PREFIX "retry-on");
 	char *on = text ? read_retry_on(s, text) : NULL;
 	struct retries *ret;
 
+	for (size_t i = 0; !on && i < ARRAY_SIZE(others); i++)
+		if (object_annotation(s->meta, others[i]))
+			ignored(s, others[i],
+				"it has no effect without " PREFIX
+				"retry-on, which says on what to retry");
 	if (!on)
 		return NULL;
 	ret = arena_new_of(a, struct retries, 1);
@@ -115,30 +125,32 @@ void ingress_options_read(struct reader *r, const char *key, const K8s__ObjectMe
 	ret->timeout = read_duration(&s, response && *response ? PREFIX "response-timeout"
 							       : PREFIX "request-timeout");
 	ret->retries = read_retries(&s);
-	ret->min_tls = read_version(&s, PREFIX "tls-minimum-protocol-version");
-	ret->max_tls = read_version(&s, PREFIX "tls-maximum-protocol-version");
+	ret->min_tls = read_version(&s, ingress_options_of_tls[0]);
+	ret->max_tls = read_version(&s, ingress_options_of_tls[1]);
 	ret->tls_bad = ret->min_tls && ret->max_tls && ret->min_tls > ret->max_tls;
 }
 
-/* Whether the list has the path, apart from spaces around it. */
-static bool lists(const char *list, const char *path)
+const char *ingress_options_next(struct arena *a, const char **list)
 {
-	size_t len = strlen(path);
+	while (*list && **list) {
+		const char *word = *list + strspn(*list, " \t"), *end = strchrnul(word, ',');
+		size_t n = (size_t)(end - word);
 
-	for (const char *p = list, *end; p; p = *end ? end + 1 : NULL) {
-		const char *last;
-
-		end = strchrnul(p, ',');
-		p += strspn(p, " \t");
-		for (last = end; last > p && (last[-1] == ' ' || last[-1] == '\t'); last--)
-			;
-		if ((size_t)(last - p) == len && memcmp(p, path, len) == 0)
-			return true;
+		*list = *end ? end + 1 : end;
+		while (n && (word[n - 1] == ' ' || word[n - 1] == '\t'))
+			n--;
+		if (n)
+			return arena_strndup(a, word, n);
 	}
-	return false;
+	return NULL;
 }
 
-bool ingress_options_websocket(const struct ingress_options *o, const char *path)
+bool ingress_options_websocket(struct arena *a, const struct ingress_options *o, const char *path)
 {
-	return o->websocket_paths && lists(o->websocket_paths, path);
+	const char *word;
+
+	for (const char *list = o->websocket_paths; (word = ingress_options_next(a, &list));)
+		if (strcmp(word, path) == 0)
+			return true;
+	return false;
 }

@@ -356,7 +356,7 @@ static struct route *make_route(struct translation *p, const K8s__IngressBackend
 		.forward = { .missing_status = 503,
 			     .timeouts = { .request = p->options.timeout },
 			     .retries = p->options.retries,
-			     .websocket = ingress_options_websocket(&p->options, path) },
+			     .websocket = ingress_options_websocket(p->a, &p->options, path) },
 		.filters = { .authorization = p->authorization },
 		.plain = p->plain == PLAIN_REDIRECTED && is_challenge(path) ? PLAIN_SERVED
 									    : p->plain
@@ -445,6 +445,40 @@ static void plan_default(struct translation *p, const K8s__IngressBackend *backe
 		if (host && strcmp(host, "*") != 0)
 			add_route(p, host, route);
 	}
+}
+
+/* ---- annotations that meet nothing ---- */
+
+static bool has_path(const K8s__IngressSpec *s, const char *path)
+{
+	for (size_t i = 0; i < s->n_rules; i++) {
+		const K8s__IngressRuleValue *v = s->rules[i]->ingress_rule_value;
+
+		for (size_t k = 0; v && v->http && k < v->http->n_paths; k++)
+			if (strcmp(*v->http->paths[k]->path ? v->http->paths[k]->path : "/",
+				   path) == 0)
+				return true;
+	}
+	return s->default_backend && strcmp(path, "/") == 0;
+}
+
+static void report_unmet(struct translation *p)
+{
+	const K8s__IngressSpec *s = p->ingress->spec;
+	const char *path;
+
+	for (const char *list = p->options.websocket_paths;
+	     (path = ingress_options_next(p->a, &list));)
+		if (!has_path(s, path))
+			warn(p, "AnnotationIgnored",
+			     "metadata.annotations[projectcontour.io/websocket-routes]",
+			     "no path of this Ingress is written \"%.64s\"", path);
+	for (size_t i = 0; i < ARRAY_SIZE(ingress_options_of_tls) && !s->n_tls; i++)
+		if (object_annotation(p->ingress->metadata, ingress_options_of_tls[i]))
+			warn(p, "AnnotationIgnored",
+			     arena_printf(p->a, "metadata.annotations[%s]",
+					  ingress_options_of_tls[i]),
+			     "it has no effect without spec.tls");
 }
 
 /* ---- the whole ---- */
@@ -583,6 +617,7 @@ void unit_ingress(struct reader *r, const char *key, size_t key_len _unused_)
 	annotation_check_foreign(r, OBJECT_INGRESS, key, ingress->metadata, NULL);
 	ingress_options_read(r, key, ingress->metadata, &p.options);
 	services_policy_read(r, &p.authorization);
+	report_unmet(&p);
 	translate(&p);
 	emit_verdict(r, OBJECT_INGRESS, key, verdict_of(&p));
 }

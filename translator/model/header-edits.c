@@ -53,7 +53,7 @@ char *header_canonical(struct arena *a, const char *name)
 	char *copy;
 	bool upper = true;
 
-	if (!match_is_token(name))
+	if (!match_is_token(name) || strlen(name) > HEADER_BYTES_MAX)
 		return NULL;
 	copy = arena_strdup(a, name);
 	for (char *p = copy; *p; p++) {
@@ -65,7 +65,13 @@ char *header_canonical(struct arena *a, const char *name)
 
 bool header_is_value(const char *s)
 {
-	return !strpbrk(s, "\r\n");
+	size_t n = strlen(s);
+
+	if (strpbrk(s, "\r\n"))
+		return false;
+	for (const char *p = s; (p = strchr(p, '%')); p++)
+		n++;
+	return n <= HEADER_BYTES_MAX;
 }
 
 bool header_is_framing(const char *name)

@@ -37,9 +37,14 @@ void header_edits_sort(struct header_edits *e);
 const struct header_edit *header_edits_find(const struct header_edits *e, const char *name);
 bool header_edits_remove(const struct header_edits *e, const char *name);
 
-/* Header names as Go writes them: "x-foo" becomes "X-Foo". NULL if it is not a token. */
+/* Envoy takes no longer names and values (HeaderValue in its API). */
+#define HEADER_BYTES_MAX 16384
+
+/* Header names as Go writes them: "x-foo" becomes "X-Foo". NULL if it is not a token, or too long.
+ */
 char *header_canonical(struct arena *a, const char *name);
-/* A value must not end the header (RFC 9110, section 5.5). */
+/* A value must not end the header (RFC 9110, section 5.5), nor be too long when each "%" is
+ * escaped. */
 bool header_is_value(const char *s);
 /* It says where a message ends: Envoy alone may write it (RFC 9112, section 6). */
 bool header_is_framing(const char *name);

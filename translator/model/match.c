@@ -64,6 +64,92 @@ bool match_is_impossible(const struct value_match *all, size_t n, bool queries)
 	return false;
 }
 
+/* Whether a condition holds for a value, apart from its invert. -1: only RE2 or a number says. */
+static int holds(const struct value_match *m, const char *value, bool ignore_case)
+{
+	size_t n = strlen(m->value), len = strlen(value);
+	int (*compare)(const char *, const char *, size_t) = ignore_case ? strncasecmp : strncmp;
+
+	switch (m->op) {
+	case MATCH_EXACT:
+		return n == len && compare(value, m->value, n) == 0;
+	case MATCH_PREFIX:
+		return compare(value, m->value, n) == 0;
+	case MATCH_SUFFIX:
+		return n <= len && compare(value + len - n, m->value, n) == 0;
+	case MATCH_CONTAINS:
+		return (ignore_case ? strcasestr(value, m->value) : strstr(value, m->value)) !=
+		       NULL;
+	case MATCH_PRESENT:
+		return 1;
+	default:
+		return -1;
+	}
+}
+
+/* Whether what x asks for is against y: x names the one value, or asks for none at all. */
+static bool is_against(const struct value_match *x, const struct value_match *y)
+{
+	int r;
+
+	if (x->op == MATCH_PRESENT && x->invert)
+		return y->invert ? y->op != MATCH_PRESENT && !y->missing_as_empty : true;
+	if (x->op != MATCH_EXACT || x->invert)
+		return false;
+	r = holds(y, x->value, x->ignore_case || y->ignore_case);
+	if (r < 0)
+		return false;
+	return y->invert ? r && (y->ignore_case || !x->ignore_case) : !r;
+}
+
+static bool has_lower(const char *s)
+{
+	for (; *s; s++)
+		if (islower((unsigned char)*s))
+			return true;
+	return false;
+}
+
+/* Whether requests for the host may have the value as their Host. */
+static bool is_host(struct arena *a, const char *value, const char *host)
+{
+	return *host == '*' || strcasecmp(arena_strndup(a, value, strcspn(value, ":")), host) == 0;
+}
+
+/* What HTTP says about the value that the condition asks for. */
+static const char *value_never(struct arena *a, const struct value_match *m, const char *host)
+{
+	if (m->op != MATCH_EXACT || m->invert)
+		return NULL;
+	if (strcmp(m->name, ":method") == 0 && !m->ignore_case && has_lower(m->value))
+		return "methods are written in upper case";
+	if (strcmp(m->name, ":scheme") == 0 && strcasecmp(m->value, "http") != 0 &&
+	    strcasecmp(m->value, "https") != 0)
+		return ":scheme is http or https";
+	if ((strcmp(m->name, ":authority") == 0 || strcmp(m->name, "host") == 0) &&
+	    !is_host(a, m->value, host))
+		return arena_printf(a, "requests for %s have it as their %s", host, m->name);
+	return NULL;
+}
+
+const char *match_headers_never(struct arena *a, const struct value_match *all, size_t n,
+				const char *host)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *why = value_never(a, &all[i], host);
+
+		if (why)
+			return why;
+		for (size_t k = 0; k < n; k++)
+			if (k != i && strcmp(all[i].name, all[k].name) == 0 &&
+			    is_against(&all[i], &all[k]))
+				return arena_printf(
+					a, "two conditions on header %s exclude each other",
+					all[i].name);
+	}
+	return NULL;
+}
+
 static int compare_values(const void *a, const void *b)
 {
 	const struct value_match *x = a, *y = b;

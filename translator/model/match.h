@@ -70,6 +70,10 @@ void match_finish(struct arena *a, struct route_match *m);
 /* Whether no request can meet all of these conditions. queries: on query parameters, not on
  * headers. */
 bool match_is_impossible(const struct value_match *all, size_t n, bool queries);
+/* Why no request can meet all of these conditions on headers, if no HTTP request has such values: a
+ * sentence, or NULL. The host: that of the route, a name or a star and one. */
+const char *match_headers_never(struct arena *a, const struct value_match *all, size_t n,
+				const char *host);
 /* A header's name (RFC 9110, section 5.6.2: token). */
 bool match_is_token(const char *s);
 /* A header that can be read: HTTP/2's pseudo-headers, too (RFC 9113, section 8.3.1). */

@@ -136,12 +136,13 @@ static int read_timeout(const K8s__ProxyAuthorization *desired, ModelAuthorizati
 			struct authorization_problem *problem)
 {
 	struct go_duration d;
+	int r = go_duration_parse(desired->response_timeout, &d);
 
-	if (go_duration_parse(desired->response_timeout, &d) < 0) {
+	if (r < 0) {
 		problem->reason = "AuthError/AuthResponseTimeoutInvalid";
 		problem->field = "responseTimeout";
-		problem->why = "a time is written as 300ms, 5s, 1h30m or infinity";
-		return -EINVAL;
+		problem->why = go_duration_why(r);
+		return r;
 	}
 	ret->has_timeout_usec = d.set;
 	ret->timeout_usec = d.usec;

@@ -132,8 +132,10 @@ static int set_host(struct arena *a, const char *value, struct header_edits *ret
 
 static const char *not_a_header(struct arena *a, const char *name)
 {
-	return arena_printf(a, "\"%s\" is not a header's name, or its value has a line break",
-			    name);
+	return arena_printf(a,
+			    "\"%.64s\" is not a header's name, its value has a line break, or one "
+			    "of them has more than %d bytes",
+			    name, HEADER_BYTES_MAX);
 }
 
 static int parse_set(struct arena *a, const K8s__ProxyHeaders *p, bool response,
@@ -180,7 +182,7 @@ static int parse_remove(struct arena *a, const K8s__ProxyHeaders *p, struct head
 		char *name = header_canonical(a, p->remove[i]);
 
 		if (!name || strcmp(name, "Host") == 0) {
-			*ret_why = arena_printf(a, "\"%s\" is not a header that can be removed",
+			*ret_why = arena_printf(a, "\"%.64s\" is not a header that can be removed",
 						p->remove[i]);
 			return -EINVAL;
 		}

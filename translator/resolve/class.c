@@ -86,21 +86,33 @@ static bool default_is_ours(struct reader *r, const char **ret_why)
 	return false;
 }
 
-static const char *name_of(const K8s__ObjectMeta *meta, const char *class_name)
+static const char *name_of(const K8s__ObjectMeta *meta, const char *class_name,
+			   const char **ret_field)
 {
-	static const char *const annotations[] = { "projectcontour.io/ingress.class",
-						   "kubernetes.io/ingress.class" };
+	static const struct {
+		const char *annotation, *field;
+	} rows[] = {
+		{ "projectcontour.io/ingress.class",
+		  "metadata.annotations[projectcontour.io/ingress.class]" },
+		{ "kubernetes.io/ingress.class",
+		  "metadata.annotations[kubernetes.io/ingress.class]" },
+	};
 	const char *name = NULL;
 
-	for (size_t i = 0; i < ARRAY_SIZE(annotations) && !name; i++)
-		name = object_annotation(meta, annotations[i]);
-	return name && *name ? name : class_name;
+	for (size_t i = 0; i < ARRAY_SIZE(rows) && !name; i++) {
+		name = object_annotation(meta, rows[i].annotation);
+		*ret_field = rows[i].field;
+	}
+	if (name && *name)
+		return name;
+	*ret_field = "spec.ingressClassName";
+	return class_name;
 }
 
 bool class_is_ours(struct reader *r, const K8s__ObjectMeta *meta, const char *class_name,
 		   const char **ret_why)
 {
-	const char *name = name_of(meta, class_name);
+	const char *field, *name = name_of(meta, class_name, &field);
 
 	return name && *name ? named_class_is_ours(r, name, ret_why) : default_is_ours(r, ret_why);
 }
@@ -125,15 +137,15 @@ static const char *meant(struct reader *r, const char *name)
 void class_leave(struct reader *r, enum object_kind kind, const char *key,
 		 const K8s__ObjectMeta *meta, const char *class_name, const char *why)
 {
-	const char *name = name_of(meta, class_name);
+	const char *field, *name = name_of(meta, class_name, &field);
 	const char *best = name && *name ? meant(r, name) : NULL;
 
 	if (best)
-		object_warning(r, kind, key, "OtherClass", "spec.ingressClassName",
-			       "%s: did you mean %s?", why, best);
+		object_warning(r, kind, key, "OtherClass", field, "%s: did you mean %s?", why,
+			       best);
 	else
 		emit_problem(r, kind, key, PORTOLAN__IPC__SEVERITY__SEVERITY_INFO, "OtherClass",
-			     "spec.ingressClassName", "%s", why);
+			     field, "%s", why);
 	emit_verdict(r, kind, key, PORTOLAN__IPC__VERDICT__VERDICT_IGNORED);
 }
 

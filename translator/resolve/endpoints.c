@@ -69,7 +69,7 @@ int endpoints_index(const struct item *object, struct arena *scratch, const char
 
 /* discovery.k8s.io/v1, EndpointConditions: an unset ready means yes, an unset serving the same as
  * ready, an unset terminating no. */
-static bool is_ready(const K8s__Endpoint *e)
+bool endpoints_is_ready(const K8s__Endpoint *e)
 {
 	return !e->conditions || !e->conditions->has_ready || e->conditions->ready;
 }
@@ -78,7 +78,7 @@ static bool is_draining(const K8s__Endpoint *e)
 {
 	const K8s__EndpointConditions *c = e->conditions;
 
-	return c && c->terminating && (c->has_serving ? c->serving : is_ready(e));
+	return c && c->terminating && (c->has_serving ? c->serving : endpoints_is_ready(e));
 }
 
 /* A pod is ready or not, even if its Service publishes addresses that are not ready: serving says
@@ -87,21 +87,25 @@ static bool is_ready_pod(const K8s__Endpoint *e)
 {
 	const K8s__EndpointConditions *c = e->conditions;
 
-	return is_ready(e) && (!c || (!c->terminating && (!c->has_serving || c->serving)));
+	return endpoints_is_ready(e) && (!c || (!c->terminating && (!c->has_serving || c->serving)));
 }
 
-static bool is_address(const char *type, const char *address)
+bool endpoints_is_address(const char *type, const char *address)
 {
 	unsigned char buf[sizeof(struct in6_addr)];
 
 	return inet_pton(strcmp(type, "IPv6") == 0 ? AF_INET6 : AF_INET, address, buf) == 1;
 }
 
+bool endpoints_is_port(const K8s__EndpointPort *p, bool udp)
+{
+	return p->has_port && p->port >= 1 && p->port <= 65535 &&
+	       strcmp(p->protocol && *p->protocol ? p->protocol : "TCP", udp ? "UDP" : "TCP") == 0;
+}
+
 static bool is_wanted_port(const struct wanted *w, const K8s__EndpointPort *p)
 {
-	if (!p->has_port || p->port < 1 || p->port > 65535)
-		return false;
-	if (strcmp(p->protocol && *p->protocol ? p->protocol : "TCP", w->udp ? "UDP" : "TCP") != 0)
+	if (!endpoints_is_port(p, w->udp))
 		return false;
 	return !*w->port_name || !p->name || !*p->name || strcmp(p->name, w->port_name) == 0;
 }
@@ -125,7 +129,7 @@ static void add_port(const K8s__EndpointSlice *s, uint32_t port, uint32_t health
 		const K8s__Endpoint *e = s->endpoints[i];
 
 		/* The first address represents all (discovery.k8s.io/v1, Endpoint). */
-		if (e->n_addresses && which(e) && is_address(s->address_type, e->addresses[0]))
+		if (e->n_addresses && which(e) && endpoints_is_address(s->address_type, e->addresses[0]))
 			list->all[list->n++] = (struct found){ e->addresses[0], port, health };
 	}
 }
@@ -185,7 +189,7 @@ static void check_slice(struct reader *r, const struct item *item, const K8s__En
 	for (size_t i = 0; i < s->n_endpoints; i++) {
 		const K8s__Endpoint *e = s->endpoints[i];
 
-		if (e->n_addresses && is_address(s->address_type, e->addresses[0]))
+		if (e->n_addresses && endpoints_is_address(s->address_type, e->addresses[0]))
 			continue;
 		object_error(r, OBJECT_ENDPOINT_SLICE, item_key(item), "InvalidAddress",
 			     arena_printf(reader_arena(r), "endpoints[%zu].addresses[0]", i),
@@ -217,7 +221,7 @@ static void collect(struct reader *r, const struct wanted *w, struct list *list)
 		arena_new_of(reader_arena(r), struct found, MIN(room, (size_t)ENDPOINTS_MAX) + 1);
 	for (size_t i = 0; i < n; i++)
 		if (slices[i])
-			add_slice(w, slices[i], w->pod_port ? is_ready_pod : is_ready, list);
+			add_slice(w, slices[i], w->pod_port ? is_ready_pod : endpoints_is_ready, list);
 	/* No endpoint is ready: endpoints that terminate but still serve are better than none, as
 	 * in kube-proxy. */
 	if (!list->n)
@@ -331,7 +335,7 @@ EnvoyLbEndpoint **endpoints_read_named(struct reader *r, const char *name,
 	w.service = service;
 	w.health_name = health;
 	w.family = one_family(r, service);
-	*ret = (struct endpoints_name){ service, pods ? NULL : w.port_name };
+	*ret = (struct endpoints_name){ service, pods ? NULL : w.port_name, w.udp };
 	return read_all(r, &w, ret_n);
 }
 

@@ -3,6 +3,7 @@
 
 #include "envoy/config/endpoint/v3/endpoint_components.pb-c.h"
 #include "k8s/core.pb-c.h"
+#include "k8s/discovery.pb-c.h"
 #include "translator/envoy/envoy.h"
 #include "translator/graph/graph.h"
 #include "translator/model/message.h"
@@ -21,6 +22,7 @@ struct endpoints_name {
 	const char *service; /* "namespace/service" */
 	const char
 		*port_name; /* "" for the only port; NULL: the ports of the Service do not count */
+	bool udp;
 };
 
 /* The endpoints of a port of the Service "namespace/service". port_name "": the Service's only
@@ -34,5 +36,10 @@ EnvoyLbEndpoint **endpoints_read_udp(struct reader *r, const char *service, cons
  * perhaps "/port name of health checks"; UDP_ENDPOINTS or SELECTED_PODS may go before it. */
 EnvoyLbEndpoint **endpoints_read_named(struct reader *r, const char *name,
 				       struct endpoints_name *ret, size_t *ret_n);
+/* Parts of a slice: whether the endpoint is ready, the address one of the slice's type, and the port
+ * one for UDP, or else for TCP. */
+bool endpoints_is_ready(const K8s__Endpoint *e);
+bool endpoints_is_address(const char *type, const char *address);
+bool endpoints_is_port(const K8s__EndpointPort *p, bool udp);
 /* No slice names the Service: its controller may not have come to it yet. */
 bool endpoints_are_unsliced(struct reader *r, const char *service);

@@ -43,6 +43,7 @@ struct cause {
 	struct reader *r;
 	struct arena *a;
 	const char *service, *namespace, *name, *port_name;
+	bool udp;
 };
 
 static const K8s__EndpointSlice *slice_of(const struct cause *c, const struct item *i)
@@ -93,27 +94,68 @@ static bool has_port(const struct cause *c, const K8s__EndpointSlice *s)
 {
 	if (!c->port_name)
 		return true;
-	for (size_t i = 0; i < s->n_ports; i++)
-		if (!*c->port_name || !s->ports[i]->name || !*s->ports[i]->name ||
-		    strcmp(s->ports[i]->name, c->port_name) == 0)
+	for (size_t i = 0; i < s->n_ports; i++) {
+		const K8s__EndpointPort *p = s->ports[i];
+
+		if (endpoints_is_port(p, c->udp) &&
+		    (!*c->port_name || !p->name || !*p->name || strcmp(p->name, c->port_name) == 0))
 			return true;
+	}
 	return false;
 }
 
+/* How a port differs from what is wanted. */
+static const char *unlike(const struct cause *c, const K8s__EndpointPort *p)
+{
+	return !p->has_port ? " without a number"
+			    : arena_printf(c->a, " for %s",
+					   p->protocol && *p->protocol ? p->protocol : "TCP");
+}
+
+/* "http", "dns for UDP", "one without a name" */
 static const char *port_names(const struct cause *c, const K8s__EndpointSlice *s)
 {
 	const char *names = "";
 
-	for (size_t i = 0; i < s->n_ports && i < NAMES_MAX; i++)
-		names = arena_printf(c->a, "%s%s%s", names, i ? ", " : "",
-				     s->ports[i]->name && *s->ports[i]->name
-					     ? s->ports[i]->name
-					     : "one without a name");
+	for (size_t i = 0; i < s->n_ports && i < NAMES_MAX; i++) {
+		const K8s__EndpointPort *p = s->ports[i];
+
+		names = arena_printf(c->a, "%s%s%s%s", names, i ? ", " : "",
+				     p->name && *p->name ? p->name : "one without a name",
+				     endpoints_is_port(p, c->udp) ? "" : unlike(c, p));
+	}
 	return *names ? names : "none";
+}
+
+static const char *no_port(const struct cause *c, const struct item *item,
+			   const K8s__EndpointSlice *s)
+{
+	const char *which = *c->port_name ? arena_printf(c->a, "port \"%s\"", c->port_name)
+			    : c->udp      ? "port for UDP"
+					  : "port for TCP";
+
+	return arena_printf(c->a, "EndpointSlice %s has no %s (it has: %s)", name_of(item), which,
+			    port_names(c, s));
+}
+
+/* What is wrong with the address of an endpoint that is ready. */
+static const char *bad_address(const struct cause *c, const struct item *item,
+			       const K8s__EndpointSlice *s, const K8s__Endpoint *e)
+{
+	if (strcmp(s->address_type, "IPv4") != 0 && strcmp(s->address_type, "IPv6") != 0)
+		return arena_printf(c->a,
+				    "EndpointSlice %s has addresses of type %s: only IPv4 and IPv6 "
+				    "are used",
+				    name_of(item), s->address_type);
+	if (e->n_addresses && endpoints_is_address(s->address_type, e->addresses[0]))
+		return NULL;
+	return arena_printf(c->a, "EndpointSlice %s is for %s, and \"%s\" is no such address",
+			    name_of(item), s->address_type, e->n_addresses ? e->addresses[0] : "");
 }
 
 static const char *unusable(const struct cause *c, const struct item *const *items, size_t n)
 {
+	const char *bad = NULL;
 	size_t endpoints = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -122,11 +164,14 @@ static const char *unusable(const struct cause *c, const struct item *const *ite
 		if (!s)
 			continue;
 		if (s->n_endpoints && !has_port(c, s))
-			return arena_printf(c->a,
-					    "EndpointSlice %s has no port \"%s\" (it has: %s)",
-					    name_of(items[i]), c->port_name, port_names(c, s));
+			return no_port(c, items[i], s);
 		endpoints += s->n_endpoints;
+		for (size_t k = 0; k < s->n_endpoints && !bad; k++)
+			if (endpoints_is_ready(s->endpoints[k]))
+				bad = bad_address(c, items[i], s, s->endpoints[k]);
 	}
+	if (bad)
+		return bad;
 	if (!endpoints)
 		return arena_printf(
 			c->a,
@@ -137,10 +182,14 @@ static const char *unusable(const struct cause *c, const struct item *const *ite
 			    endpoints == 1 ? "" : "s");
 }
 
-const char *no_endpoints_why(struct reader *r, const char *service, const char *port_name)
+const char *no_endpoints_why(struct reader *r, const char *service, const char *port_name, bool udp)
 {
 	struct cause c = {
-		.r = r, .a = reader_arena(r), .service = service, .port_name = port_name
+		.r = r,
+		.a = reader_arena(r),
+		.service = service,
+		.port_name = port_name,
+		.udp = udp,
 	};
 	const struct item *const *items;
 	size_t n;

@@ -117,6 +117,33 @@ static void ignore(const struct options *o, const char *name, const char *why)
 		       why);
 }
 
+/* Words of a list that name no port. */
+void service_options_check_ports(struct reader *r, const char *key, const K8s__Service *s)
+{
+	static const char *const names[] = { PREFIX "upstream-protocol.h2",
+					     PREFIX "upstream-protocol.h2c",
+					     PREFIX "upstream-protocol.tls" };
+	const struct options o = { r, key, s->metadata };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const char *list = object_annotation(s->metadata, names[i]);
+		size_t len;
+
+		for (const char *p = list ? list + strspn(list, ", \t") : ""; *p;
+		     p += len + strspn(p + len, ", \t")) {
+			char *word = arena_strndup(reader_arena(r), p, len = strcspn(p, ", \t"));
+			bool known = false;
+
+			for (size_t k = 0; s->spec && k < s->spec->n_ports && !known; k++)
+				known = lists(word, s->spec->ports[k]);
+			if (!known)
+				ignore(&o, names[i],
+				       arena_printf(reader_arena(r),
+						    "\"%.64s\" is no port of the Service", word));
+		}
+	}
+}
+
 static uint32_t read_number(const struct options *o, const char *name, uint32_t max,
 			    uint32_t fallback)
 {

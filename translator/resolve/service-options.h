@@ -13,6 +13,8 @@ bool service_options_app_protocol(const char *word, enum upstream_protocol *ret)
 /* A warning in the Service's status about an unknown one. */
 void service_options_tell_protocol(struct reader *r, const char *key, const char *word,
 				   int32_t port);
+/* Warns of ports in its annotations that the Service has not got. */
+void service_options_check_ports(struct reader *r, const char *key, const K8s__Service *s);
 /* Circuit breakers; values that are not numbers are left out, with a warning in the Service's
  * status. */
 struct upstream_limits service_options_limits(struct reader *r, const char *key,

@@ -275,6 +275,7 @@ static void use_service(struct backend *b, const char *key, const K8s__Service *
 	}
 	b->cluster.port = (uint32_t)port->port;
 	annotation_check(b->r, OBJECT_SERVICE, key, s->metadata);
+	service_options_check_ports(b->r, key, s);
 	b->cluster.limits = service_options_limits(b->r, key, s->metadata);
 	b->cluster.ejection = service_options_ejection(b->r, key, s->metadata);
 	limit(b);

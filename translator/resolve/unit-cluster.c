@@ -118,8 +118,10 @@ static int find_health_port(struct reader *r, const K8s__Service *s, const Model
 	if (*ret && *(*ret)->name)
 		return 0;
 	*ret_why = arena_printf(reader_arena(r),
-				*ret ? "has no name for port %s, where its health is checked"
-				     : "has no port %s, where its health is to be checked",
+				*ret    ? "has no name for port %s, where its health is checked"
+				: other ? "has port %s, where its health is to be checked, but "
+					  "not for TCP"
+					: "has no port %s, where its health is to be checked",
 				wanted);
 	return -EINVAL;
 }
@@ -183,6 +185,7 @@ static void translate(struct reader *r, const ModelClusterSpec *spec, const char
 	cluster.port = (uint32_t)port->port;
 	cluster.protocol = protocol_of(r, key, s, port, spec);
 	annotation_check(r, OBJECT_SERVICE, key, s->metadata);
+	service_options_check_ports(r, key, s);
 	cluster.limits = service_options_limits(r, key, s->metadata);
 	cluster.ejection = service_options_ejection(r, key, s->metadata);
 	cluster.desired = spec;

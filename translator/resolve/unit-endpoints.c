@@ -10,7 +10,7 @@
 
 static void tell(struct reader *r, const struct endpoints_name *name, ModelEndpointsResult *ret)
 {
-	ret->why = (char *)no_endpoints_why(r, name->service, name->port_name);
+	ret->why = (char *)no_endpoints_why(r, name->service, name->port_name, name->udp);
 	ret->has_unsliced = 1;
 	ret->unsliced = endpoints_are_unsliced(r, name->service);
 	/* Requests to pods are not the Service's: who has asked for the pods is told. */

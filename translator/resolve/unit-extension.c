@@ -46,14 +46,16 @@ struct plan {
 static void plan_timeouts(struct plan *p, const K8s__ProxyTimeouts *t)
 {
 	struct go_duration response, idle, connection;
+	int r;
 
 	if (!t)
 		return;
-	if (go_duration_parse(t->response, &response) < 0 ||
-	    go_duration_parse(t->idle, &idle) < 0 ||
-	    go_duration_parse(t->idle_connection, &connection) < 0) {
-		complain(p, "SpecError/TimeoutPolicyNotValid", "spec.timeoutPolicy",
-			 "a time is written as 300ms, 5s, 1h30m or infinity");
+	r = go_duration_parse(t->response, &response);
+	r = r < 0 ? r : go_duration_parse(t->idle, &idle);
+	r = r < 0 ? r : go_duration_parse(t->idle_connection, &connection);
+	if (r < 0) {
+		complain(p, "SpecError/TimeoutPolicyNotValid", "spec.timeoutPolicy", "%s",
+			 go_duration_why(r));
 		return;
 	}
 	if (*t->idle)
