@@ -22,6 +22,7 @@ void unit_nginx_ingress(struct reader *r, const char *key, size_t key_len);
 void unit_nginx_host(struct reader *r, const char *key, size_t key_len);
 void unit_nginx_config(struct reader *r, const char *key, size_t key_len);
 void unit_proxy(struct reader *r, const char *key, size_t key_len);
+void unit_delegation(struct reader *r, const char *key, size_t key_len);
 void unit_orphan(struct reader *r, const char *key, size_t key_len);
 void unit_host(struct reader *r, const char *key, size_t key_len);
 void unit_server_name(struct reader *r, const char *key, size_t key_len);

@@ -104,6 +104,9 @@ static void look_at_listener(struct gateway *g, const struct gateway_listener *l
 		l->spec->allowed_routes ? l->spec->allowed_routes->namespaces : NULL;
 
 	look_at_certificates(g, l);
+	if (l->spec->tls && l->spec->tls->n_options)
+		warn(g, l->owner, "FieldIgnored", arena_printf(g->a, "%s.tls.options", l->field),
+		     "ignored: no option has a meaning here");
 	if (n)
 		look_at_namespaces(g, l->owner, n->from, n->selector,
 				   arena_printf(g->a, "%s.allowedRoutes.namespaces", l->field));
@@ -112,11 +115,15 @@ static void look_at_listener(struct gateway *g, const struct gateway_listener *l
 void gateway_listeners_advise(struct gateway *g)
 {
 	const K8s__AllowedListeners *allowed = g->object->spec->allowed_listeners;
+	const K8s__GatewayInfrastructure *own = g->object->spec->infrastructure;
 
 	for (size_t i = 0; i < g->n_owners; i++)
 		for (size_t k = 0; k < g->owners[i].n_specs; k++)
 			look_at_listener(g, &g->owners[i].listeners[k]);
 	look_at_clients(g);
+	if (!*g->fleet && own && (own->n_labels || own->n_annotations || own->parameters_ref))
+		warn(g, &g->owners[0], "FieldIgnored", "spec.infrastructure",
+		     "ignored: the Gateway has no Envoys of its own, for which it would be");
 	if (allowed && allowed->namespaces)
 		look_at_namespaces(g, &g->owners[0], allowed->namespaces->from,
 				   allowed->namespaces->selector,

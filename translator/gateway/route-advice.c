@@ -118,6 +118,20 @@ static void look_at_filters(struct route_work *w, K8s__HTTPRouteFilter *const *a
 
 /* ---- matches ---- */
 
+/* Conditions that no request for one of the route's host names meets. */
+static const char *headers_never(struct route_work *w, const struct route_match *m)
+{
+	const char *why =
+		w->head.n_hosts ? NULL : match_headers_never(w->a, m->headers, m->n_headers, "*");
+
+	for (size_t i = 0; i < w->head.n_hosts; i++) {
+		why = match_headers_never(w->a, m->headers, m->n_headers, w->head.hosts[i]);
+		if (!why)
+			return NULL;
+	}
+	return why;
+}
+
 static void look_at_match(struct route_work *w, const K8s__HTTPRouteMatch *m,
 			  const struct route_match *made, const char *field)
 {
@@ -130,6 +144,10 @@ static void look_at_match(struct route_work *w, const K8s__HTTPRouteMatch *m,
 	if (why)
 		warn(w, "PathWithStar", arena_printf(w->a, "%s.path", field), "path %s: %s",
 		     made->path, why);
+	why = headers_never(w, made);
+	if (why)
+		warn(w, "HeaderNeverMatches", arena_printf(w->a, "%s.headers", field),
+		     "no request meets them: %s", why);
 	if (m->n_headers != made->n_headers)
 		warn(w, "HeaderTwice", arena_printf(w->a, "%s.headers", field),
 		     "two conditions are on one header: the first counts");

@@ -489,11 +489,13 @@ static void add_split(struct rule *u, const struct rule_match *m, size_t match, 
 }
 
 /* That is what the author asks for, but seldom means. */
-static void tell_no_weight(const struct rule *u)
+static void tell_no_backend(const struct rule *u)
 {
 	object_warning(u->w->r, u->w->head.kind, u->w->head.key, "NoBackend",
 		       arena_printf(u->w->a, "%s.backendRefs", u->field),
-		       "all have weight 0: requests are answered with %u", missing_status(u));
+		       "%s: requests are answered with %u",
+		       u->spec->n_backend_refs ? "all have weight 0" : "none is there",
+		       missing_status(u));
 }
 
 /* ---- sessions among several backends (G-SP-2) ---- */
@@ -577,8 +579,8 @@ static void plan_match(struct rule *u, const struct rule_match *m, size_t match,
 	}
 	u->w->session = NULL;
 	find_backends(u, m, &b);
-	if (!b.total && u->spec->n_backend_refs && !b.n)
-		tell_no_weight(u);
+	if (!b.total && !b.n)
+		tell_no_backend(u);
 	if (!b.total)
 		add(u, m, match, sub, &route);
 	else if (add_session(u, m, match, sub, &b, &route))

@@ -91,6 +91,9 @@ void unit_tls_policy(struct reader *r, const char *key, size_t key_len _unused_)
 		return;
 	object_split_key(r, key, &namespace, &name);
 	tell_targets(r, key, namespace, p->spec);
+	if (p->spec->n_options)
+		object_warning(r, OBJECT_BACKEND_TLS_POLICY, key, "FieldIgnored", "spec.options",
+			       "ignored: no option has a meaning here");
 	tls_policy_read(r, namespace, p->spec->validation, &tls);
 	winner = find_winner(r, key, namespace);
 	if (winner)

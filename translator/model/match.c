@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "common/base/strbuf.h"
+#include "translator/model/host-name.h"
 #include "translator/model/match.h"
 #include "translator/model/path.h"
 
@@ -113,7 +114,9 @@ static bool has_lower(const char *s)
 /* Whether requests for the host may have the value as their Host. */
 static bool is_host(struct arena *a, const char *value, const char *host)
 {
-	return *host == '*' || strcasecmp(arena_strndup(a, value, strcspn(value, ":")), host) == 0;
+	const char *name = arena_strndup(a, value, strcspn(value, ":"));
+
+	return host_name_is_within(match_lower(a, name), host);
 }
 
 /* What HTTP says about the value that the condition asks for. */

@@ -87,7 +87,8 @@ static bool is_ready_pod(const K8s__Endpoint *e)
 {
 	const K8s__EndpointConditions *c = e->conditions;
 
-	return endpoints_is_ready(e) && (!c || (!c->terminating && (!c->has_serving || c->serving)));
+	return endpoints_is_ready(e) &&
+	       (!c || (!c->terminating && (!c->has_serving || c->serving)));
 }
 
 bool endpoints_is_address(const char *type, const char *address)
@@ -129,7 +130,8 @@ static void add_port(const K8s__EndpointSlice *s, uint32_t port, uint32_t health
 		const K8s__Endpoint *e = s->endpoints[i];
 
 		/* The first address represents all (discovery.k8s.io/v1, Endpoint). */
-		if (e->n_addresses && which(e) && endpoints_is_address(s->address_type, e->addresses[0]))
+		if (e->n_addresses && which(e) &&
+		    endpoints_is_address(s->address_type, e->addresses[0]))
 			list->all[list->n++] = (struct found){ e->addresses[0], port, health };
 	}
 }
@@ -221,7 +223,8 @@ static void collect(struct reader *r, const struct wanted *w, struct list *list)
 		arena_new_of(reader_arena(r), struct found, MIN(room, (size_t)ENDPOINTS_MAX) + 1);
 	for (size_t i = 0; i < n; i++)
 		if (slices[i])
-			add_slice(w, slices[i], w->pod_port ? is_ready_pod : endpoints_is_ready, list);
+			add_slice(w, slices[i], w->pod_port ? is_ready_pod : endpoints_is_ready,
+				  list);
 	/* No endpoint is ready: endpoints that terminate but still serve are better than none, as
 	 * in kube-proxy. */
 	if (!list->n)

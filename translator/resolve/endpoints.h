@@ -36,8 +36,8 @@ EnvoyLbEndpoint **endpoints_read_udp(struct reader *r, const char *service, cons
  * perhaps "/port name of health checks"; UDP_ENDPOINTS or SELECTED_PODS may go before it. */
 EnvoyLbEndpoint **endpoints_read_named(struct reader *r, const char *name,
 				       struct endpoints_name *ret, size_t *ret_n);
-/* Parts of a slice: whether the endpoint is ready, the address one of the slice's type, and the port
- * one for UDP, or else for TCP. */
+/* Parts of a slice: whether the endpoint is ready, the address one of the slice's type, and the
+ * port one for UDP, or else for TCP. */
 bool endpoints_is_ready(const K8s__Endpoint *e);
 bool endpoints_is_address(const char *type, const char *address);
 bool endpoints_is_port(const K8s__EndpointPort *p, bool udp);

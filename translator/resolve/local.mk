@@ -39,6 +39,7 @@ libtranslator_a_SOURCES += \
 	translator/resolve/traffic-policy.h \
 	translator/resolve/unit-backend.c \
 	translator/resolve/unit-cluster.c \
+	translator/resolve/unit-delegation.c \
 	translator/resolve/unit-endpoints.c \
 	translator/resolve/unit-extension.c \
 	translator/resolve/unit-reference-grant.c \

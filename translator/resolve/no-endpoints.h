@@ -10,6 +10,7 @@ int no_endpoints_unlabelled_index(const struct item *object, struct arena *scrat
 int no_endpoints_name_index(const struct item *object, struct arena *scratch, const char **ret_key);
 
 /* service: "namespace/service", which has no endpoint for the port, of UDP or else of TCP;
- * port_name NULL: for any. Slices that were probably meant for it get a warning of their own. In the reader's arena. */
+ * port_name NULL: for any. Slices that were probably meant for it get a warning of their own. In
+ * the reader's arena. */
 const char *no_endpoints_why(struct reader *r, const char *service, const char *port_name,
 			     bool udp);
