@@ -237,7 +237,7 @@ NGINX = {
     "load-balance": (annotated(load_balance="fastest"), "translate", "the whole Ingress is not served"),
     "limit": (annotated(limit_rps="lots"), "translate", "the value must be a whole number"),
     "no-service": (drop("service"), WEB, "there is no Service default/web"),
-    "no-secret": (drop("secret"), WEB, "Secret default/web: it does not exist"),
+    "no-secret": (drop("secret"), "translate", "Secret default/web: it does not exist"),
     "no-slice": (drop("slice"), WEB, "no EndpointSlice in namespace default has the label"),
     "exact-path": (put("ingress", (*PATH, "pathType"), "Exact"), f"{WEB}x", "404"),
 }
@@ -266,6 +266,14 @@ def test_one_command_leads_to_the_cause_with_gateway_api(name, folder):
 @pytest.mark.parametrize("name", NGINX)
 def test_one_command_leads_to_the_cause_with_ingress_nginx(name, folder):
     check(folder, of_nginx(), NGINX[name], ["--ingress-nginx"])
+
+
+def test_explain_says_why_a_host_has_the_default_certificate(folder):
+    world = of_nginx()
+    del world["secret"]
+    done = ask(folder, world, WEB, ["--ingress-nginx"])
+    assert done.returncode == 0
+    assert "Secret default/web: it does not exist; the default certificate is served" in done.stdout
 
 
 def test_the_worlds_themselves_work(folder):

@@ -199,10 +199,14 @@ static void write_tls_owner(struct explain *e, const char *host)
 	specs = host_merge_unpack(e->a, facts, n, &routes);
 	for (size_t i = 0; i < n; i++)
 		if (specs[i]->tls || specs[i]->tcp) {
+			const struct explain_origin o = {
+				.kind = (enum object_kind)specs[i]->object_kind,
+				.key = specs[i]->object_key,
+				.field = specs[i]->tls ? specs[i]->tls->field : "spec.tcpproxy",
+			};
+
 			document_key(e->d, "made_by");
-			explain_object_write(
-				e, (enum object_kind)specs[i]->object_kind, specs[i]->object_key,
-				specs[i]->tls ? specs[i]->tls->field : "spec.tcpproxy");
+			explain_origin_write(e, &o);
 			return;
 		}
 }

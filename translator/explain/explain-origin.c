@@ -7,7 +7,8 @@
 #include "translator/model/front-end.h"
 
 #define MADE_FROM_MAX 20
-#define ANNOTATIONS   "metadata.annotations"
+#define OF_NO_HOST  "ingressNginx" /* the setting whose default server answers for unknown hosts */
+#define ANNOTATIONS "metadata.annotations"
 
 static const struct item *const *host_facts_of(void *ctx, const char *host, size_t *ret_n)
 {
@@ -272,10 +273,11 @@ bool explain_origin_faulty(struct explain *e, const struct explain_origin *o)
 	const Portolan__Ipc__ObjectStatus *s = o->kind ? explain_status(e, o->kind, o->key) : NULL;
 	const struct front_end *f = front_end(o->kind);
 
-	/* Nobody can ask for such an answer there; nor for that of ingress-nginx where no path
-	 * matches. */
+	/* Nobody can ask for such an answer there; nor for those of ingress-nginx where no path
+	 * matches, or no host. */
 	if (e->status >= 400 &&
-	    ((f && f->parents) || (o->field && strcmp(o->field, ANNOTATIONS) == 0)))
+	    ((f && f->parents) || (o->field && (strcmp(o->field, ANNOTATIONS) == 0 ||
+						strcmp(o->field, OF_NO_HOST) == 0))))
 		return true;
 	for (size_t i = 0; s && e->status >= 400 && i < s->n_problems; i++)
 		if (is_below(s->problems[i]->field, ANNOTATIONS) &&
