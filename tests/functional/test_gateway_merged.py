@@ -58,8 +58,8 @@ class World:
         return next(s for s in found if (s["kind"], s.get("namespace"), s["name"]) == ("Gateway", namespace, name))
 
     def wait(self, *words):
-        return subprocess.run([program("portolan"), "wait", f"--runtime-dir={self.pipeline.dir}", "--timeout=20s", *words],
-                              capture_output=True, text=True, timeout=60)
+        return subprocess.run([program("portolan"), "wait", f"--runtime-dir={self.pipeline.dir}", "--timeout=60s", *words],
+                              capture_output=True, text=True, timeout=90)
 
     def close(self):
         self.envoy.close()
