@@ -59,6 +59,8 @@ libdecode_a_SOURCES = \
 	common/decode/decode.c \
 	common/decode/decode.h \
 	common/decode/field-rules.h \
+	common/decode/gateway-class.c \
+	common/decode/gateway-class.h \
 	common/decode/gateway-rules.c \
 	common/decode/gateway-rules.h
 nodist_libdecode_a_SOURCES = common/decode/field-rules.c

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/decode/gateway-class.h"
 #include "translator/gateway/gateway.h"
 #include "translator/gateway/parameters.h"
 #include "translator/kinds.h"
@@ -118,26 +119,16 @@ bool gateway_class_is_ours(struct reader *r, const char *name, const char **ret_
 	return false;
 }
 
-/* A word that is not understood changes nothing: running Envoys would go. */
-static bool is_merged(const K8s__GatewayClass *c, const char **ret_word)
-{
-	*ret_word = NULL;
-	for (size_t i = 0; c && c->metadata && i < c->metadata->n_annotations; i++)
-		if (strcmp(c->metadata->annotations[i]->key, MERGE_ANNOTATION) == 0)
-			*ret_word = c->metadata->annotations[i]->value;
-	return *ret_word && strcmp(*ret_word, "false") != 0;
-}
-
 bool gateway_class_is_merged(struct reader *r, const char *name, const char **ret_word)
 {
-	return is_merged(read_class(r, name), ret_word);
+	return gateway_class_merges(read_class(r, name), ret_word);
 }
 
 static void check_merge(struct reader *r, const char *key, const K8s__GatewayClass *class)
 {
 	static const char field[] = "metadata.annotations[" MERGE_ANNOTATION "]";
 	const char *word;
-	bool merged = is_merged(class, &word);
+	bool merged = gateway_class_merges(class, &word);
 
 	if (merged && !gateway_is_provisioned(r))
 		object_warning(r, OBJECT_GATEWAY_CLASS, key, "FieldIgnored", field,

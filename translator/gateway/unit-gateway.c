@@ -208,16 +208,20 @@ static struct gateway make(struct reader *r, const char *key, const K8s__Gateway
 	};
 }
 
-/* The Gateways that share the fleet. The first one's unit works for all, so that one unit wants
- * each socket; *ret is empty for the others. */
-static void make_merged(struct reader *r, const char *key, const char *fleet, struct group *ret)
+/* The Gateways that share the fleet; false: this one does not. The first one's unit works for all,
+ * so that one unit wants each socket; *ret is empty for the others. */
+static bool make_merged(struct reader *r, const char *key, const char *fleet, struct group *ret)
 {
-	size_t n;
+	size_t n, at = 0;
 	const char **keys = gateway_merge_members(r, fleet, &n);
 
+	while (at < n && strcmp(keys[at], key) != 0)
+		at++;
+	if (at == n)
+		return false;
 	ret->n = 0;
-	if (!n || strcmp(keys[0], key) != 0)
-		return;
+	if (at)
+		return true;
 	ret->members = arena_new_of(reader_arena(r), struct gateway, n);
 	for (size_t i = 0; i < n; i++) {
 		const K8s__Gateway *object = read_message(r, OBJECT_GATEWAY, keys[i]);
@@ -231,17 +235,7 @@ static void make_merged(struct reader *r, const char *key, const char *fleet, st
 		g->merged = true;
 		ret->n++;
 	}
-}
-
-static bool is_member(struct reader *r, const char *key, const char *fleet)
-{
-	size_t n;
-	const char **keys = gateway_merge_members(r, fleet, &n);
-
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(keys[i], key) == 0)
-			return true;
-	return false;
+	return true;
 }
 
 void unit_gateway(struct reader *r, const char *key, size_t key_len _unused_)
@@ -260,10 +254,8 @@ void unit_gateway(struct reader *r, const char *key, size_t key_len _unused_)
 	}
 	one = make(r, key, object);
 	fleet = gateway_merge_fleet(r, object->spec->gateway_class_name);
-	is_shared = fleet && is_member(r, key, fleet);
-	if (is_shared)
-		make_merged(r, key, fleet, &group);
-	else if (fleet && !gateway_merge_refuses(r, key, object, &one.accepted))
+	is_shared = fleet && make_merged(r, key, fleet, &group);
+	if (!is_shared && fleet && !gateway_merge_refuses(r, key, object, &one.accepted))
 		flaw_set(&one.accepted, "Invalid",
 			 "too many Gateways of its class are to share Envoys");
 	fleet = is_shared ? fleet : one.fleet;

@@ -1,6 +1,6 @@
-/* Waits until the API server has started. One that has not answers 404 for custom resources that it
- * has not loaded yet: who believed it at our own start would take their objects from the routes,
- * and Gateways' Envoys from the cluster. Used by the watcher.
+/* Waits until the API server has started. A server that is starting answers 404 for custom
+ * resources that it has not loaded yet. If the watcher believed that at its own start, their routes
+ * would go, and Gateways' Envoys would be deleted. Used by the watcher.
  *
  * Kubernetes: https://kubernetes.io/docs/reference/using-api/health-checks/ (/readyz). */
 #pragma once
@@ -10,8 +10,8 @@
 
 struct readiness;
 
-/* The server is ready; or does not tell us (403, 404); or has not been ready for a minute, but
- * answers. Called once. */
+/* The server is ready; or it does not tell us (403, 404); or it answers, but has not been ready for
+ * a minute. Called once. */
 typedef void (*readiness_fn)(void *ctx);
 
 /* The first question is sent when the loop runs. */

@@ -8,6 +8,7 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/decode/gateway-class.h"
 #include "common/decode/object-kind.h"
 #include "ipc.pb-c.h"
 #include "k8s/gateway.pb-c.h"
@@ -353,18 +354,17 @@ static void keep_replicas(const struct owned *o, struct json_object *json)
 			       json_object_get(version));
 }
 
-/* Whose Gateways share Envoys says its author, not the translator alone: these run in our own
- * namespace, beside our Secrets. */
+/* The author of the GatewayClass decides that its Gateways share Envoys, not the translator alone:
+ * these Envoys run in our own namespace, beside our Secrets. */
 static bool class_agrees(const struct owned *o)
 {
 	const struct item *i = state_get(o->provision->config.store, OBJECT_GATEWAY_CLASS,
 					 o->owner->object, strlen(o->owner->object));
 	K8s__GatewayClass *c = i ? k8s__gateway_class__unpack(NULL, i->value_len, item_value(i))
 				 : NULL;
-	bool agrees = false;
+	const char *word;
+	bool agrees = gateway_class_merges(c, &word);
 
-	for (size_t k = 0; c && c->metadata && k < c->metadata->n_annotations; k++)
-		agrees |= strcmp(c->metadata->annotations[k]->key, MERGE_ANNOTATION) == 0;
 	k8s__gateway_class__free_unpacked(c, NULL);
 	return agrees;
 }
@@ -448,7 +448,8 @@ static bool is_over(const struct owned *o)
 		return true;
 	status = state_get(p->config.statuses, o->owner->kind, o->owner->object,
 			   strlen(o->owner->object));
-	/* Releases before the mark: then the Gateway tells whose it is. */
+	/* A release before this mark has written it: then the Gateway's status tells whose it is.
+	 */
 	return status && (is_marked(o) || !is_anothers_owner(status));
 }
 
