@@ -22,8 +22,12 @@ libk8s_a_SOURCES = \
 	common/configuration/configuration-check.h \
 	common/base/go-duration.c \
 	common/base/go-duration.h \
+	common/base/http-header.c \
+	common/base/http-header.h \
 	common/base/spelling.c \
 	common/base/spelling.h \
+	common/decode/gateway-class.c \
+	common/decode/gateway-class.h \
 	common/decode/object-kind.c \
 	common/decode/status-document.c \
 	common/decode/status-document.h
@@ -59,8 +63,6 @@ libdecode_a_SOURCES = \
 	common/decode/decode.c \
 	common/decode/decode.h \
 	common/decode/field-rules.h \
-	common/decode/gateway-class.c \
-	common/decode/gateway-class.h \
 	common/decode/gateway-rules.c \
 	common/decode/gateway-rules.h
 nodist_libdecode_a_SOURCES = common/decode/field-rules.c

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "common/base/go-duration.h"
+#include "common/base/http-header.h"
 #include "common/configuration/access-log-format.h"
 #include "common/configuration/configuration-check.h"
 
@@ -153,20 +154,11 @@ static const char *namespace(struct check *c, const struct rule *rule _unused_, 
 				    : arena_printf(c->arena, "\"%.64s\" is not a namespace", text);
 }
 
-/* RFC 9110, section 5.6.2 */
-static bool is_token(const char *s)
-{
-	const char *p = s;
-
-	while (isalnum((unsigned char)*p) || (*p && strchr("!#$%&'*+-.^_`|~", *p)))
-		p++;
-	return p > s && !*p;
-}
-
 static const char *header_name(struct check *c, const struct rule *rule _unused_, const char *text)
 {
-	return is_token(text) ? NULL
-			      : arena_printf(c->arena, "\"%.64s\" is not a header's name", text);
+	return http_header_is_token(text)
+		       ? NULL
+		       : arena_printf(c->arena, "\"%.64s\" is not a header's name", text);
 }
 
 static const char *log_format(struct check *c, const struct rule *rule _unused_, const char *text)
@@ -220,7 +212,6 @@ static const char *addresses(struct check *c, const struct rule *rule, const cha
 	return NULL;
 }
 
-#define HEADER_BYTES_MAX 16384
 #define WORDS(...)                     \
 	.words = (const char *const[]) \
 	{                              \
@@ -437,16 +428,6 @@ static const char *host_problem(const char *value)
 	return !value || !*value || strpbrk(value, "% \t/?#") ? "Host must be a name" : NULL;
 }
 
-/* Envoy takes no longer names and values; each "%" of a value is escaped. */
-static bool is_too_long(const K8s__ConfigHeaders__SetEntry *e)
-{
-	size_t n = strlen(e->value ? e->value : "");
-
-	for (const char *p = e->value; p && (p = strchr(p, '%')); p++)
-		n++;
-	return n > HEADER_BYTES_MAX || strlen(e->key) > HEADER_BYTES_MAX;
-}
-
 static void check_headers(struct check *c, const char *path, K8s__ConfigHeaders *h, bool response)
 {
 	size_t n = 0;
@@ -458,10 +439,11 @@ static void check_headers(struct check *c, const char *path, K8s__ConfigHeaders 
 		if (!problem && e->value && strpbrk(e->value, "\r\n"))
 			problem = arena_printf(c->arena,
 					       "the value of %.64s has a line's end in it", e->key);
-		if (!problem && is_too_long(e))
+		if (!problem && !(http_header_name_fits(e->key) &&
+				  http_header_value_fits(e->value ? e->value : "")))
 			problem = arena_printf(c->arena,
 					       "%.64s or its value has more than %d bytes", e->key,
-					       HEADER_BYTES_MAX);
+					       HTTP_HEADER_BYTES_MAX);
 		if (!problem && strcasecmp(e->key, "host") == 0)
 			problem = response ? "an answer has no Host" : host_problem(e->value);
 		for (size_t k = 0; !problem && k < n; k++)
@@ -605,7 +587,8 @@ static void check_tracing(struct check *c)
 			wrong(c, path, "tagName must be there");
 		else if (!*tag->literal == !*tag->request_header_name)
 			wrong(c, path, "must have one of literal and requestHeaderName");
-		else if (*tag->request_header_name && !is_token(tag->request_header_name))
+		else if (*tag->request_header_name &&
+			 !http_header_is_token(tag->request_header_name))
 			wrong(c, path, "requestHeaderName is not a header's name");
 		for (size_t k = 0; k < i; k++)
 			if (strcmp(t->custom_tags[k]->tag_name, tag->tag_name) == 0)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/http-header.h"
 #include "common/base/strbuf.h"
 #include "translator/model/header-edits.h"
 #include "translator/model/match.h"
@@ -53,7 +54,7 @@ char *header_canonical(struct arena *a, const char *name)
 	char *copy;
 	bool upper = true;
 
-	if (!match_is_token(name) || strlen(name) > HEADER_BYTES_MAX)
+	if (!match_is_token(name) || !http_header_name_fits(name))
 		return NULL;
 	copy = arena_strdup(a, name);
 	for (char *p = copy; *p; p++) {
@@ -65,13 +66,7 @@ char *header_canonical(struct arena *a, const char *name)
 
 bool header_is_value(const char *s)
 {
-	size_t n = strlen(s);
-
-	if (strpbrk(s, "\r\n"))
-		return false;
-	for (const char *p = s; (p = strchr(p, '%')); p++)
-		n++;
-	return n <= HEADER_BYTES_MAX;
+	return !strpbrk(s, "\r\n") && http_header_value_fits(s);
 }
 
 bool header_is_framing(const char *name)

@@ -37,9 +37,6 @@ void header_edits_sort(struct header_edits *e);
 const struct header_edit *header_edits_find(const struct header_edits *e, const char *name);
 bool header_edits_remove(const struct header_edits *e, const char *name);
 
-/* Envoy takes no longer names and values (HeaderValue in its API). */
-#define HEADER_BYTES_MAX 16384
-
 /* Header names as Go writes them: "x-foo" becomes "X-Foo". NULL if it is not a token, or too long.
  */
 char *header_canonical(struct arena *a, const char *name);

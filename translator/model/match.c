@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/base/http-header.h"
 #include "common/base/strbuf.h"
 #include "translator/model/host-name.h"
 #include "translator/model/match.h"
@@ -20,12 +21,7 @@ const char *match_lower(struct arena *a, const char *s)
 
 bool match_is_token(const char *s)
 {
-	if (!*s)
-		return false;
-	for (; *s; s++)
-		if (!isalnum((unsigned char)*s) && !strchr("!#$%&'*+-.^_`|~", *s))
-			return false;
-	return true;
+	return http_header_is_token(s);
 }
 
 bool match_is_readable_header(const char *s)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/base/http-header.h"
 #include "common/base/strbuf.h"
 #include "translator/policy/headers.h"
 
@@ -135,7 +136,7 @@ static const char *not_a_header(struct arena *a, const char *name)
 	return arena_printf(a,
 			    "\"%.64s\" is not a header's name, its value has a line break, or one "
 			    "of them has more than %d bytes",
-			    name, HEADER_BYTES_MAX);
+			    name, HTTP_HEADER_BYTES_MAX);
 }
 
 static int parse_set(struct arena *a, const K8s__ProxyHeaders *p, bool response,
