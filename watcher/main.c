@@ -64,7 +64,7 @@ static const struct option_row options[] = {
 	  "with --write-notes: note, too, how many objects of which other kinds were passed over" },
 	{ "stand-in", 0, OPTION_FLAG, &watcher_options.stand_in, NULL,
 	  "with --once: make the default certificate of ingress-nginx's hosts, as without --once, "
-	  "but keep it nowhere" },
+	  "but do not keep it" },
 	{ "write-manifests", 0, OPTION_STRING, &watcher_options.write_manifests, "FILE",
 	  "with --once and without --manifests: write the objects of the Kubernetes API as YAML, "
 	  "mode 0600; - is standard output" },

@@ -1,7 +1,7 @@
 /* Fleets of Envoys, and which of them need a resource. A fleet is known by its name,
- * "namespace/name" of a Gateway; the default fleet ("") serves Ingresses, HTTPProxies and the
- * Gateways without Envoys of their own. The translator names the fleets and the resources of
- * each. */
+ * "namespace/name" of a Gateway or "GatewayClass/name"; the default fleet ("") serves Ingresses,
+ * HTTPProxies and the Gateways without Envoys of their own. The translator names the fleets and the
+ * resources of each. */
 #pragma once
 
 #include <stdbool.h>
