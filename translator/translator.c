@@ -114,6 +114,22 @@ static uint64_t settle_routes(struct translator *t, uint64_t source)
 	return MAX(route_patience_reached(t->routes, source), state_source(t->resources));
 }
 
+static void settle_quarantine(struct translator *t, uint64_t source)
+{
+	int64_t next;
+
+	/* Settling may change statuses and hosts, and these changes need settling again. */
+	while (quarantine_settle(t->quarantine, source))
+		graph_run(t->graph);
+	if (!t->quarantine_due)
+		return;
+	next = quarantine_next(t->quarantine);
+	if (next >= 0)
+		event_loop_arm(t->quarantine_due, MAX(next - clock_monotonic(), (int64_t)1));
+	else
+		evtimer_del(t->quarantine_due);
+}
+
 /* Whether Envoys have accepted objects: known after the quarantine's decisions. */
 static void settle_propagation(struct translator *t, uint64_t source)
 {
@@ -139,9 +155,7 @@ static void commit(struct translator *t)
 		graph_run(t->graph);
 	if (secret_keeper_settle(t->keeper))
 		graph_run(t->graph);
-	/* Settling may change statuses and hosts, and these changes need settling again. */
-	while (quarantine_settle(t->quarantine, source))
-		graph_run(t->graph);
+	settle_quarantine(t, source);
 	settle_propagation(t, source);
 	poison_survived(t->poison);
 	/* Before the routes that name them. */
@@ -195,6 +209,11 @@ static void on_reports_committed(void *ctx)
 	quarantine_reports(t->quarantine);
 	graph_run(t->graph);
 	commit(t);
+}
+
+static void on_quarantine_due(evutil_socket_t fd _unused_, short what _unused_, void *ctx)
+{
+	on_reports_committed(ctx);
 }
 
 static void on_patience_ended(evutil_socket_t fd _unused_, short what _unused_, void *ctx)
@@ -324,6 +343,8 @@ void translator_free(struct translator *t)
 	route_patience_free(t->routes);
 	if (t->propagation_due)
 		event_free(t->propagation_due);
+	if (t->quarantine_due)
+		event_free(t->quarantine_due);
 	propagation_free(t->propagation);
 	programmed_free(t->programmed);
 	quarantine_free(t->quarantine);
@@ -445,6 +466,7 @@ int translator_start(struct daemon *d)
 	t->propagation = propagation_new(&(struct propagation_config){
 		t->graph, t->quarantine, t->objects, t->reports, t->statuses });
 	t->propagation_due = event_loop_timer(d->loop, on_time, t);
+	t->quarantine_due = event_loop_timer(d->loop, on_quarantine_due, t);
 	t->settled = event_loop_timer(d->loop, on_settled, t);
 	r = open_links(d, t);
 	if (r < 0)

@@ -29,6 +29,7 @@ struct translator {
 	struct state_observer on_reports;
 	struct graph *graph;
 	struct quarantine *quarantine;
+	struct event *quarantine_due; /* a held change is tried again; NULL offline */
 	struct secret_keeper *keeper;
 	struct programmed *programmed; /* NULL offline, and so are these */
 	struct route_patience *routes;

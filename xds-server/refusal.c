@@ -32,6 +32,7 @@ struct refusal {
 	char *message;
 	struct refuser *by[NAMED_MAX];
 	unsigned n_by;
+	int64_t alone; /* monotonic, since when only refusing Envoys are connected; 0: not so */
 };
 
 struct refusals {
@@ -40,6 +41,7 @@ struct refusals {
 	struct client *const *clients;
 	struct hashmap by_key;   /* struct refusal */
 	struct hashmap refusers; /* struct refuser */
+	int64_t left;            /* monotonic, when an Envoy left last, or our predecessor ended */
 	size_t at;               /* where counting is in by_key; 0: it is over */
 	uint64_t dropped;
 };
@@ -164,6 +166,7 @@ static struct refusal *refusal_of(struct refusals *f, const struct item *item)
 	one->version = xmemdup(item_meta(item), item->meta_len);
 	one->version_len = item->meta_len;
 	one->n_by = 0;
+	one->alone = 0;
 	return one;
 }
 
@@ -183,6 +186,11 @@ void refusals_add(struct refusals *f, const struct client *c, const struct item 
 	scrub(message, scrubbed, sizeof(scrubbed));
 	free(one->message);
 	one->message = xstrdup(scrubbed);
+}
+
+void refusals_gone(struct refusals *f)
+{
+	f->left = clock_monotonic();
 }
 
 void refusals_forget(struct refusals *f, const struct resource *r)
@@ -223,9 +231,29 @@ static void put(struct refusals *f, const struct refusal *one, uint32_t refused,
 			item_new(REPORT_REJECT, one->key, one->key_len, NULL, 0, packed, n));
 }
 
-static void count(struct refusals *f, const struct refusal *one)
+/* It has just connected, and may ask for the resource. */
+static bool may_ask(const struct client *c, enum stream_stand stand)
+{
+	int64_t age = clock_realtime() - c->connected_usec;
+
+	return stand == STAND_NONE && age >= 0 && age < RETURN_USEC;
+}
+
+/* Only refusing Envoys are connected. For a moment that says nothing of all Envoys: after our start
+ * and when one has left others may come back, and one that has come may ask. */
+static bool another_may_answer(const struct refusals *f, struct refusal *one, bool asks)
+{
+	int64_t now = clock_monotonic();
+
+	if (!one->alone)
+		one->alone = now;
+	return (asks || now - f->left < REFUSER_GRACE_USEC) && now - one->alone < RETURN_USEC;
+}
+
+static void count(struct refusals *f, struct refusal *one)
 {
 	uint32_t refused = 0, accepted = 0, undecided = 0;
+	bool asks = false;
 
 	/* A version that is not served now gets no more answers. It may be served again: then its
 	 * earlier record counts. */
@@ -240,7 +268,12 @@ static void count(struct refusals *f, const struct refusal *one)
 		refused += stand == STAND_REFUSES;
 		accepted += stand == STAND_ACCEPTS;
 		undecided += stand == STAND_UNDECIDED && !stream_stalled(c->stream);
+		asks |= may_ask(c, stand);
 	}
+	if (accepted)
+		one->alone = 0;
+	else if (!undecided && another_may_answer(f, one, asks))
+		undecided = 1;
 	/* The refusing Envoy is gone, and no change was held back for it. */
 	if (accepted && !refused)
 		(void)state_remove(f->reports, REPORT_REJECT, one->key, one->key_len);
@@ -333,6 +366,7 @@ struct refusals *refusals_new(struct resource_store *store, struct state *report
 	f->store = store;
 	f->reports = reports;
 	f->clients = clients;
+	f->left = clock_monotonic();
 	f->by_key = HASHMAP_INIT(key_of);
 	f->refusers = HASHMAP_INIT(id_of);
 	return f;

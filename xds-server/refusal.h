@@ -12,6 +12,9 @@
 #define REFUSERS_MAX 1024
 /* An Envoy that connects again within this time has not left. */
 #define REFUSER_GRACE_USEC (10 * USEC_PER_SEC)
+/* An Envoy that has lost its stream connects again within this time: it tries after at most half a
+ * second, then after at most one, and so on. */
+#define RETURN_USEC (3 * USEC_PER_SEC)
 
 struct refusals;
 
@@ -26,6 +29,8 @@ void refusals_add(struct refusals *f, const struct client *c, const struct item 
 		  const char *message);
 /* Something that the translator holds back names this Envoy: it may come back. */
 void refusals_expect(struct refusals *f, const char *node_id);
+/* An Envoy has left. For a moment, "all connected Envoys refuse" counts as undecided. */
+void refusals_gone(struct refusals *f);
 /* The resource does not exist any more. */
 void refusals_forget(struct refusals *f, const struct resource *r);
 /* Counts again who accepts and who has still to answer: of some refusals, as there can be many, and

@@ -218,6 +218,7 @@ void report_gone(struct report *r, const struct client *c)
 {
 	char key[24];
 
+	refusals_gone(r->refusals);
 	if (state_remove(r->state, REPORT_ENVOY, key, client_key(c, key)))
 		tell_soon(r);
 }

@@ -26,6 +26,12 @@ def hosts(world):
     return {d for h in routes.virtual_hosts for d in h.domains} if routes else set()
 
 
+def all_hosts(world):
+    """The hosts of each version of the table that the client has received."""
+    return [{d for h in r.resources["ingress_http"].virtual_hosts for d in h.domains}
+            for r in world.log if r.type == "RDS" and "ingress_http" in r.resources]
+
+
 def until(done, *worlds):
     """The clients receive and answer everything sent; the translator's statuses follow."""
     end = Deadline(60)
@@ -77,6 +83,73 @@ def test_one_that_refuses_everything_changes_nothing_for_another(pipeline, first
         for world in (good, bad):
             if world:
                 world.close()
+
+
+def secure(*names):
+    """Objects of which each makes a filter chain, a part of the listener."""
+    authority = Authority()
+    return [o for n in names for o in (
+        *app(n, "10.0.0.1", 80)[1:], tls_secret(n, authority.issue(f"{n}.example.com")),
+        proxy(n, to(n), fqdn=f"{n}.example.com", tls={"secretName": n}))]
+
+
+def refused(world, name):
+    return [n for r in world.refused for n in r.resources if n.startswith(name)]
+
+
+def chains(world):
+    """Of each version of the listener that the client has received: the names of its filter chains."""
+    return [{n for c in r.resources["ingress_https"].filter_chains for n in c.filter_chain_match.server_names}
+            for r in world.log if r.type == "LDS" and "ingress_https" in r.resources]
+
+
+@pytest.mark.parametrize("killed", [("xds-server",), ("xds-server", "translator")])
+def test_one_that_refuses_and_is_the_first_to_come_back_takes_nothing_from_the_next(pipeline, killed):
+    """Neither stage knows then what others had accepted."""
+    pipeline.write("a.yaml", *secure("a"))
+    with World(pipeline.xds_address, node="good") as good, \
+            World(pipeline.xds_address, node="bad", refuse=refuse_all) as bad:
+        good.until(lambda _: chains(good))
+        bad.quiet()
+    for stage in killed:
+        pipeline.stages[stage].kill()
+    for stage in killed:
+        pipeline.stages[stage].start(ready=False)
+    pipeline.settle()
+    with World(pipeline.xds_address, node="bad", refuse=refuse_all) as bad:
+        until(lambda: refused(bad, "ingress_https"), bad)
+        # The translator has heard of it before it sends this.
+        pipeline.write("later.yaml", *app("later", "10.0.0.9", 80))
+        until(lambda: refused(bad, "default/later/"), bad)
+        with World(pipeline.xds_address, node="good") as good:
+            until(lambda: told(pipeline, "a", "RejectedBySomeEnvoys"), good, bad)
+            assert chains(good) == [{"a.example.com"}]
+
+
+def test_one_that_refuses_and_stays_when_the_good_one_leaves_for_a_moment_takes_nothing_from_it(pipeline):
+    pipeline.write("a.yaml", *secure("a"))
+    with World(pipeline.xds_address, node="bad", refuse=refuse_all) as bad:
+        with World(pipeline.xds_address, node="good") as good:
+            until(lambda: told(pipeline, "a", "RejectedBySomeEnvoys"), good, bad)
+        bad.quiet()
+        with World(pipeline.xds_address, node="good") as good:
+            until(lambda: told(pipeline, "a", "RejectedBySomeEnvoys"), good, bad)
+            good.quiet()
+            assert chains(good) == [{"a.example.com"}]
+
+
+def test_what_all_refuse_is_offered_to_one_that_comes_later(pipeline):
+    """And to the next, after some seconds, if that one refuses it as well."""
+    pipeline.write("a.yaml", *secure("a", "b"))
+    with World(pipeline.xds_address, node="bad", refuse=refuse_all) as bad:
+        until(lambda: told(pipeline, "a", "RejectedByEnvoy"), bad)
+        with World(pipeline.xds_address, node="worse", refuse=refuse_all) as worse:
+            until(lambda: worse.refused and told(pipeline, "a", "RejectedByEnvoy"), bad, worse)
+            with World(pipeline.xds_address, node="good") as good:
+                until(lambda: {"a.example.com", "b.example.com"} in chains(good), bad, worse, good)
+                until(lambda: told(pipeline, "a", "RejectedBySomeEnvoys"), bad, worse, good)
+                assert chains(good)[-1] == {"a.example.com", "b.example.com"}
+                assert pipeline.translator.metrics()["portolan_translator_held"] == 0
 
 
 def test_one_that_never_answers_does_not_hold_up_what_is_known_of_a_refusal(pipeline):

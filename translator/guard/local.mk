@@ -8,6 +8,7 @@ libtranslator_a_SOURCES += \
 	translator/guard/propagation.h \
 	translator/guard/quarantine-dispute.c \
 	translator/guard/quarantine-hold.c \
+	translator/guard/quarantine-newcomer.c \
 	translator/guard/quarantine-note.c \
 	translator/guard/quarantine-note.h \
 	translator/guard/quarantine-subject.c \

@@ -196,6 +196,7 @@ void hold_refuse(struct quarantine *q, struct hold *h, const Portolan__Ipc__Reje
 	h->version = xmemdup(item_meta(h->wanted), h->version_len);
 	take_nodes(h, refusal->node_ids, refusal->n_node_ids);
 	h->state = HOLD_HELD;
+	newcomer_held(q, h);
 	q->counters.held++;
 	keep(q, h);
 	publish(q, h);
@@ -218,6 +219,8 @@ void hold_want(struct quarantine *q, struct hold *h, struct item *wanted)
 	bool refused = h->state == HOLD_HELD && wanted->meta_len == h->version_len &&
 		       memcmp(item_meta(wanted), h->version, h->version_len) == 0;
 
+	if (!refused && !(h->wanted && item_equal(h->wanted, wanted)))
+		h->tries = 0;
 	item_unref(h->wanted);
 	h->wanted = item_ref(wanted);
 	h->source = 0;
@@ -282,6 +285,7 @@ void hold_recall(struct quarantine *q, const struct item *report)
 		h->version_len = m->version.len;
 		take_nodes(h, m->node_ids, m->n_node_ids);
 		h->state = HOLD_HELD;
+		newcomer_held(q, h);
 		q->counters.held++;
 		keep(q, h);
 		subject_dirty(q, s);

@@ -31,6 +31,9 @@ struct hold {
 	char *version; /* when held: meta of the refused version */
 	size_t version_len;
 	struct vec notes; /* struct note: in objects' statuses */
+	uint64_t asked;   /* when held: the newest Envoy that can have been asked */
+	int64_t retry;    /* monotonic: newer ones are asked from then on */
+	unsigned tries;   /* of the wanted item */
 };
 
 /* A refused item that is served all the same: other Envoys accepted it, or it is new and there is
@@ -67,6 +70,9 @@ struct quarantine {
 	struct hashmap
 		injected; /* struct item of OUTPUT_HOST_ROUTES, as the graph has them as facts */
 	struct hashmap disputes;
+	struct hashmap envoys; /* struct newcomer */
+	uint64_t newest, look; /* the number of the latest of them, and of a look at them all */
+	size_t connected;      /* in this look */
 	struct vec dirty;
 	struct quarantine_counters counters;
 };
@@ -114,6 +120,20 @@ void hold_recall(struct quarantine *q, const struct item *report);
 void hold_release(struct quarantine *q, struct subject *s, struct hold *h);
 /* Reports in the status of its objects why it is not served. */
 void hold_explain(struct quarantine *q, const struct subject *s, struct hold *h);
+
+/* ---- Envoys that come later (quarantine-newcomer.c) ---- */
+
+const void *newcomer_key(const void *entry, size_t *ret_len);
+/* It is connected. Call it for all, then newcomer_end_look(). */
+void newcomer_note(struct quarantine *q, const char *node_id);
+void newcomer_end_look(struct quarantine *q);
+/* The hold's change is held back from now on. */
+void newcomer_held(const struct quarantine *q, struct hold *h);
+/* Publishes again what a connected Envoy has not been asked. */
+void newcomer_ask(struct quarantine *q, struct subject *s);
+/* When newcomer_ask() would do something, if no Envoy comes until then; -1: never. */
+int64_t newcomer_next(const struct quarantine *q);
+void newcomer_free_all(struct quarantine *q);
 
 /* ---- disputes (quarantine-dispute.c) ---- */
 

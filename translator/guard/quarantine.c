@@ -19,6 +19,7 @@ struct quarantine *quarantine_new(struct state *resources, struct state *reports
 	q->subjects = HASHMAP_INIT(subject_key);
 	q->injected = HASHMAP_INIT(hold_item_key);
 	q->disputes = HASHMAP_INIT(dispute_key);
+	q->envoys = HASHMAP_INIT(newcomer_key);
 	return q;
 }
 
@@ -36,6 +37,7 @@ void quarantine_free(struct quarantine *q)
 		item_unref(i);
 	hashmap_done(&q->injected);
 	dispute_free_all(q);
+	newcomer_free_all(q);
 	vec_done(&q->dirty);
 	free(q);
 }
@@ -121,9 +123,9 @@ void quarantine_output(struct quarantine *q, uint32_t kind, const char *key, siz
 
 /* ---- Envoy's answers ---- */
 
-/* The world that every connected Envoy has answered, without those that have not finished their
- * first one or have owed answers for long; 0 if there is no such world. */
-static uint64_t accepted_source(const struct quarantine *q)
+/* Looks at all connected Envoys. Returns the world that every one has answered, without those that
+ * have not finished their first one or have owed answers for long; 0 if there is no such world. */
+static uint64_t look_at_envoys(struct quarantine *q)
 {
 	uint64_t least = UINT64_MAX;
 	struct item *i;
@@ -135,6 +137,8 @@ static uint64_t accepted_source(const struct quarantine *q)
 		if (i->kind != REPORT_ENVOY)
 			continue;
 		r = portolan__ipc__envoy_report__unpack(NULL, i->value_len, item_value(i));
+		if (r && r->node_id)
+			newcomer_note(q, r->node_id);
 		/* An older xds-server reports only accepted worlds. */
 		if (r && !r->has_answered_source)
 			least = MIN(least, r->acked_source);
@@ -142,6 +146,7 @@ static uint64_t accepted_source(const struct quarantine *q)
 			least = MIN(least, r->answered_source);
 		portolan__ipc__envoy_report__free_unpacked(r, NULL);
 	}
+	newcomer_end_look(q);
 	return least == UINT64_MAX ? 0 : least;
 }
 
@@ -277,7 +282,7 @@ static void take_rejections(struct quarantine *q)
 
 void quarantine_reports(struct quarantine *q)
 {
-	uint64_t source = accepted_source(q);
+	uint64_t source = look_at_envoys(q);
 	_cleanup_free_ struct subject **all = NULL;
 	struct subject *s;
 	size_t n = 0;
@@ -292,8 +297,14 @@ void quarantine_reports(struct quarantine *q)
 	for (size_t i = 0; i < n; i++) {
 		take_acceptance(q, all[i], source);
 		release_what_nobody_refuses(q, all[i]);
+		newcomer_ask(q, all[i]);
 		subject_release(q, all[i]);
 	}
+}
+
+int64_t quarantine_next(const struct quarantine *q)
+{
+	return newcomer_next(q);
 }
 
 bool quarantine_settle(struct quarantine *q, uint64_t source)
@@ -327,6 +338,7 @@ void quarantine_recall(struct quarantine *q)
 	struct item *i;
 	size_t pos = 0;
 
+	(void)look_at_envoys(q);
 	while ((i = state_next(q->reports, &pos))) {
 		if (i->kind == REPORT_QUARANTINE && !secret_keeper_is(i))
 			hold_recall(q, i);

@@ -1,7 +1,8 @@
 /* Contains a refusal by Envoy: it harms only the object that caused it. It is between the graph,
  * with its wanted items, and the resources that are sent. While Envoys have not answered a change,
  * the last accepted item is kept. When all refuse the change, the old item is served again until
- * the object changes or the refusing Envoys have left. A change that some Envoys accept stays
+ * the object changes or the refusing Envoys have left; once another Envoy has come, it is tried
+ * again. A change that some Envoys accept stays
  * published: a refusing Envoy keeps its old version, and the object's status names it. For a
  * resource with parts Envoy only says that it refuses the whole: then the changed parts are halved
  * until the culprits are found, and the others go through.
@@ -37,6 +38,10 @@ void quarantine_recall(struct quarantine *q);
 /* The reports have changed: may publish, but does not commit. The graph has to run and the
  * quarantine to settle afterwards. */
 void quarantine_reports(struct quarantine *q);
+
+/* When quarantine_reports() should be called although the reports have not changed, monotonic; -1:
+ * not. */
+int64_t quarantine_next(const struct quarantine *q);
 
 /* The culprit of a refusal is looked for: changes that nobody refuses may be held back meanwhile.
  */

@@ -1,0 +1,118 @@
+/* Envoys that have come since a change was held back: all that were asked refuse it, and the next
+ * one may accept it. Then the change is published once more. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/alloc.h"
+#include "common/base/clock.h"
+#include "translator/guard/quarantine-subject.h"
+
+/* Between two tries of a change, doubled with each: an Envoy builds a whole listener for it. */
+#define RETRY_USEC (5 * USEC_PER_SEC)
+#define DOUBLINGS  10u
+/* Envoys that have left and are remembered. */
+#define REMEMBERED 1024
+#define KNOWN_MAX  100000
+
+struct newcomer {
+	uint64_t number; /* in the order of their first connection */
+	uint64_t look;   /* when it was connected last */
+	size_t len;
+	char id[];
+};
+
+const void *newcomer_key(const void *entry, size_t *ret_len)
+{
+	const struct newcomer *e = entry;
+
+	*ret_len = e->len;
+	return e->id;
+}
+
+void newcomer_note(struct quarantine *q, const char *node_id)
+{
+	size_t len = strlen(node_id);
+	struct newcomer *e = hashmap_get(&q->envoys, node_id, len);
+
+	if (!e && q->envoys.n < KNOWN_MAX) {
+		e = xcalloc(1, sizeof(*e) + len + 1);
+		e->number = ++q->newest;
+		e->len = len;
+		memcpy(e->id, node_id, len);
+		(void)hashmap_put(&q->envoys, e);
+	}
+	if (e)
+		e->look = q->look;
+	q->connected++;
+}
+
+void newcomer_end_look(struct quarantine *q)
+{
+	_cleanup_free_ struct newcomer **gone = NULL;
+	struct newcomer *e;
+	size_t n = 0;
+
+	if (q->envoys.n > q->connected + REMEMBERED) {
+		gone = xnew(struct newcomer *, q->envoys.n);
+		HASHMAP_FOREACH (&q->envoys, e)
+			if (e->look != q->look)
+				gone[n++] = e;
+		while (n) {
+			(void)hashmap_remove(&q->envoys, gone[n - 1]->id, gone[n - 1]->len);
+			free(gone[--n]);
+		}
+	}
+	q->look++;
+	q->connected = 0;
+}
+
+void newcomer_free_all(struct quarantine *q)
+{
+	struct newcomer *e;
+
+	HASHMAP_FOREACH (&q->envoys, e)
+		free(e);
+	hashmap_done(&q->envoys);
+}
+
+void newcomer_held(const struct quarantine *q, struct hold *h)
+{
+	h->asked = q->newest;
+	h->retry = clock_monotonic() + (h->tries ? RETRY_USEC << MIN(h->tries, DOUBLINGS) : 0);
+	h->tries++;
+}
+
+/* Whether an Envoy has not been asked. */
+static bool waits(const struct quarantine *q, const struct hold *h)
+{
+	return h->state == HOLD_HELD && h->wanted && h->asked < q->newest;
+}
+
+void newcomer_ask(struct quarantine *q, struct subject *s)
+{
+	int64_t now = clock_monotonic();
+
+	for (uint32_t i = s->holds.n; i-- > 0;) {
+		struct hold *h = vec_at(&s->holds, i);
+
+		if (waits(q, h) && now >= h->retry)
+			hold_release(q, s, h);
+	}
+}
+
+int64_t newcomer_next(const struct quarantine *q)
+{
+	const struct subject *s;
+	int64_t next = -1;
+
+	if (!q->counters.held)
+		return -1;
+	HASHMAP_FOREACH (&q->subjects, s)
+		for (uint32_t i = 0; i < s->holds.n; i++) {
+			const struct hold *h = vec_at(&s->holds, i);
+
+			if (waits(q, h) && (next < 0 || h->retry < next))
+				next = h->retry;
+		}
+	return next;
+}
