@@ -3,6 +3,7 @@
 #include <event2/buffer.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
+#include <event2/listener.h>
 #include <grp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,9 @@
 #define THREADS_MAX 4
 /* Envoy closes idle connections before. */
 #define IDLE_SEC 3600
-#define USERS    "X-Portolan-Users"
+/* Envoys' questions wait so long for the users after our start. */
+#define START_USEC (5 * USEC_PER_SEC)
+#define USERS      "X-Portolan-Users"
 
 struct passwords_options passwords_options = { .waiting = 256 };
 
@@ -46,6 +49,9 @@ struct passwords {
 	struct link *link;
 	struct control_wait *wait;
 	struct evhttp *http;
+	struct evconnlistener *listener; /* http's */
+	struct event *late;              /* the users have not come in time */
+	struct state_observer observer;  /* of the users */
 	struct checks *checks;
 	struct verified *verified;
 	struct asker *askers; /* the waiting requests */
@@ -224,6 +230,8 @@ static void passwords_free(struct passwords *p)
 	if (!p)
 		return;
 	control_wait_free(p->wait);
+	if (p->late)
+		event_free(p->late);
 	if (p->http)
 		evhttp_free(p->http); /* closes connections, and so drops the waiting requests */
 	checks_free(p->checks);
@@ -232,6 +240,8 @@ static void passwords_free(struct passwords *p)
 	if (p->path)
 		(void)unlink(p->path);
 	link_free(p->link);
+	if (p->listener)
+		state_unobserve(p->users, &p->observer);
 	verified_free(p->verified);
 	state_free(p->users);
 	free(p->link_path);
@@ -268,6 +278,42 @@ static int open_to_group(const struct passwords *p)
 	return 0;
 }
 
+/* A question that comes while we start again waits in the socket's queue for a moment: without
+ * users it could only be answered with 503. */
+static void answer_from_now(struct passwords *p)
+{
+	(void)evtimer_del(p->late);
+	(void)evconnlistener_enable(p->listener);
+}
+
+static void on_late(evutil_socket_t fd _unused_, short what _unused_, void *ctx)
+{
+	answer_from_now(ctx);
+}
+
+static void on_users(void *ctx)
+{
+	struct passwords *p = ctx;
+
+	if (state_complete(p->users))
+		answer_from_now(p);
+}
+
+static int accept_later(struct passwords *p, int fd)
+{
+	struct evhttp_bound_socket *bound = evhttp_accept_socket_with_handle(p->http, fd);
+
+	if (!bound)
+		return -EIO;
+	p->listener = evhttp_bound_socket_get_listener(bound);
+	(void)evconnlistener_disable(p->listener);
+	p->late = event_loop_timer(p->daemon->loop, on_late, p);
+	event_loop_arm(p->late, START_USEC);
+	p->observer = (struct state_observer){ NULL, on_users, p, NULL };
+	state_observe(p->users, &p->observer);
+	return 0;
+}
+
 static int listen_for_envoy(struct passwords *p)
 {
 	int fd;
@@ -283,7 +329,7 @@ static int listen_for_envoy(struct passwords *p)
 	fd = unix_socket_listen(p->path);
 	if (fd < 0)
 		return log_error_errno(fd, "cannot listen at %s: %m", p->path);
-	if (evhttp_accept_socket(p->http, fd) < 0) {
+	if (accept_later(p, fd) < 0) {
 		(void)close(fd);
 		return log_error_errno(-EIO, "cannot listen at %s: %m", p->path);
 	}

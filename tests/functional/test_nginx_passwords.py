@@ -4,6 +4,8 @@ that close a path, and requests while it does not run."""
 import base64
 import concurrent.futures
 import re
+import signal
+import socket
 
 import pytest
 
@@ -222,6 +224,31 @@ def test_while_it_is_away_nobody_is_let_in(world):
         stage.start()
     assert world.served("/closed", headers=GOOD) == "echo"
     assert world.served("/closed", headers=BAD) == 401
+
+
+def ask_at_once(world):
+    """The connection of a question that has been sent as Envoy sends it."""
+    asked = socket.socket(socket.AF_UNIX)
+    asked.settimeout(60)
+    asked.connect(str(world.site.pipeline.dir / "check.sock"))
+    asked.sendall(f"GET /check HTTP/1.1\r\nHost: x\r\nAuthorization: {GOOD['Authorization']}\r\n"
+                  f"X-Portolan-Users: default/{world.name}-users/file\r\n\r\n".encode())
+    return asked
+
+
+def test_a_question_that_comes_while_it_starts_waits_for_the_users(world):
+    stage, translator = (world.site.pipeline.stages[n] for n in ("passwords", "translator"))
+    world.write(secret(world, auth=f"alice:{HASHES['bcrypt']}\n"), closed(world))
+    assert world.served(headers=GOOD) == "echo"
+    stage.kill()
+    translator.process.send_signal(signal.SIGSTOP)
+    try:
+        stage.start()
+        asked = ask_at_once(world)
+    finally:
+        translator.process.send_signal(signal.SIGCONT)
+    with asked:
+        assert asked.recv(4096).split()[1] == b"200"
 
 
 def test_a_large_body_waits_for_the_check(world):
