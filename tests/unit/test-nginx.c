@@ -110,7 +110,7 @@ static void check_locations(const struct given *given, const char *expected)
 		strbuf_printf(&b, "%s%s%s", i ? " " : "",
 			      l.all[i].slash ? "301" : marks[l.all[i].match], l.all[i].text);
 	for (size_t i = 0; i < l.n_lost; i++)
-		strbuf_printf(&b, " lost:%s", l.lost[i]->text);
+		strbuf_printf(&b, " lost:%s", l.lost[i].path->text);
 	CHECK_STR(strbuf_str(&b), expected);
 }
 

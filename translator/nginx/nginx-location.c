@@ -104,13 +104,13 @@ static bool has(const struct drafts *d, const char *text, bool exact)
 	       (found + 1 < d->all + d->n && found[1].exact && strcmp(found[1].text, text) == 0);
 }
 
-/* Whether a draft before has the text and the type. */
-static bool is_taken(const struct drafts *d, const struct draft *by)
+/* The draft before that has the text and the type, or NULL. */
+static const struct draft *taken_by(const struct drafts *d, const struct draft *one)
 {
-	for (size_t i = d->n; i > 0 && strcmp(d->all[i - 1].text, by->text) == 0; i--)
-		if (d->all[i - 1].exact == by->exact)
-			return true;
-	return false;
+	for (size_t i = d->n; i > 0 && strcmp(d->all[i - 1].text, one->text) == 0; i--)
+		if (d->all[i - 1].exact == one->exact)
+			return &d->all[i - 1];
+	return NULL;
 }
 
 /* Sorted; the first path of a text and type is served, the others are not. */
@@ -125,12 +125,15 @@ static void sort_paths(struct arena *a, const struct nginx_path *paths, size_t n
 	}
 	if (n)
 		qsort(all, n, sizeof(*all), compare);
-	ret->lost = arena_new_of(a, const struct nginx_path *, n + 1);
-	for (size_t i = 0; i < n; i++)
-		if (is_taken(d, &all[i]))
-			ret->lost[ret->n_lost++] = all[i].path;
+	ret->lost = arena_new_of(a, struct nginx_lost, n + 1);
+	for (size_t i = 0; i < n; i++) {
+		const struct draft *winner = taken_by(d, &all[i]);
+
+		if (winner)
+			ret->lost[ret->n_lost++] = (struct nginx_lost){ all[i].path, winner->path };
 		else
 			d->all[d->n++] = all[i];
+	}
 }
 
 /* A Prefix /aaa is the location /aaa/ and, unless an Exact path has its text, the location = /aaa.

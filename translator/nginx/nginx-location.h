@@ -38,11 +38,16 @@ struct nginx_bad_path {
 	const char *why;
 };
 
+/* A path with the host, text and type of an earlier one. */
+struct nginx_lost {
+	const struct nginx_path *path, *winner;
+};
+
 struct nginx_locations {
 	bool regex; /* the host's paths are regular expressions */
 	struct nginx_location *all;
 	size_t n;
-	const struct nginx_path **lost; /* each has the host, text and type of an earlier path */
+	struct nginx_lost *lost;
 	size_t n_lost;
 	struct nginx_bad_path *bad; /* none of these is in `all` */
 	size_t n_bad;

@@ -299,11 +299,14 @@ static void collect(struct nginx_plan *p)
 static void report_lost(struct nginx_plan *p, const struct nginx_locations *l)
 {
 	for (size_t i = 0; i < l->n_lost; i++) {
-		const struct nginx_source *s = l->lost[i]->of;
+		const struct nginx_source *s = l->lost[i].path->of, *winner = l->lost[i].winner->of;
+		bool itself = s->ingress == winner->ingress;
 
 		nginx_warning(p, s->ingress, "PathConflict", s->field,
-			      "host %s, path %s is served by an older Ingress instead", p->host,
-			      s->text);
+			      "host %s, path %s is served by %s%s instead", p->host, s->text,
+			      itself ? "an earlier path of the same Ingress: "
+				     : "the older Ingress ",
+			      itself ? winner->field : winner->ingress->key);
 		emit_verdict(p->r, OBJECT_INGRESS, s->ingress->key,
 			     PORTOLAN__IPC__VERDICT__VERDICT_PARTIAL);
 	}
