@@ -255,11 +255,11 @@ static void count(struct refusals *f, struct refusal *one)
 	uint32_t refused = 0, accepted = 0, undecided = 0;
 	bool asks = false;
 
-	/* A version that is not served now gets no more answers. It may be served again: then its
-	 * earlier record counts. */
+	/* A version that is not served now gets no more answers. It may be served again: what was
+	 * said of it before, maybe by fewer Envoys, does not decide then. */
 	if (!is_version(one, one->resource->item)) {
-		if (!state_get(f->reports, REPORT_REJECT, one->key, one->key_len))
-			put(f, one, 0, 0, 1);
+		one->alone = 0;
+		put(f, one, 0, 0, 1);
 		return;
 	}
 	for (struct client *c = *f->clients; c; c = c->next) {

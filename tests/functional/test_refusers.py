@@ -138,6 +138,22 @@ def test_one_that_refuses_and_stays_when_the_good_one_leaves_for_a_moment_takes_
             assert chains(good) == [{"a.example.com"}]
 
 
+def test_a_host_that_all_refuse_is_offered_to_one_that_comes_later(pipeline):
+    def refuse(response):
+        return "no bad" if any("bad.example.com" in h.domains for r in response.resources.values()
+                               for h in getattr(r, "virtual_hosts", ())) else None
+
+    pipeline.write("good.yaml", *app("good", "10.0.0.1", 80))
+    with World(pipeline.xds_address, node="old", refuse=refuse) as old:
+        old.until(lambda w: "good.example.com" in hosts(w))
+        pipeline.write("bad.yaml", *app("bad", "10.0.0.2", 80))
+        until(lambda: told(pipeline, "bad", "RejectedByEnvoy"), old)
+        with World(pipeline.xds_address, node="new") as new:
+            until(lambda: told(pipeline, "bad", "RejectedBySomeEnvoys"), old, new)
+            new.until(lambda w: hosts(w) == {"good.example.com", "bad.example.com"})
+            assert hosts(old) == {"good.example.com"}
+
+
 def test_what_all_refuse_is_offered_to_one_that_comes_later(pipeline):
     """And to the next, after some seconds, if that one refuses it as well."""
     pipeline.write("a.yaml", *secure("a", "b"))

@@ -232,13 +232,29 @@ static void release_what_nobody_refuses(struct quarantine *q, struct subject *s)
 	}
 }
 
+/* All connected Envoys have answered, and those that refused it may not be the last word. */
+static bool is_undecided(const struct quarantine *q, const struct subject *s)
+{
+	struct item *published = subject_published(q, s), *report = report_on(q, REPORT_REJECT, s);
+	Portolan__Ipc__RejectReport *r;
+	bool yes;
+
+	if (!published || !report)
+		return false;
+	r = portolan__ipc__reject_report__unpack(NULL, report->value_len, item_value(report));
+	yes = r && is_version(published, r->version) && r->undecided;
+	portolan__ipc__reject_report__free_unpacked(r, NULL);
+	return yes;
+}
+
 static void take_acceptance(struct quarantine *q, struct subject *s, uint64_t source)
 {
 	struct item *published = subject_published(q, s), *report = report_on(q, REPORT_ACCEPT, s);
 	Portolan__Ipc__AcceptReport *r;
 
 	if (!s->has_parts) {
-		subject_accepted(q, s, source);
+		if (!is_undecided(q, s))
+			subject_accepted(q, s, source);
 		return;
 	}
 	if (!published || !report)
