@@ -154,6 +154,17 @@ def test_a_host_that_all_refuse_is_offered_to_one_that_comes_later(pipeline):
             assert hosts(old) == {"good.example.com"}
 
 
+def test_what_came_while_the_good_one_was_away_is_offered_to_it(pipeline):
+    pipeline.write("a.yaml", *secure("a"))
+    with World(pipeline.xds_address, node="bad", refuse=refuse_all) as bad:
+        with World(pipeline.xds_address, node="good") as good:
+            until(lambda: told(pipeline, "a", "RejectedBySomeEnvoys"), good, bad)
+        pipeline.write("b.yaml", *secure("b"))
+        until(lambda: told(pipeline, "b", "RejectedByEnvoy"), bad)
+        with World(pipeline.xds_address, node="good") as good:
+            until(lambda: {"a.example.com", "b.example.com"} in chains(good), bad, good)
+
+
 def test_what_all_refuse_is_offered_to_one_that_comes_later(pipeline):
     """And to the next, after some seconds, if that one refuses it as well."""
     pipeline.write("a.yaml", *secure("a", "b"))

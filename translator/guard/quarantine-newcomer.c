@@ -15,7 +15,7 @@
 #define KNOWN_MAX  100000
 
 struct newcomer {
-	uint64_t number; /* in the order of their first connection */
+	uint64_t number; /* in the order in which they came, also after an absence */
 	uint64_t look;   /* when it was connected last */
 	size_t len;
 	char id[];
@@ -34,16 +34,18 @@ void newcomer_note(struct quarantine *q, const char *node_id)
 	size_t len = strlen(node_id);
 	struct newcomer *e = hashmap_get(&q->envoys, node_id, len);
 
+	q->connected++;
 	if (!e && q->envoys.n < KNOWN_MAX) {
 		e = xcalloc(1, sizeof(*e) + len + 1);
-		e->number = ++q->newest;
 		e->len = len;
 		memcpy(e->id, node_id, len);
 		(void)hashmap_put(&q->envoys, e);
 	}
-	if (e)
-		e->look = q->look;
-	q->connected++;
+	if (!e)
+		return;
+	if (!e->number || e->look + 1 < q->look)
+		e->number = ++q->newest;
+	e->look = q->look;
 }
 
 void newcomer_end_look(struct quarantine *q)
@@ -82,7 +84,25 @@ void newcomer_held(const struct quarantine *q, struct hold *h)
 	h->tries++;
 }
 
-/* Whether an Envoy has not been asked. */
+static bool has_refused(const struct hold *h, const struct newcomer *e)
+{
+	for (size_t i = 0; i < h->n_nodes; i++)
+		if (strcmp(h->nodes[i], e->id) == 0)
+			return true;
+	return false;
+}
+
+/* Whether an Envoy has come that may not have been asked: one that was away, or is new. */
+static bool another_came(const struct quarantine *q, const struct hold *h)
+{
+	const struct newcomer *e;
+
+	HASHMAP_FOREACH (&q->envoys, e)
+		if (e->number > h->asked && !has_refused(h, e))
+			return true;
+	return false;
+}
+
 static bool waits(const struct quarantine *q, const struct hold *h)
 {
 	return h->state == HOLD_HELD && h->wanted && h->asked < q->newest;
@@ -95,7 +115,11 @@ void newcomer_ask(struct quarantine *q, struct subject *s)
 	for (uint32_t i = s->holds.n; i-- > 0;) {
 		struct hold *h = vec_at(&s->holds, i);
 
-		if (waits(q, h) && now >= h->retry)
+		if (!waits(q, h))
+			continue;
+		if (!another_came(q, h))
+			h->asked = q->newest;
+		else if (now >= h->retry)
 			hold_release(q, s, h);
 	}
 }
