@@ -142,7 +142,7 @@ def soak(o, folder, stack):
     disk = stack.enter_context(chaos.SmallDisk(folder / "run", size="256m"))
     cluster = stack.enter_context(Cluster(folder / "cluster")) if o.kube else None
     source = ("--kubeconfig", cluster.kubeconfig) if cluster else ()
-    run = Run(folder, "--watchdog-msec", "2000", "--restart-max-msec", "300", "--log-level", "debug",
+    run = Run(folder, "--watchdog-msec", "6000", "--restart-max-msec", "300", "--log-level", "debug",
               address=address, source=source)
     if cluster:
         run.manifests = Objects(cluster.kube, run.manifests.path)
