@@ -460,7 +460,7 @@ int translator_start(struct daemon *d)
 	note_origin(d, t);
 	t->patience = event_loop_timer(d->loop, on_patience_ended, t);
 	t->patience_ended = false;
-	t->programmed = programmed_new(t->graph, t->objects, t->reports);
+	t->programmed = programmed_new(t->graph, t->quarantine, t->objects, t->reports);
 	t->routes = route_patience_new(t->graph);
 	t->routes_due = event_loop_timer(d->loop, on_time, t);
 	t->propagation = propagation_new(&(struct propagation_config){

@@ -205,21 +205,28 @@ void refusals_forget(struct refusals *f, const struct resource *r)
 
 /* ---- reports ---- */
 
-static void put(struct refusals *f, const struct refusal *one, uint32_t refused, uint32_t accepted,
-		uint32_t undecided)
+/* How the clients stand to a refused version. */
+struct tally {
+	uint32_t refused, accepted, undecided;
+	uint32_t unasked; /* have not asked for the resource */
+	bool asks;        /* such a client has just connected */
+};
+
+static void put(struct refusals *f, const struct refusal *one, const struct tally *t)
 {
 	Portolan__Ipc__RejectReport m = PORTOLAN__IPC__REJECT_REPORT__INIT;
 	_cleanup_free_ uint8_t *packed = NULL;
 	char *ids[NAMED_MAX];
 	size_t n;
 
-	m.has_version = m.has_nodes = m.has_accepted = m.has_undecided = 1;
+	m.has_version = m.has_nodes = m.has_accepted = m.has_undecided = m.has_unasked = 1;
 	m.version = (ProtobufCBinaryData){ one->version_len, (uint8_t *)one->version };
 	m.message = one->message;
 	m.node_id = one->by[0]->id;
-	m.nodes = MAX(refused, one->n_by);
-	m.accepted = accepted;
-	m.undecided = undecided;
+	m.nodes = MAX(t->refused, one->n_by);
+	m.accepted = t->accepted;
+	m.undecided = t->undecided;
+	m.unasked = t->unasked;
 	for (unsigned i = 0; i < one->n_by; i++)
 		ids[i] = one->by[i]->id;
 	m.node_ids = ids;
@@ -231,12 +238,24 @@ static void put(struct refusals *f, const struct refusal *one, uint32_t refused,
 			item_new(REPORT_REJECT, one->key, one->key_len, NULL, 0, packed, n));
 }
 
-/* It has just connected, and may ask for the resource. */
-static bool may_ask(const struct client *c, enum stream_stand stand)
+static bool is_new(const struct client *c)
 {
 	int64_t age = clock_realtime() - c->connected_usec;
 
-	return stand == STAND_NONE && age >= 0 && age < RETURN_USEC;
+	return age >= 0 && age < RETURN_USEC;
+}
+
+static void add(struct tally *t, const struct client *c, struct resource *r)
+{
+	enum stream_stand stand = stream_stand(c->stream, r);
+
+	t->refused += stand == STAND_REFUSES;
+	t->accepted += stand == STAND_ACCEPTS;
+	t->undecided += stand == STAND_UNDECIDED && !stream_stalled(c->stream);
+	if (stand == STAND_NONE && stream_sees(c->stream, r)) {
+		t->unasked++;
+		t->asks |= is_new(c);
+	}
 }
 
 /* Only refusing Envoys are connected. For a moment that says nothing of all Envoys: after our start
@@ -252,33 +271,26 @@ static bool another_may_answer(const struct refusals *f, struct refusal *one, bo
 
 static void count(struct refusals *f, struct refusal *one)
 {
-	uint32_t refused = 0, accepted = 0, undecided = 0;
-	bool asks = false;
+	struct tally t = { 0 };
 
 	/* A version that is not served now gets no more answers. It may be served again: what was
 	 * said of it before, maybe by fewer Envoys, does not decide then. */
 	if (!is_version(one, one->resource->item)) {
 		one->alone = 0;
-		put(f, one, 0, 0, 1);
+		put(f, one, &(struct tally){ .undecided = 1 });
 		return;
 	}
-	for (struct client *c = *f->clients; c; c = c->next) {
-		enum stream_stand stand = stream_stand(c->stream, one->resource);
-
-		refused += stand == STAND_REFUSES;
-		accepted += stand == STAND_ACCEPTS;
-		undecided += stand == STAND_UNDECIDED && !stream_stalled(c->stream);
-		asks |= may_ask(c, stand);
-	}
-	if (accepted)
+	for (struct client *c = *f->clients; c; c = c->next)
+		add(&t, c, one->resource);
+	if (t.accepted)
 		one->alone = 0;
-	else if (!undecided && another_may_answer(f, one, asks))
-		undecided = 1;
+	else if (!t.undecided && another_may_answer(f, one, t.asks))
+		t.undecided = 1;
 	/* The refusing Envoy is gone, and no change was held back for it. */
-	if (accepted && !refused)
+	if (t.accepted && !t.refused)
 		(void)state_remove(f->reports, REPORT_REJECT, one->key, one->key_len);
 	else
-		put(f, one, refused, accepted, undecided);
+		put(f, one, &t);
 }
 
 bool refusals_count(struct refusals *f)

@@ -13,6 +13,7 @@ import pytest
 import gateway_objects as api
 from backends import Client, Load
 from certs import Authority
+from events import Deadline
 from gateway_objects import backend, gateway, listener, route, rule, terminated
 from h2_backend import H2Backend
 from kube import poll
@@ -516,7 +517,12 @@ def test_an_address_that_is_not_there_is_told(world):
         gateway("away", listener("http", 8099), addresses=[{"value": "192.0.2.1"}]),
         route("r", rule(backend("b"))))
     assert world.ask() == "b"
-    assert world.condition("Gateway", "away", "Programmed") == ("False", "AddressNotUsable")
+    # Until all say so, and none may come any more that says otherwise, it is pending.
+    end = Deadline(60)
+    while (told := world.condition("Gateway", "away", "Programmed")) != ("False", "AddressNotUsable"):
+        assert told == ("False", "Pending")
+        end.left("the address that is not there")
+        world.another_world()
     assert world.condition("Gateway", "away", "Accepted") == ("True", "Accepted")
     assert world.condition("Gateway", "web", "Programmed") == ("True", "Programmed")
     world.write(gateway("web", listener("http", 80)), gateway("away", listener("http", 8099)), route("r", rule(backend("b"))))

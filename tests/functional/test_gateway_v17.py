@@ -199,8 +199,8 @@ def test_retries_within_timeouts(world):
     world.backend("b", flaky)
     retry = {"codes": [500, 502, 503, 504], "attempts": 3, "backoff": "1ms"}
     world.write(gateway("web", listener("http", 80)), route(
-        "r", rule(backend("b"), at="/request", retry=retry, timeouts={"request": "500ms"}),
-        rule(backend("b"), at="/backend", retry=retry, timeouts={"backendRequest": "400ms"}),
+        "r", rule(backend("b"), at="/request", retry=retry, timeouts={"request": "2s"}),
+        rule(backend("b"), at="/backend", retry=retry, timeouts={"backendRequest": "1500ms"}),
         rule(backend("b"), at="/none", retry={**retry, "attempts": 0}),
         rule(backend("b"), at="/default", retry={"codes": [500]})))
 
@@ -208,9 +208,9 @@ def test_retries_within_timeouts(world):
         return world.get(path=path).status, flaky.seen[path]
 
     assert ask("/request/2/0.01/a") == (200, 3)
-    assert ask("/request/3/0.3/b") == (504, 2)
+    assert ask("/request/3/1.2/b") == (504, 2)
     assert ask("/backend/2/0.05/c") == (200, 3)
-    assert ask("/backend/2/0.25/d") == (200, 3)
+    assert ask("/backend/2/0.8/d") == (200, 3)
     assert ask("/none/1/0/e") == (500, 1)
     assert ask("/default/1/0/f") == (200, 2)
     assert ask("/default/2/0/g") == (500, 2)

@@ -154,6 +154,18 @@ def test_a_host_that_all_refuse_is_offered_to_one_that_comes_later(pipeline):
             assert hosts(old) == {"good.example.com"}
 
 
+def test_what_was_refused_before_an_envoy_asked_for_it_is_offered_to_that_one(pipeline):
+    """As Envoy asks for listeners when its clusters are ready."""
+    pipeline.write("a.yaml", *secure("a"))
+    with World(pipeline.xds_address, node="slow", types=("CDS",)) as slow, \
+            World(pipeline.xds_address, node="bad", refuse=refuse_all) as bad:
+        until(lambda: problems(pipeline, "HTTPProxy default/a").get("RejectedByEnvoy"), bad, slow)
+        for kind in ("EDS", "LDS", "RDS", "SDS"):
+            slow.resources[kind], slow.versions[kind] = {}, {}
+        slow.stream.subscribe("LDS")
+        until(lambda: {"a.example.com"} in chains(slow), bad, slow)
+
+
 def test_what_came_while_the_good_one_was_away_is_offered_to_it(pipeline):
     pipeline.write("a.yaml", *secure("a"))
     with World(pipeline.xds_address, node="bad", refuse=refuse_all) as bad:

@@ -21,6 +21,7 @@ struct socket {
 
 struct programmed {
 	struct graph *graph;
+	const struct quarantine *quarantine;
 	const struct state *objects, *reports;
 	struct hashmap sockets;
 	struct item *known; /* injected: that this is known at all */
@@ -44,12 +45,16 @@ static void socket_free(struct socket *s)
 	free(s);
 }
 
-struct programmed *programmed_new(struct graph *g, const struct state *objects,
-				  const struct state *reports)
+struct programmed *programmed_new(struct graph *g, const struct quarantine *q,
+				  const struct state *objects, const struct state *reports)
 {
 	struct programmed *p = xnew(struct programmed, 1);
 
-	*p = (struct programmed){ g, objects, reports, HASHMAP_INIT(socket_key), NULL, false, 0 };
+	*p = (struct programmed){ .graph = g,
+				  .quarantine = q,
+				  .objects = objects,
+				  .reports = reports,
+				  .sockets = HASHMAP_INIT(socket_key) };
 	p->known = item_new(FACT_PROGRAMMED, "", 0, NULL, 0, NULL, 0);
 	graph_inject(g, FACT_PROGRAMMED, "", 0, p->known);
 	return p;
@@ -111,7 +116,8 @@ static bool is_served(const struct programmed *p, const struct socket *s)
 	bool here;
 
 	if (answered(p, s->fleet, &here) >= s->source)
-		return true;
+		return !quarantine_undecided(p->quarantine, RESOURCE_LISTENER, s->name,
+					     strlen(s->name));
 	return !here && *s->fleet && is_available(p, s->fleet);
 }
 

@@ -13,12 +13,13 @@
 #include "common/base/cleanup.h"
 #include "common/link/state.h"
 #include "translator/graph/graph.h"
+#include "translator/guard/quarantine.h"
 
 struct programmed;
 
-/* objects and reports are read, and outlive it. */
-struct programmed *programmed_new(struct graph *g, const struct state *objects,
-				  const struct state *reports);
+/* All but the graph are read, and all outlive it. */
+struct programmed *programmed_new(struct graph *g, const struct quarantine *q,
+				  const struct state *objects, const struct state *reports);
 void programmed_free(struct programmed *p);
 DEFINE_CLEANUP(struct programmed *, programmed_free)
 

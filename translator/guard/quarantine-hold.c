@@ -196,6 +196,7 @@ void hold_refuse(struct quarantine *q, struct hold *h, const Portolan__Ipc__Reje
 	h->version = xmemdup(item_meta(h->wanted), h->version_len);
 	take_nodes(h, refusal->node_ids, refusal->n_node_ids);
 	h->state = HOLD_HELD;
+	h->unasked = refusal->unasked > 0;
 	newcomer_held(q, h);
 	q->counters.held++;
 	keep(q, h);

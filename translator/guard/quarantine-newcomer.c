@@ -1,5 +1,6 @@
-/* Envoys that have come since a change was held back: all that were asked refuse it, and the next
- * one may accept it. Then the change is published once more. */
+/* Envoys that have come since a change was held back, or were there and ask for the resource later,
+ * as Envoy asks for listeners when its clusters are ready: all that were asked refuse the change,
+ * and the next one may accept it. Then it is published once more. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,7 +81,9 @@ void newcomer_free_all(struct quarantine *q)
 void newcomer_held(const struct quarantine *q, struct hold *h)
 {
 	h->asked = q->newest;
-	h->retry = clock_monotonic() + (h->tries ? RETRY_USEC << MIN(h->tries, DOUBLINGS) : 0);
+	h->retry = clock_monotonic();
+	if (h->tries || h->unasked)
+		h->retry += RETRY_USEC << MIN(h->tries, DOUBLINGS);
 	h->tries++;
 }
 
@@ -105,7 +108,7 @@ static bool another_came(const struct quarantine *q, const struct hold *h)
 
 static bool waits(const struct quarantine *q, const struct hold *h)
 {
-	return h->state == HOLD_HELD && h->wanted && h->asked < q->newest;
+	return h->state == HOLD_HELD && h->wanted && (h->unasked || h->asked < q->newest);
 }
 
 void newcomer_ask(struct quarantine *q, struct subject *s)
@@ -117,7 +120,7 @@ void newcomer_ask(struct quarantine *q, struct subject *s)
 
 		if (!waits(q, h))
 			continue;
-		if (!another_came(q, h))
+		if (!h->unasked && !another_came(q, h))
 			h->asked = q->newest;
 		else if (now >= h->retry)
 			hold_release(q, s, h);

@@ -39,7 +39,8 @@ static size_t make_key(uint32_t kind, const char *key, size_t key_len, char ret[
 	return len + 1;
 }
 
-struct subject *subject_find(struct quarantine *q, uint32_t kind, const char *key, size_t key_len)
+struct subject *subject_find(const struct quarantine *q, uint32_t kind, const char *key,
+			     size_t key_len)
 {
 	char id[KEY_MAX];
 	size_t len = make_key(kind, key, key_len, id);

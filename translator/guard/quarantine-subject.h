@@ -34,6 +34,7 @@ struct hold {
 	uint64_t asked;   /* when held: the newest Envoy that can have been asked */
 	int64_t retry;    /* monotonic: newer ones are asked from then on */
 	unsigned tries;   /* of the wanted item */
+	bool unasked;     /* when held: an Envoy that was there had not asked for the resource */
 };
 
 /* A refused item that is served all the same: other Envoys accepted it, or it is new and there is
@@ -79,7 +80,8 @@ struct quarantine {
 
 const void *subject_key(const void *entry, size_t *ret_len);
 /* Finds the subject of an item's kind and key. */
-struct subject *subject_find(struct quarantine *q, uint32_t kind, const char *key, size_t key_len);
+struct subject *subject_find(const struct quarantine *q, uint32_t kind, const char *key,
+			     size_t key_len);
 struct subject *subject_make(struct quarantine *q, uint32_t kind, const char *key, size_t key_len);
 void subject_free(struct subject *s);
 void subject_dirty(struct quarantine *q, struct subject *s);

@@ -247,6 +247,14 @@ static bool is_undecided(const struct quarantine *q, const struct subject *s)
 	return yes;
 }
 
+bool quarantine_undecided(const struct quarantine *q, uint32_t kind, const char *key,
+			  size_t key_len)
+{
+	const struct subject *s = subject_find(q, kind, key, key_len);
+
+	return s && is_undecided(q, s);
+}
+
 static void take_acceptance(struct quarantine *q, struct subject *s, uint64_t source)
 {
 	struct item *published = subject_published(q, s), *report = report_on(q, REPORT_ACCEPT, s);

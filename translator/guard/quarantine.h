@@ -43,6 +43,11 @@ void quarantine_reports(struct quarantine *q);
  * not. */
 int64_t quarantine_next(const struct quarantine *q);
 
+/* The resource is refused by all connected Envoys, and another may still come: it is neither
+ * accepted nor held back. */
+bool quarantine_undecided(const struct quarantine *q, uint32_t kind, const char *key,
+			  size_t key_len);
+
 /* The culprit of a refusal is looked for: changes that nobody refuses may be held back meanwhile.
  */
 bool quarantine_searches(const struct quarantine *q);
