@@ -161,15 +161,29 @@ void hold_explain(struct quarantine *q, const struct subject *s, struct hold *h)
 
 /* ---- life ---- */
 
+static void forget_refusal(struct quarantine *q, struct hold *h)
+{
+	notes_remove(q->graph, &h->notes);
+	unkeep(q, h);
+	q->counters.held--;
+	h->again = false;
+}
+
 void hold_set(struct quarantine *q, struct hold *h, enum hold_state state)
 {
-	if (h->state == HOLD_HELD && state != HOLD_HELD) {
-		notes_remove(q->graph, &h->notes);
-		unkeep(q, h);
-		q->counters.held--;
-	}
+	if (h->state == HOLD_HELD || (h->again && state == HOLD_PENDING))
+		forget_refusal(q, h);
 	h->state = state;
 	publish(q, h);
+}
+
+void hold_try_again(struct quarantine *q, struct subject *s, struct hold *h)
+{
+	h->again = true;
+	h->state = HOLD_PENDING;
+	h->source = 0;
+	publish(q, h);
+	subject_dirty(q, s);
 }
 
 static void free_nodes(struct hold *h)
@@ -189,6 +203,8 @@ static void take_nodes(struct hold *h, char *const *nodes, size_t n)
 
 void hold_refuse(struct quarantine *q, struct hold *h, const Portolan__Ipc__RejectReport *refusal)
 {
+	if (h->again)
+		forget_refusal(q, h);
 	free(h->message);
 	free(h->version);
 	h->message = xstrdup(refusal->message ? refusal->message : "");
@@ -245,8 +261,8 @@ void hold_free(struct hold *h)
 
 void hold_drop(struct quarantine *q, struct subject *s, struct hold *h, struct item *wanted)
 {
-	if (h->state == HOLD_HELD)
-		hold_set(q, h, HOLD_PENDING);
+	if (h->state == HOLD_HELD || h->again)
+		forget_refusal(q, h);
 	hold_publish_item(q, h->kind, h->key, h->key_len, wanted);
 	(void)hashmap_remove(&s->by_key, h->key, h->key_len);
 	vec_take_out(&s->holds, h->at);

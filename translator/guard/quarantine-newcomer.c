@@ -8,9 +8,12 @@
 #include "common/base/clock.h"
 #include "translator/guard/quarantine-subject.h"
 
-/* Between two tries of a change, doubled with each: an Envoy builds a whole listener for it. */
-#define RETRY_USEC (5 * USEC_PER_SEC)
-#define DOUBLINGS  10u
+/* Between two tries of a change, doubled with each: an Envoy builds a whole listener for it. One
+ * that came is not kept waiting for long by others that come and refuse; one that has not asked may
+ * never ask. */
+#define RETRY_USEC        (5 * USEC_PER_SEC)
+#define DOUBLINGS         4u
+#define DOUBLINGS_UNASKED 10u
 /* Envoys that have left and are remembered. */
 #define REMEMBERED 1024
 #define KNOWN_MAX  100000
@@ -80,10 +83,12 @@ void newcomer_free_all(struct quarantine *q)
 
 void newcomer_held(const struct quarantine *q, struct hold *h)
 {
+	unsigned most = h->unasked ? DOUBLINGS_UNASKED : DOUBLINGS;
+
 	h->asked = q->newest;
 	h->retry = clock_monotonic();
 	if (h->tries || h->unasked)
-		h->retry += RETRY_USEC << MIN(h->tries, DOUBLINGS);
+		h->retry += RETRY_USEC << MIN(h->tries, most);
 	h->tries++;
 }
 
@@ -123,7 +128,7 @@ void newcomer_ask(struct quarantine *q, struct subject *s)
 		if (!h->unasked && !another_came(q, h))
 			h->asked = q->newest;
 		else if (now >= h->retry)
-			hold_release(q, s, h);
+			hold_try_again(q, s, h);
 	}
 }
 

@@ -34,6 +34,7 @@ struct hold {
 	uint64_t asked;   /* when held: the newest Envoy that can have been asked */
 	int64_t retry;    /* monotonic: newer ones are asked from then on */
 	unsigned tries;   /* of the wanted item */
+	bool again;       /* it was held, is tried again, and is still told to be refused */
 	bool unasked;     /* when held: an Envoy that was there had not asked for the resource */
 };
 
@@ -120,6 +121,8 @@ void hold_free(struct hold *h);
 void hold_recall(struct quarantine *q, const struct item *report);
 /* No Envoy that refused it is connected: it is published again. */
 void hold_release(struct quarantine *q, struct subject *s, struct hold *h);
+/* Publishes it again: it is told to be refused until that is decided. */
+void hold_try_again(struct quarantine *q, struct subject *s, struct hold *h);
 /* Reports in the status of its objects why it is not served. */
 void hold_explain(struct quarantine *q, const struct subject *s, struct hold *h);
 

@@ -227,7 +227,7 @@ static void release_what_nobody_refuses(struct quarantine *q, struct subject *s)
 	for (uint32_t i = s->holds.n; i-- > 0;) {
 		struct hold *h = vec_at(&s->holds, i);
 
-		if (h->state == HOLD_HELD && h->n_nodes && !any_is_refuser(q, h))
+		if ((h->state == HOLD_HELD || h->again) && h->n_nodes && !any_is_refuser(q, h))
 			hold_release(q, s, h);
 	}
 }
