@@ -162,6 +162,8 @@ def soak(o, folder, stack):
             restarts = inner.enter_context(Restarts(cluster.kube, o.restart, o.seed)) if cluster else None
             changes = inner.enter_context(Changes(site, o.changes))
             struck = strike_all(run, trouble, traffic, o.other)
+        if watching.error:
+            raise watching.error
         chaos.settle(run, clients=2)
     differs = wait_converged(run, folder, address)
     return {

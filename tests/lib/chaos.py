@@ -98,11 +98,18 @@ class Chaos:
         return [(kind, names[i % len(names)]) for i, kind in enumerate(kinds)]
 
     def strike(self, kind, name):
-        pid = self.run.children()[name]["pid"]
+        pid = self.pid(name)
         with Growing(self.run.log) as log:
             died = KINDS[kind](self, name, pid, log)
         self.struck.append(Struck(kind, name, died))
         return died
+
+    def pid(self, name):
+        """A stage that is being started again has none, and a signal to 0 would be to our own process group."""
+        with Growing(self.run.log) as log:
+            while not (pid := self.run.children()[name]["pid"]):
+                log.wait_for(rf"supervisor: {name} \(pid \d+\) is ready", PATIENCE)
+        return pid
 
     # ---- naming ----
 
@@ -201,7 +208,7 @@ class Chaos:
     def files(self, name, pid, log):
         """No descriptor is left while its neighbour comes back."""
         neighbour = {"watcher": "translator", "translator": "watcher", "xds-server": "translator"}[name]
-        other = self.run.children()[neighbour]["pid"]
+        other = self.pid(neighbour)
 
         def exhaust():
             had = resource.prlimit(pid, resource.RLIMIT_NOFILE)
@@ -283,7 +290,7 @@ class Chaos:
             if name not in CONNECTS:
                 self.visit(name, major)
             else:
-                pid = self.run.children()[name]["pid"]
+                pid = self.pid(name)
                 self.dies(name, pid, log, rf"{name} \(pid {pid}\) was killed by signal 9 ",
                           lambda: self.host(name, lambda peer: peer.write(self.hello(
                               ROLES[CONNECTS[name]][0], major)), pid))
@@ -428,6 +435,7 @@ class Witness:
         self.needless = []
         self.connections = 0
         self.world = None
+        self.lost = False  # its stream has ended
         self.sent = set()
 
     def close(self):
@@ -443,6 +451,7 @@ class Witness:
         self.world = World(self.address, node="witness", channel=channel,
                            have=old.snapshot() if old else None)
         self.connections += 1
+        self.lost = False
         if old:
             old.close()
             self.world.resources = old.resources
@@ -450,7 +459,7 @@ class Witness:
 
     def turn(self):
         try:
-            if self.world is None:
+            if self.world is None or self.lost:
                 self._connect()
             before = len(self.world.log)
             self.world.until(lambda w: len(w.log) > before, timeout=1)
@@ -458,7 +467,7 @@ class Witness:
         except TimeoutError:
             pass
         except StreamEnded:
-            self._connect()
+            self.lost = True
 
     def _judge(self, response):
         for name in response.removed:
