@@ -90,8 +90,10 @@ class Run:
         """Ends a stage as a crash would; returns when its successor answers."""
         folder = Folder(self.dir)
         try:
+            pid = self.children()[name]["pid"]
+            assert pid, f"{name} is being started again"  # 0 would be our own process group
             (self.dir / f"{name}.control").unlink()
-            os.kill(self.children()[name]["pid"], sig)
+            os.kill(pid, sig)
             folder.wait_for(f"{name}.control", timeout=PATIENCE)
         finally:
             folder.close()
