@@ -230,6 +230,8 @@ static void passwords_free(struct passwords *p)
 	if (!p)
 		return;
 	control_wait_free(p->wait);
+	if (p->listener)
+		state_unobserve(p->users, &p->observer);
 	if (p->late)
 		event_free(p->late);
 	if (p->http)
@@ -240,8 +242,6 @@ static void passwords_free(struct passwords *p)
 	if (p->path)
 		(void)unlink(p->path);
 	link_free(p->link);
-	if (p->listener)
-		state_unobserve(p->users, &p->observer);
 	verified_free(p->verified);
 	state_free(p->users);
 	free(p->link_path);

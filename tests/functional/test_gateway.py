@@ -517,7 +517,7 @@ def test_an_address_that_is_not_there_is_told(world):
         gateway("away", listener("http", 8099), addresses=[{"value": "192.0.2.1"}]),
         route("r", rule(backend("b"))))
     assert world.ask() == "b"
-    # Until all say so, and none may come any more that says otherwise, it is pending.
+    # While another Envoy may still come and accept the listener, it is pending.
     end = Deadline(60)
     while (told := world.condition("Gateway", "away", "Programmed")) != ("False", "AddressNotUsable"):
         assert told == ("False", "Pending")

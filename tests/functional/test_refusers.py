@@ -26,12 +26,6 @@ def hosts(world):
     return {d for h in routes.virtual_hosts for d in h.domains} if routes else set()
 
 
-def all_hosts(world):
-    """The hosts of each version of the table that the client has received."""
-    return [{d for h in r.resources["ingress_http"].virtual_hosts for d in h.domains}
-            for r in world.log if r.type == "RDS" and "ingress_http" in r.resources]
-
-
 def until(done, *worlds):
     """The clients receive and answer everything sent; the translator's statuses follow."""
     end = Deadline(60)
@@ -49,6 +43,11 @@ def told(pipeline, name, reason):
 
 def refuse_all(response):
     return "not to my taste" if response.resources else None
+
+
+def refuse_bad(response):
+    return "no bad" if any("bad.example.com" in h.domains for r in response.resources.values()
+                           for h in getattr(r, "virtual_hosts", ())) else None
 
 
 @pytest.mark.parametrize("first", ["the good one", "the bad one"])
@@ -139,12 +138,8 @@ def test_one_that_refuses_and_stays_when_the_good_one_leaves_for_a_moment_takes_
 
 
 def test_a_host_that_all_refuse_is_offered_to_one_that_comes_later(pipeline):
-    def refuse(response):
-        return "no bad" if any("bad.example.com" in h.domains for r in response.resources.values()
-                               for h in getattr(r, "virtual_hosts", ())) else None
-
     pipeline.write("good.yaml", *app("good", "10.0.0.1", 80))
-    with World(pipeline.xds_address, node="old", refuse=refuse) as old:
+    with World(pipeline.xds_address, node="old", refuse=refuse_bad) as old:
         old.until(lambda w: "good.example.com" in hosts(w))
         pipeline.write("bad.yaml", *app("bad", "10.0.0.2", 80))
         until(lambda: told(pipeline, "bad", "RejectedByEnvoy"), old)
@@ -197,9 +192,7 @@ def test_one_that_never_answers_does_not_hold_up_what_is_known_of_a_refusal(pipe
             World(pipeline.xds_address, node="envoy") as envoy:
         envoy.until(lambda w: "a.example.com" in hosts(w))
         assert silent  # which has received nothing and says nothing more
-        envoy.refuse = lambda r: "no bad" if any(
-            "bad.example.com" in h.domains for x in r.resources.values()
-            for h in getattr(x, "virtual_hosts", ())) else None
+        envoy.refuse = refuse_bad
         pipeline.write("bad.yaml", *app("bad", "10.0.0.2", 80))
         pipeline.write("c.yaml", *app("c", "10.0.0.3", 80))
         envoy.until(lambda w: "c.example.com" in hosts(w), timeout=60)
@@ -208,18 +201,14 @@ def test_one_that_never_answers_does_not_hold_up_what_is_known_of_a_refusal(pipe
 
 
 def test_a_refusal_ends_when_those_that_made_it_have_left_also_over_restarts(pipeline):
-    def refuse(response):
-        return "no bad" if any("bad.example.com" in h.domains for r in response.resources.values()
-                               for h in getattr(r, "virtual_hosts", ())) else None
-
     pipeline.write("a.yaml", *app("a", "10.0.0.1", 80))
-    with World(pipeline.xds_address, node="old", refuse=refuse) as old:
+    with World(pipeline.xds_address, node="old", refuse=refuse_bad) as old:
         old.until(lambda w: "a.example.com" in hosts(w))
         pipeline.write("bad.yaml", *app("bad", "10.0.0.2", 80))
         until(lambda: told(pipeline, "bad", "RejectedByEnvoy"), old)
         # One that connects again has not left.
         old.close()
-    with World(pipeline.xds_address, node="old", refuse=refuse) as old:
+    with World(pipeline.xds_address, node="old", refuse=refuse_bad) as old:
         old.quiet()
         assert "RejectedByEnvoy" in problems(pipeline, "Ingress default/bad")
     for stage in ("xds-server", "translator"):
@@ -233,16 +222,12 @@ def test_a_refusal_ends_when_those_that_made_it_have_left_also_over_restarts(pip
 
 def test_a_shared_table_stays_whole_where_it_is_refused_and_each_host_that_is_missing_is_named(pipeline):
     """Envoy takes or refuses a table as a whole: from the bad host on it gets no later change of another host in it."""
-    def refuse(response):
-        return "no bad" if any("bad.example.com" in h.domains for r in response.resources.values()
-                               for h in getattr(r, "virtual_hosts", ())) else None
-
     def missing():
         return {n for n in ("bad", "good", "late", "other") if told(pipeline, n, "RejectedBySomeEnvoys")}
 
     pipeline.write("other.yaml", *app("other", "10.0.0.1", 80))
     pipeline.write("good.yaml", *app("good", "10.0.0.2", 80))
-    with World(pipeline.xds_address, node="old", refuse=refuse) as old, World(pipeline.xds_address, node="new") as new:
+    with World(pipeline.xds_address, node="old", refuse=refuse_bad) as old, World(pipeline.xds_address, node="new") as new:
         until(lambda: all("good.example.com" in hosts(w) for w in (old, new)), old, new)
         pipeline.xds.wait_accepted(pipeline.settle(), envoys=2)
         pipeline.write("bad.yaml", *app("bad", "10.0.0.3", 80))

@@ -98,18 +98,11 @@ class Chaos:
         return [(kind, names[i % len(names)]) for i, kind in enumerate(kinds)]
 
     def strike(self, kind, name):
-        pid = self.pid(name)
+        pid = self.run.pid(name)
         with Growing(self.run.log) as log:
             died = KINDS[kind](self, name, pid, log)
         self.struck.append(Struck(kind, name, died))
         return died
-
-    def pid(self, name):
-        """A stage that is being started again has none, and a signal to 0 would be to our own process group."""
-        with Growing(self.run.log) as log:
-            while not (pid := self.run.children()[name]["pid"]):
-                log.wait_for(rf"supervisor: {name} \(pid \d+\) is ready", PATIENCE)
-        return pid
 
     # ---- naming ----
 
@@ -208,7 +201,7 @@ class Chaos:
     def files(self, name, pid, log):
         """No descriptor is left while its neighbour comes back."""
         neighbour = {"watcher": "translator", "translator": "watcher", "xds-server": "translator"}[name]
-        other = self.pid(neighbour)
+        other = self.run.pid(neighbour)
 
         def exhaust():
             had = resource.prlimit(pid, resource.RLIMIT_NOFILE)
@@ -290,7 +283,7 @@ class Chaos:
             if name not in CONNECTS:
                 self.visit(name, major)
             else:
-                pid = self.pid(name)
+                pid = self.run.pid(name)
                 self.dies(name, pid, log, rf"{name} \(pid {pid}\) was killed by signal 9 ",
                           lambda: self.host(name, lambda peer: peer.write(self.hello(
                               ROLES[CONNECTS[name]][0], major)), pid))

@@ -7,7 +7,7 @@ import signal
 import subprocess
 
 import stage
-from events import PATIENCE, Deadline, Folder, readable
+from events import PATIENCE, Deadline, Folder, Growing, readable
 from programs import program, venv
 
 
@@ -86,12 +86,18 @@ class Run:
     def children(self):
         return {c["name"]: c for c in self.ask("supervisor", "/debug/status")["children"]}
 
+    def pid(self, name):
+        """A stage that is being started again has none, and a signal to 0 would be to our own process group."""
+        with Growing(self.log) as log:
+            while not (pid := self.children()[name]["pid"]):
+                log.wait_for(rf"supervisor: {name} \(pid \d+\) is ready", PATIENCE)
+        return pid
+
     def kill(self, name, sig=signal.SIGKILL):
         """Ends a stage as a crash would; returns when its successor answers."""
         folder = Folder(self.dir)
         try:
-            pid = self.children()[name]["pid"]
-            assert pid, f"{name} is being started again"  # 0 would be our own process group
+            pid = self.pid(name)
             (self.dir / f"{name}.control").unlink()
             os.kill(pid, sig)
             folder.wait_for(f"{name}.control", timeout=PATIENCE)

@@ -32,10 +32,10 @@ struct hold {
 	size_t version_len;
 	struct vec notes; /* struct note: in objects' statuses */
 	uint64_t asked;   /* when held: the newest Envoy that can have been asked */
-	int64_t retry;    /* monotonic: newer ones are asked from then on */
+	int64_t retry;    /* monotonic: it may be tried again from then on */
 	unsigned tries;   /* of the wanted item */
-	bool again;       /* it was held, is tried again, and is still told to be refused */
-	bool unasked;     /* when held: an Envoy that was there had not asked for the resource */
+	bool again;   /* it was held and is tried again; statuses still say that it is refused */
+	bool unasked; /* when held: an Envoy that was there had not asked for the resource */
 };
 
 /* A refused item that is served all the same: other Envoys accepted it, or it is new and there is
@@ -121,7 +121,7 @@ void hold_free(struct hold *h);
 void hold_recall(struct quarantine *q, const struct item *report);
 /* No Envoy that refused it is connected: it is published again. */
 void hold_release(struct quarantine *q, struct subject *s, struct hold *h);
-/* Publishes it again: it is told to be refused until that is decided. */
+/* Publishes it again. Statuses go on saying that it is refused, until that is decided. */
 void hold_try_again(struct quarantine *q, struct subject *s, struct hold *h);
 /* Reports in the status of its objects why it is not served. */
 void hold_explain(struct quarantine *q, const struct subject *s, struct hold *h);
@@ -132,9 +132,9 @@ const void *newcomer_key(const void *entry, size_t *ret_len);
 /* It is connected. Call it for all, then newcomer_end_look(). */
 void newcomer_note(struct quarantine *q, const char *node_id);
 void newcomer_end_look(struct quarantine *q);
-/* The hold's change is held back from now on. */
+/* Call it when the change is held back. */
 void newcomer_held(const struct quarantine *q, struct hold *h);
-/* Publishes again what a connected Envoy has not been asked. */
+/* Publishes again the held changes that some connected Envoy has not answered. */
 void newcomer_ask(struct quarantine *q, struct subject *s);
 /* When newcomer_ask() would do something, if no Envoy comes until then; -1: never. */
 int64_t newcomer_next(const struct quarantine *q);

@@ -232,7 +232,7 @@ static void release_what_nobody_refuses(struct quarantine *q, struct subject *s)
 	}
 }
 
-/* All connected Envoys have answered, and those that refused it may not be the last word. */
+/* The published version was refused, and an Envoy that accepts it may still come. */
 static bool is_undecided(const struct quarantine *q, const struct subject *s)
 {
 	struct item *published = subject_published(q, s), *report = report_on(q, REPORT_REJECT, s);

@@ -1,11 +1,11 @@
 /* Contains a refusal by Envoy: it harms only the object that caused it. It is between the graph,
  * with its wanted items, and the resources that are sent. While Envoys have not answered a change,
  * the last accepted item is kept. When all refuse the change, the old item is served again until
- * the object changes or the refusing Envoys have left; once another Envoy has come, it is tried
- * again. A change that some Envoys accept stays
- * published: a refusing Envoy keeps its old version, and the object's status names it. For a
- * resource with parts Envoy only says that it refuses the whole: then the changed parts are halved
- * until the culprits are found, and the others go through.
+ * the object changes or the refusing Envoys have left; when another Envoy has come, the change is
+ * tried again. A change that some Envoys accept stays published: a refusing Envoy keeps its old
+ * version, and the object's status names it. For a resource with parts Envoy only says that it
+ * refuses the whole: then the changed parts are halved until the culprits are found, and the others
+ * go through.
  *
  * Not part of translation: the wanted items never depend on it. xds-server keeps the held changes
  * as well (Quarantine in ipc.proto), so a restart of either forgets nothing. */
