@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 import frames
 import offline
 from certs import Authority
-from events import Deadline
+from events import Deadline, Growing
 from objects import app, tls_secret
 from programs import program
 from stage import Manifests, Stage
@@ -95,6 +96,21 @@ def test_a_change_of_one_file_is_a_delta_of_its_objects(watcher):
         reader.wait_source(sync(watcher))
         _, puts, removes = reader.mirror.log[-1]
         assert not puts and len(removes) == 3
+
+
+def test_what_could_not_be_read_for_a_moment_is_there_as_soon_as_somebody_asks_for_all_changes(watcher):
+    """By itself the watcher tries again after two seconds."""
+    pid = watcher.process.pid
+    had = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    with Growing(watcher.log) as log:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, had[1]))
+        try:
+            watcher.manifests.write("a.yaml", *app("a", "10.0.0.1", 80))
+            log.wait_for("a.yaml.*Too many open files", 60)
+        finally:
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, had)
+    sync(watcher)
+    assert '"a"' in watcher.get("/debug/objects")
 
 
 def test_pages_list_objects_and_never_their_data(watcher):

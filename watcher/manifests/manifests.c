@@ -532,7 +532,8 @@ static void manifests_sync(struct source *s)
 {
 	struct manifests *m = of(s);
 
-	if (m->tree.watch && !m->said_unwatched)
+	/* No event comes for what could not be read. */
+	if (m->tree.watch && !m->said_unwatched && !m->tree.failed)
 		dir_watch_pump(m->tree.watch);
 	else
 		rescan(m);
