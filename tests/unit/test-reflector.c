@@ -94,6 +94,7 @@ static struct rig *rig_of(bool first_in_chunks)
 	config.backoff_min_usec = 1000;
 	config.backoff_max_usec = 4000;
 	config.absent_usec = 1000;
+	config.watch_short_usec = 50000;
 	config.first_in_chunks = first_in_chunks;
 	config.ops = &ops;
 	config.ctx = g;
@@ -408,6 +409,35 @@ TEST(refusals_are_problems_that_go_away)
 	answer(g, LISTED("7"));
 	CHECK(!reflector_problem(g->reflector));
 	CHECK_EQ(reflector_counters(g->reflector)->failures, 2);
+}
+
+TEST(a_quiet_watch_that_goes_on_ends_what_was_wrong_before_it)
+{
+	_cleanup_(rig_freep) struct rig *g = watching();
+
+	end(g, -ECONNRESET, 200, "");
+	CHECK_STR(reflector_problem(g->reflector), "broken");
+	EXPECT(g, "limit=1");
+	answer(g, "{\"metadata\":{\"resourceVersion\":\"7\"},\"items\":[]}");
+	end(g, 0, 200, "");
+	EXPECT(g, "watch=true", "resourceVersion=7");
+	end(g, 0, 403, "{\"kind\":\"Status\",\"message\":\"not yet\"}");
+	EXPECT(g, "watch=true", "resourceVersion=7");
+	/* One that ends at once ends nothing. */
+	head(g);
+	end(g, 0, 200, "");
+	CHECK_STR(reflector_problem(g->reflector), "the API server ended the watch at once");
+	EXPECT(g, "limit=1");
+	answer(g, "{\"metadata\":{\"resourceVersion\":\"7\"},\"items\":[]}");
+	end(g, 0, 200, "");
+	EXPECT(g, "watch=true", "resourceVersion=7");
+	CHECK(reflector_problem(g->reflector));
+	head(g);
+	while (reflector_problem(g->reflector))
+		CHECK_EQ(event_base_loop(event_loop_base(g->loop), EVLOOP_ONCE), 0);
+	CHECK(!reflector_denied(g->reflector));
+	CHECK(g->asked);
+	CHECK_EQ(reflector_state(g->reflector), REFLECTOR_WATCHING);
 }
 
 TEST(garbage_changes_nothing_and_is_asked_for_again)

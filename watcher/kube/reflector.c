@@ -14,11 +14,8 @@
 
 #include "watcher/kube/reflector.h"
 
-#define PROTOBUF_TYPE "application/vnd.kubernetes.protobuf"
-#define JSON_TYPE     "application/json"
-/* A watch that ends sooner than this counts as a failure, or a broken server would be asked in a
- * loop. */
-#define WATCH_SHORT_USEC     (2 * USEC_PER_SEC)
+#define PROTOBUF_TYPE        "application/vnd.kubernetes.protobuf"
+#define JSON_TYPE            "application/json"
 #define WATCH_STEADY_USEC    (30 * USEC_PER_SEC)
 #define RETRY_AFTER_MAX_USEC (60 * USEC_PER_SEC)
 #define LIST_TOTAL_USEC      (600 * USEC_PER_SEC)
@@ -417,8 +414,11 @@ static int on_response(void *ctx, unsigned status _unused_, const char *type)
 	else
 		format = r->protobuf ? BODY_PROTOBUF_LIST : BODY_JSON_LIST;
 	r->reader = body_reader_new(format, &r->config.limits, on_message, r);
-	if (r->request == REQUEST_WATCH)
+	if (r->request == REQUEST_WATCH) {
 		r->state = REFLECTOR_WATCHING;
+		/* A quiet collection sends nothing for minutes that would end a problem. */
+		event_loop_arm(r->timer, r->config.watch_short_usec);
+	}
 	return 0;
 }
 
@@ -492,7 +492,7 @@ static void watch_done(struct reflector *r)
 		fail(r, LOG_WARNING, "the API server ended a list before it was complete", false);
 		return;
 	}
-	if (lived < WATCH_SHORT_USEC && lived < r->timeout_usec) {
+	if (lived < r->config.watch_short_usec && lived < r->timeout_usec) {
 		fail(r, LOG_WARNING, "the API server ended the watch at once", true);
 		return;
 	}
@@ -663,6 +663,8 @@ static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *ctx
 
 	if (!r->call)
 		ask(r);
+	else if (r->state == REFLECTOR_WATCHING)
+		succeeded(r);
 }
 
 static void on_partial(evutil_socket_t fd _unused_, short what _unused_, void *ctx)

@@ -58,6 +58,9 @@ struct reflector_config {
 	int64_t watch_usec;      /* after which the server is to end a watch (a second at least) */
 	int64_t watch_idle_usec; /* without an event or bookmark: begin another watch */
 	int64_t list_idle_usec;  /* without a byte: fail */
+	/* A watch that ends sooner counts as a failure, or a broken server would be asked in a
+	 * loop. One that lives longer ends what was wrong before. */
+	int64_t watch_short_usec;
 	const struct reflector_ops *ops;
 	void *ctx;
 };
@@ -72,6 +75,7 @@ struct reflector_config {
 		.watch_usec = 450 * USEC_PER_SEC,                                        \
 		.watch_idle_usec = 150 * USEC_PER_SEC,                                   \
 		.list_idle_usec = 30 * USEC_PER_SEC,                                     \
+		.watch_short_usec = 2 * USEC_PER_SEC,                                    \
 	})
 
 enum reflector_state {
