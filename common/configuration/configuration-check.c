@@ -422,6 +422,14 @@ static void check_versions(struct check *c, const char *path, K8s__ConfigTLS *tl
 	tls->maximum_protocol_version = tls->minimum_protocol_version;
 }
 
+static void check_ciphers(struct check *c, const char *path, const K8s__ConfigTLS *tls)
+{
+	if (tls->n_cipher_suites && strcmp(tls->minimum_protocol_version, "1.3") == 0)
+		c->fn(c->ctx, CONFIGURATION_NO_EFFECT,
+		      arena_printf(c->arena, "%s.cipherSuites", path),
+		      "has no effect: these are ciphers of TLS 1.2, and the minimum is TLS 1.3");
+}
+
 /* Envoy rewrites it for one Service to a text only. */
 static const char *host_problem(const char *value)
 {
@@ -662,6 +670,8 @@ void configuration_check(struct arena *arena, K8s__ContourConfigurationSpec *spe
 	check_references(&c);
 	check_versions(&c, "envoy.listener.tls", spec->envoy->listener->tls);
 	check_versions(&c, "envoy.cluster.upstreamTLS", spec->envoy->cluster->upstream_tls);
+	check_ciphers(&c, "envoy.listener.tls", spec->envoy->listener->tls);
+	check_ciphers(&c, "envoy.cluster.upstreamTLS", spec->envoy->cluster->upstream_tls);
 	check_headers(&c, "policy.requestHeaders", spec->policy->request_headers, false);
 	check_headers(&c, "policy.responseHeaders", spec->policy->response_headers, true);
 	check_metrics(&c, "metrics", spec->metrics);

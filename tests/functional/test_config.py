@@ -58,6 +58,11 @@ def test_check_names_line_and_key(file):
     done = check(file)
     assert done.returncode == 0 and f"{file} can be used" in done.stdout
     assert done.stderr.startswith(f"warning: {file}, line 2: incluster: has no effect")
+    file.write_text("tls:\n  minimum-protocol-version: '1.3'\n  cipher-suites: [ECDHE-RSA-AES128-GCM-SHA256]\n")
+    done = check(file)
+    assert done.returncode == 0
+    assert done.stderr == (f"warning: {file}, line 3: tls.cipher-suites: has no effect: these are ciphers of TLS 1.2, "
+                           "and the minimum is TLS 1.3\n")
 
 
 def test_check_of_no_file_says_so(folder):

@@ -15,9 +15,11 @@ struct route_work {
 	const K8s__ObjectMeta *meta;
 	bool grpc;
 	struct route_flaws flaws;
-	/* Set by the first backend with such a policy, until reset. */
+	/* Set by the first backend with such a policy, until reset; other: a policy of another
+	 * backend that asks for something else. */
 	const K8s__SessionPersistence *session;
-	const char *session_policy;
+	ProtobufCBinaryData session_packed;
+	const char *session_policy, *session_other;
 	bool waits; /* a missing backend may be on its way */
 	bool held;  /* its status is written, but nothing is served */
 	/* The listener of the rules being made. */

@@ -63,6 +63,22 @@ static bool has_matches(enum object_kind kind)
 	return kind == OBJECT_HTTP_ROUTE || kind == OBJECT_GRPC_ROUTE;
 }
 
+/* Clients have one session for a rule, so one policy decides. Where both ask for the same it does
+ * not matter which. */
+static void note_session(struct route_work *w, const ClusterResult *result)
+{
+	const ProtobufCBinaryData *own = &result->session;
+
+	if (!w->session) {
+		w->session = k8s__session_persistence__unpack(arena_pb(w->a), own->len, own->data);
+		w->session_packed = *own;
+		w->session_policy = result->session_policy;
+	} else if (own->len != w->session_packed.len ||
+		   memcmp(own->data, w->session_packed.data, own->len) != 0) {
+		w->session_other = result->session_policy;
+	}
+}
+
 static const char *find_cluster(struct route_work *w, const struct backend_ref *ref,
 				const char *namespace, const char *field, struct backend_found *ret)
 {
@@ -80,11 +96,8 @@ static const char *find_cluster(struct route_work *w, const struct backend_ref *
 	result = upstream_find(w->r, &spec);
 	tell_policies(w, result);
 	w->waits |= result->unsliced;
-	if (result->has_session && !w->session) {
-		w->session = k8s__session_persistence__unpack(arena_pb(w->a), result->session.len,
-							      result->session.data);
-		w->session_policy = result->session_policy;
-	}
+	if (result->has_session)
+		note_session(w, result);
 	if (result->app_protocol && has_matches(w->head.kind))
 		service_options_tell_protocol(w->r,
 					      arena_printf(w->a, "%s/%s", namespace, ref->name),

@@ -6,6 +6,7 @@
 #include "translator/model/path.h"
 #include "translator/model/precedence.h"
 #include "translator/resolve/object.h"
+#include "translator/resolve/traffic-policy.h"
 
 #define DROPPED_MAX 2048 /* bytes of messages about rules that are not served */
 #define MILLION     1000000
@@ -564,6 +565,25 @@ static bool add_session(struct rule *u, const struct rule_match *m, size_t match
 	return false;
 }
 
+/* The object with the session: an XBackend names its kind itself. */
+static const char *session_owner(const struct route_work *w, const char *key)
+{
+	return strchr(key, ' ') ? key : arena_printf(w->a, TRAFFIC_POLICY "%s", key);
+}
+
+static void tell_other_session(const struct rule *u)
+{
+	const struct route_work *w = u->w;
+
+	if (w->session_other && !u->spec->session_persistence)
+		object_warning(
+			w->r, w->head.kind, w->head.key, "SessionOfAnotherBackend",
+			arena_printf(w->a, "%s.backendRefs", u->field),
+			"the backends have different sessions, and a rule has one: that of %s "
+			"counts, that of %s does not",
+			session_owner(w, w->session_policy), session_owner(w, w->session_other));
+}
+
 static void plan_match(struct rule *u, const struct rule_match *m, size_t match, size_t sub)
 {
 	struct route route = answer(u, missing_status(u));
@@ -578,7 +598,9 @@ static void plan_match(struct rule *u, const struct rule_match *m, size_t match,
 		return;
 	}
 	u->w->session = NULL;
+	u->w->session_other = NULL;
 	find_backends(u, m, &b);
+	tell_other_session(u);
 	if (!b.total && !b.n)
 		tell_no_backend(u);
 	if (!b.total)

@@ -86,6 +86,16 @@ static void plan_protocol(struct plan *p, const char *word)
 		 "protocol \"%s\" is not one of h2, h2c, http/1.1", word);
 }
 
+static void plan_version(struct plan *p, const char *word)
+{
+	if (*word && strcmp(word, "v3") != 0)
+		advise(p, "spec.protocolVersion",
+		       "the services are asked in version v3 of Envoy's API, not in %s: Envoy has "
+		       "no "
+		       "other",
+		       word);
+}
+
 /* The client certificate that Envoy presents over TLS. */
 static void plan_client(struct plan *p)
 {
@@ -287,6 +297,7 @@ static void translate(struct plan *p, ModelExtensionResult *ret)
 	p->cluster.weighted = true;
 	p->cluster.desired = &p->desired;
 	plan_protocol(p, p->spec->protocol);
+	plan_version(p, p->spec->protocol_version);
 	plan_timeouts(p, p->spec->timeout_policy);
 	plan_balancing(p, p->spec->load_balancer_policy);
 	plan_limits(p, p->spec->circuit_breaker_policy);
