@@ -465,6 +465,27 @@ def test_a_leader_that_ends_hands_over_at_once(kube, namespace, lease, tmp_path)
         second.close()
 
 
+def test_a_replica_that_does_not_lead_says_what_its_envoys_refuse(kube, namespace, lease, tmp_path):
+    """The leader cannot know: its Envoys are others."""
+    kube.client.create(web("a", namespace))
+    key, refused = f"{namespace}/a", ("RejectedByEnvoy", "Envoy e refuses it")
+    with KubeWatcher(kube, tmp_path / "w1", *lease) as first, first.translator() as leading:
+        first.wait_logged("writing statuses")
+        with KubeWatcher(kube, tmp_path / "w2", *lease) as second, second.translator() as translator:
+            translator.wait_for("Ingress", key)
+            assert not second.status()["kubernetes"]["leader"]
+            with watch_events(kube, namespace, "a") as events:
+                translator.set_status("Ingress", key, PARTIAL, [("ServiceUnresolved", "there is no Service a"), refused])
+                event = next(iter(events))["object"]
+                assert (event["reason"], event["message"]) == refused
+                # What any replica can know is the leader's to say.
+                leading.wait_for("Ingress", key)
+                leading.set_status("Ingress", key, PARTIAL, [("ServiceUnresolved", "there is no Service a")])
+                assert next(iter(events))["object"]["reason"] == "ServiceUnresolved"
+            assert len(events_of(kube, namespace, "a")) == 2
+            assert all(e["count"] == 1 for e in events_of(kube, namespace, "a"))
+
+
 def test_the_documented_rights_are_enough_and_no_more(own_kube, tmp_path):
     kube = own_kube
     kube.grant(rights("rbac.yaml"))

@@ -29,7 +29,7 @@ struct pending {
 	char *collection; /* path */
 	char *name;
 	char *body;
-	int64_t count; /* of the existing event */
+	bool ours; /* only this replica can know of it */
 };
 
 TAILQ_HEAD(pendings, pending);
@@ -187,7 +187,7 @@ static void on_timer(evutil_socket_t fd _unused_, short what _unused_, void *ctx
 	while ((p = TAILQ_FIRST(&w->queue)) && w->tokens >= 1) {
 		TAILQ_REMOVE(&w->queue, p, queue);
 		w->n_queued--;
-		if (!w->leader || now < w->denied_until) {
+		if (!(w->leader || p->ours) || now < w->denied_until) {
 			w->counters.dropped++;
 			pending_free(p);
 			continue;
@@ -252,6 +252,17 @@ static uint64_t hash_text(uint64_t seed, const char *s)
 	return s ? XXH3_64bits_withSeed(s, strlen(s) + 1, seed) : seed;
 }
 
+/* An Envoy tells the replica that it is connected to, so the leader's statuses may not show it. */
+static bool is_ours(const Portolan__Ipc__Problem *problem)
+{
+	static const char *const reasons[] = { "RejectedByEnvoy", "RejectedBySomeEnvoys" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
+		if (problem->reason && strcmp(problem->reason, reasons[i]) == 0)
+			return true;
+	return false;
+}
+
 static void say(struct event_writer *w, const struct kube_object *object,
 		const Portolan__Ipc__Problem *problem)
 {
@@ -270,6 +281,7 @@ static void say(struct event_writer *w, const struct kube_object *object,
 	hash = hash_text(hash, problem->message);
 	p = xnew(struct pending, 1);
 	p->writer = w;
+	p->ours = is_ours(problem);
 	p->name = xasprintf("%.*s.%016llx", NAME_MAX_, slash + 1, (unsigned long long)hash);
 	p->collection = xasprintf("/api/v1/namespaces/%s/events", namespace);
 	p->body = make_body(w, object, namespace, own, slash + 1, p->name, problem);
@@ -306,7 +318,7 @@ void event_writer_status(struct event_writer *w, const struct item *before,
 	const Portolan__Ipc__ObjectStatus *was, *is;
 	const struct kube_object *object;
 
-	if (!w->leader || !after || !object_kind(after->kind))
+	if (!after || !object_kind(after->kind))
 		return;
 	object = kube_objects_get(w->config.objects, after->kind, item_key(after), after->key_len);
 	if (!object)
@@ -316,7 +328,7 @@ void event_writer_status(struct event_writer *w, const struct item *before,
 	is = unpack(w, after);
 	for (size_t i = 0; is && i < is->n_problems; i++)
 		if (is->problems[i]->severity >= PORTOLAN__IPC__SEVERITY__SEVERITY_WARNING &&
-		    !had(was, is->problems[i]))
+		    !had(was, is->problems[i]) && (w->leader || is_ours(is->problems[i])))
 			say(w, object, is->problems[i]);
 }
 

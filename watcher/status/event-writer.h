@@ -1,7 +1,8 @@
 /* Events (core/v1) on objects whose author must act, so that `kubectl describe` shows it. One event
  * for each problem of an object, under a name that follows from both: repeated (after a restart, by
- * another leader) it gets a higher count, and no second event is made. Rate-limited and bounded:
- * events beyond the limits are dropped, as the status reports the problem anyway. */
+ * another leader) it gets a higher count, and no second event is made. The leader writes them, and
+ * each replica those of what its own Envoys refuse. Rate-limited and bounded: events beyond the
+ * limits are dropped, as the status reports the problem anyway. */
 #pragma once
 
 #include "common/base/event-loop.h"
