@@ -70,13 +70,75 @@ static size_t field_size(size_t len)
 	return 1 + wire_varint_size(len) + len;
 }
 
-static uint8_t *put_field(uint8_t *p, unsigned number, const void *data, size_t len)
+static uint8_t *put_head(uint8_t *p, unsigned number, size_t len)
 {
 	*p++ = (uint8_t)(number << 3 | WIRE_BYTES);
-	p = wire_put_varint(p, len);
+	return wire_put_varint(p, len);
+}
+
+static uint8_t *put_field(uint8_t *p, unsigned number, const void *data, size_t len)
+{
+	p = put_head(p, number, len);
 	if (len)
 		memcpy(p, data, len);
 	return p + len;
+}
+
+/* A field whose default is said, behind the fields of the Secret
+ * (envoy/extensions/transport_sockets /tls/v3/secret.proto): protobuf merges the two parts. */
+static size_t add_default(uint8_t *p, const struct resource *secret)
+{
+	static const struct {
+		uint32_t number;
+		uint8_t size, bytes[6];
+	} defaults[] = {
+		/* tls_certificate.password.inline_string = "" */
+		{ 2,
+		  6,
+		  { 2 << 3 | WIRE_BYTES, 4, 3 << 3 | WIRE_BYTES, 2, 3 << 3 | WIRE_BYTES, 0 } },
+		/* validation_context.require_signed_certificate_timestamp = false */
+		{ 4, 4, { 4 << 3 | WIRE_BYTES, 2, 6 << 3 | WIRE_BYTES, 0 } },
+	};
+	const uint8_t *value = item_value(secret->item);
+	struct wire w = { value, value + secret->item->value_len };
+	struct wire_field f;
+
+	while (wire_next(&w, &f) == 1)
+		for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
+			if (defaults[i].number == f.number && f.type == WIRE_BYTES) {
+				memcpy(p, defaults[i].bytes, defaults[i].size);
+				return defaults[i].size;
+			}
+	return 0;
+}
+
+/* Resource.version = 1, resource = 2, name = 3; Any.type_url = 1, value = 2; resources = 2 in both
+ * responses. */
+void message_add_reworded(struct message *m, const struct resource *secret)
+{
+	const char *url = resource_kind(secret->kind)->type_url;
+	const struct item *i = secret->item;
+	uint8_t extra[6];
+	size_t n_extra = add_default(extra, secret), value = i->value_len + n_extra;
+	size_t any = field_size(strlen(url)) + field_size(value);
+	size_t resource = field_size(i->meta_len) + field_size(secret->name_len) + field_size(any);
+	size_t size = field_size(m->delta ? resource : any);
+	struct buffer *b = buffer_new(size);
+	uint8_t *p = b->data;
+
+	if (m->delta) {
+		p = put_head(p, 2, resource);
+		p = put_field(p, 1, item_meta(i), i->meta_len);
+		p = put_field(p, 3, secret->name, secret->name_len);
+	}
+	p = put_head(p, 2, any);
+	p = put_field(p, 1, url, strlen(url));
+	p = put_head(p, 2, value);
+	memcpy(p, item_value(i), i->value_len);
+	memcpy(p + i->value_len, extra, n_extra);
+	p += value;
+	assert(p == b->data + size && !secret->parts);
+	add_segment(m, b, 0, size);
 }
 
 /* DiscoveryResponse.version_info = 1, DeltaDiscoveryResponse.removed_resources = 6; type_url = 4
