@@ -189,7 +189,10 @@ def test_a_thousand_routes_that_come_at_once_are_few_writes_of_their_gateway(gat
     translator.wait_for("Gateway", f"{namespace}/g")
     first = client.list("Gateway", namespace)["metadata"]["resourceVersion"]
     items = [route(namespace, f"r{i}", "g") for i in range(1000)]
-    client.bulk("create", items)
+    for start in range(0, 1000, 100):
+        client.bulk("create", items[start:start + 100])
+        # The watcher leaves a peer that does not read for half a minute.
+        translator.wait_for("HTTPRoute", f"{namespace}/r{start}")
     with client.watch(client.path("Gateway", namespace), resourceVersion=first) as events:
         began = time.monotonic()
         for start in range(0, 1000, 25):
