@@ -80,6 +80,18 @@ def test_bodies_are_not_sent_and_methods_are(world):
             asked.headers["X-Original-URI"], asked.headers["X-Scheme"]) == ("0", "PUT", "/x", "http")
 
 
+def test_host_has_no_port(world):
+    world.write(guarded(world, url=f"http://{world.name}-auth.default.svc:80/check"))
+    world.get()
+    assert world.backends["auth"].wait_asked(1)[-1].headers["Host"] == f"{world.name}-auth.default.svc"
+
+
+def test_headers_of_the_client_are_known_after_the_question(world):
+    world.write(guarded(world, auth_signin="https://in.test/$http_x_tenant/$cookie_team"))
+    answer = world.get("/p", headers={"X-Tenant": "blue", "Cookie": "team=red"})
+    assert redirect(answer) == (302, f"https://in.test/blue/red?rd=http://{world.host}%2Fp")
+
+
 def test_signin(world):
     world.write(guarded(world, "/", auth_signin="http://$host/auth/start"))
     answer = world.get("/?a=b&c=d")
