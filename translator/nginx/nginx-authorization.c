@@ -72,8 +72,8 @@ struct url {
 	const char *host; /* without brackets */
 	bool is_address;
 	uint32_t port;
-	const char *authority;
-	const char *rest; /* path and query */
+	const char *authority; /* the host alone: nginx sends no port */
+	const char *rest;      /* path and query */
 };
 
 /* $host is the Ingress's host: a wildcard has no single one. */
@@ -119,7 +119,6 @@ static bool read_authority(struct asking *g, char *text, struct url *ret)
 	char *closing = *text == '[' ? strchr(text, ']') : NULL;
 	char *colon = strrchr(closing ? closing : text, ':');
 
-	ret->authority = arena_strdup(g->p->a, text);
 	ret->port = ret->tls ? 443 : 80;
 	if (colon && !read_port(g, colon + 1, ret))
 		return false;
@@ -127,7 +126,10 @@ static bool read_authority(struct asking *g, char *text, struct url *ret)
 		*colon = '\0';
 	if (closing)
 		*closing = '\0';
-	return read_host(g, text + (closing != NULL), ret);
+	if (!read_host(g, text + (closing != NULL), ret))
+		return false;
+	ret->authority = closing ? arena_printf(g->p->a, "[%s]", ret->host) : ret->host;
+	return true;
 }
 
 static bool read_url(struct asking *g, const char *text, struct url *ret)
@@ -141,13 +143,7 @@ static bool read_url(struct asking *g, const char *text, struct url *ret)
 	begin += 3;
 	end = begin + strcspn(begin, "/?");
 	ret->rest = *end == '/' ? end : arena_printf(g->p->a, "/%s", end);
-	if (!read_authority(g, arena_strndup(g->p->a, begin, (size_t)(end - begin)), ret))
-		return false;
-	if (strchr(ret->authority, '$'))
-		ret->authority = ret->port == (ret->tls ? 443 : 80)
-					 ? ret->host
-					 : arena_printf(g->p->a, "%s:%u", ret->host, ret->port);
-	return true;
+	return read_authority(g, arena_strndup(g->p->a, begin, (size_t)(end - begin)), ret);
 }
 
 /* ---- where it is ---- */
