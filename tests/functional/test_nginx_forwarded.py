@@ -107,6 +107,33 @@ def test_behind_a_proxy_that_ends_tls_there_is_no_loop(world):
     assert world.get("/x", headers={"X-Forwarded-Proto": "http"}).status == 308
 
 
+@pytest.mark.parametrize("reported", ["https,https", "https,http", "wss", "HTTPS"])
+def test_only_http_is_redirected(world, reported):
+    configured(world, nginx("a", world.host, force_ssl_redirect="true"), use_forwarded_headers="true")
+    assert world.served("/x", headers={"X-Forwarded-Proto": reported}) == "echo"
+
+
+def test_the_reported_scheme_counts_over_https_too(world, authority):
+    configured(world, tls_secret(f"{world.name}-cert", authority.issue(world.host)),
+               nginx("a", world.host, tls=[(f"{world.name}-cert", world.host)]), use_forwarded_headers="true")
+    assert world.served("/x", tls=True) == "echo"
+    assert redirect(world.get("/x", tls=True, headers={"X-Forwarded-Proto": "http"})) == (308, f"https://{world.host}/x")
+
+
+def test_signin_returns_to_the_reported_scheme(world, authority):
+    world.backend("auth", lambda asked: (401, []))
+    configured(world, tls_secret(f"{world.name}-cert", authority.issue(world.host)),
+               nginx("a", world.host, tls=[(f"{world.name}-cert", world.host)], ssl_redirect="false",
+                     auth_url=f"http://{world.name}-auth.default.svc:80/check", auth_method="GET",
+                     auth_signin="https://sso.test/in"), use_forwarded_headers="true")
+    at = f"https://sso.test/in?rd=%s://{world.host}%%2Fq"
+    assert redirect(world.get("/q")) == (302, at % "http")
+    assert redirect(world.get("/q", headers={"X-Forwarded-Proto": "https"})) == (302, at % "https")
+    asked = world.backends["auth"].wait_asked(2)[-1]
+    assert (asked.headers["X-Scheme"], asked.headers["X-Forwarded-Proto"]) == ("https", None)
+    assert redirect(world.get("/q", tls=True, headers={"X-Forwarded-Proto": "http"})) == (302, at % "http")
+
+
 def test_www_behind_a_proxy_that_ends_tls(world):
     configured(world, nginx("a", f"www.{world.host}", from_to_www_redirect="true"), use_forwarded_headers="true")
     assert redirect(world.get("/x")) == (308, f"http://www.{world.host}:80/x")

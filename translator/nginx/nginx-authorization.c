@@ -334,7 +334,7 @@ static bool set_headers(struct asking *g)
 	set_certificate(g);
 	if (text_of(g, "auth-method")) {
 		set(g, "x-original-uri", "${request_uri}");
-		set(g, "x-scheme", "${scheme}");
+		set(g, "x-scheme", filled(g, "auth-method", "$pass_access_scheme"));
 	}
 	to = filled(g, "auth-request-redirect", to ? to : "$request_uri");
 	if (!to)
@@ -392,8 +392,9 @@ static bool set_signin(struct asking *g, struct access *ret)
 	if (!url || g->why)
 		return !g->why;
 	if (!has_parameter(url, name))
-		url = arena_printf(g->p->a, "%s%c%s=$scheme://$http_host$escaped_request_uri", url,
-				   strchr(url, '?') ? '&' : '?', name);
+		url = arena_printf(g->p->a,
+				   "%s%c%s=$pass_access_scheme://$http_host$escaped_request_uri",
+				   url, strchr(url, '?') ? '&' : '?', name);
 	ret->signin = filled(g, "auth-signin", url);
 	return ret->signin != NULL;
 }

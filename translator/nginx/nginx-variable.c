@@ -4,6 +4,7 @@
 
 #include "common/base/strbuf.h"
 #include "translator/check/regex.h"
+#include "translator/nginx/nginx-config.h"
 #include "translator/nginx/nginx-plan.h"
 #include "translator/nginx/nginx-variable.h"
 
@@ -16,6 +17,7 @@ static const struct {
 	{ "request_uri", "%REQ(:path)%" },
 	{ "uri", "%PATH(NQ)%" },
 	{ "document_uri", "%PATH(NQ)%" },
+	{ "pass_access_scheme", "%REQ(x-forwarded-proto)%" },
 	{ "request_method", "%REQ(:method)%" },
 	{ "server_protocol", "%PROTOCOL%" },
 	{ "remote_addr", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%" },
@@ -67,7 +69,8 @@ static const char *known(struct nginx_plan *p, const struct nginx_source *s, con
 {
 	const char *slash = strchr(s->ingress->key, '/');
 
-	if (strcmp(name, "scheme") == 0 || strcmp(name, "pass_access_scheme") == 0)
+	if (strcmp(name, "scheme") == 0 ||
+	    (strcmp(name, "pass_access_scheme") == 0 && !nginx_config_believes(p->r)))
 		return nginx_scheme(p);
 	if (strcmp(name, "https") == 0)
 		return p->tls ? "on" : "";

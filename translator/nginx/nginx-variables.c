@@ -4,6 +4,7 @@
 
 #include "common/base/strbuf.h"
 #include "translator/model/access.h"
+#include "translator/nginx/nginx-config.h"
 #include "translator/nginx/nginx-variables.h"
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
@@ -12,10 +13,9 @@
 static const struct {
 	const char *name, *is;
 } equal[] = {
-	{ "best_http_host", "http_host" },  { "binary_remote_addr", "remote_addr" },
-	{ "pass_access_scheme", "scheme" }, { "realip_remote_addr", "remote_addr" },
-	{ "req_id", "http_x_request_id" },  { "request_id", "http_x_request_id" },
-	{ "the_real_ip", "remote_addr" },
+	{ "best_http_host", "http_host" },       { "binary_remote_addr", "remote_addr" },
+	{ "realip_remote_addr", "remote_addr" }, { "req_id", "http_x_request_id" },
+	{ "request_id", "http_x_request_id" },   { "the_real_ip", "remote_addr" },
 };
 
 static const char *const open_ended[] = { "http_", "cookie_", "arg_" };
@@ -74,6 +74,9 @@ static bool put(struct nginx_plan *p, const struct nginx_source *s, const char *
 		strbuf_puts(b, text);
 		return true;
 	}
+	/* Envoy has given each request this header. */
+	if (strcmp(name, "pass_access_scheme") == 0)
+		name = nginx_config_believes(p->r) ? "http_x_forwarded_proto" : "scheme";
 	for (size_t i = 0; i < ARRAY_SIZE(equal); i++)
 		if (strcmp(name, equal[i].name) == 0)
 			name = equal[i].is;
