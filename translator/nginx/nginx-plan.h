@@ -131,7 +131,8 @@ bool nginx_redirect_fixed(struct nginx_plan *p, const struct nginx_source *s,
  * otherwise. */
 const char *nginx_redirect_location(struct nginx_plan *p, const struct nginx_ingress *in,
 				    const char *format);
-/* Whether plain HTTP is redirected to HTTPS at this path. */
+/* Whether plain HTTP is redirected to HTTPS at this path; with use-forwarded-headers that is what a
+ * proxy before Envoy says, on every listener. */
 bool nginx_redirect_is_secured(struct nginx_plan *p, const struct nginx_source *s);
 void nginx_redirect_secure(struct nginx_plan *p, const struct nginx_source *s,
 			   const struct route *base);

@@ -128,7 +128,7 @@ bool nginx_redirect_is_secured(struct nginx_plan *p, const struct nginx_source *
 {
 	const char *except = nginx_config_text(p->r, "no-tls-redirect-locations");
 
-	if (p->tls || nginx_is_catch_all(p, s) ||
+	if ((p->tls && !nginx_config_believes(p->r)) || nginx_is_catch_all(p, s) ||
 	    nginx_config_lists(s->text, except ? except : ACME_PATH))
 		return false;
 	if (nginx_flag(p->r, s->ingress, "force-ssl-redirect", false))
@@ -227,10 +227,17 @@ void nginx_redirect_secure(struct nginx_plan *p, const struct nginx_source *s,
 		.port = port && *p->host != '*' ? 443 : 0,
 		.keep = nginx_flag(p->r, s->ingress, "preserve-trailing-slash", false),
 	};
+	struct route plain = *base;
 
-	if (nginx_config_believes(p->r))
-		redirect_forwarded(p, s, base, &to);
-	redirect_to(p, s, base, &to);
+	/* Envoy has given each request this header; what the client's proxy wrote is any text. */
+	if (nginx_config_believes(p->r)) {
+		match_add_header(p->a, &plain.match,
+				 (struct value_match){ .name = "x-forwarded-proto",
+						       .op = MATCH_EXACT,
+						       .value = "http" });
+		redirect_forwarded(p, s, &plain, &to);
+	}
+	redirect_to(p, s, &plain, &to);
 }
 
 /* Always writes the port. Behind a balancer that ends TLS, the client's scheme is the balancer's

@@ -148,17 +148,10 @@ static void append_phases(struct nginx_plan *p, const struct nginx_source *s,
 		append_forward(p, s, base, filters);
 		return;
 	}
-	/* The client's connection was secured before it came here. */
-	if (nginx_config_believes(p->r)) {
-		struct route secured = *base;
-
-		match_add_header(p->a, &secured.match,
-				 (struct value_match){ .name = "x-forwarded-proto",
-						       .op = MATCH_EXACT,
-						       .value = "https" });
-		append_forward(p, s, &secured, filters);
-	}
 	nginx_redirect_secure(p, s, base);
+	/* The connections that were secured before they came here. */
+	if (nginx_config_believes(p->r))
+		append_forward(p, s, base, filters);
 }
 
 /* allow and deny of snippets. NULL, or why the path must be closed. */
