@@ -189,6 +189,7 @@ def test_the_address_of_the_service(world, keys, annotations, backend):
 @pytest.mark.parametrize("limit, size, status", [
     ({"client_body_buffer_size": "1k"}, 900 << 10, 200), ({}, 2 << 20, 413), ({}, 900 << 10, 200), ({"proxy_body_size": "8m"}, 9 << 20, 413),
     ({"proxy_body_size": "8m"}, 7 << 20, 200), ({"proxy_body_size": "0"}, 20 << 20, 200),
+    ({"proxy_body_size": "99999999999g"}, 2 << 20, 200), ({"proxy_body_size": "20000000000000000000"}, 1 << 10, 200),
     ({"proxy_body_size": "15r"}, 2 << 20, 413), ({"proxy_body_size": "15r"}, 900 << 10, 200)])
 def test_sizes_of_bodies(world, limit, size, status):
     world.write(nginx("a", world.host, **limit))

@@ -1,5 +1,6 @@
 /* Access to a path: address lists, passwords, external authorization, limits. A protection that
  * cannot be honoured closes the path. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -189,31 +190,23 @@ static const char *read_passwords(struct nginx_plan *p, const struct nginx_sourc
 
 /* ---- limits ---- */
 
+/* At most INT64_MAX, which no Content-Length is above. */
 static bool is_size(const char *text, uint64_t *ret)
 {
+	static const struct {
+		char letter;
+		uint64_t factor;
+	} units[] = { { '\0', 1 }, { 'k', 1024 }, { 'm', MIB }, { 'g', 1024ULL * MIB } };
 	char *end;
 	uint64_t n = strtoull(text, &end, 10);
 
-	switch (*end) {
-	case '\0':
-		break;
-	case 'k':
-	case 'K':
-		n *= 1024;
-		break;
-	case 'm':
-	case 'M':
-		n *= MIB;
-		break;
-	case 'g':
-	case 'G':
-		n *= 1024ULL * MIB;
-		break;
-	default:
-		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		if (tolower((unsigned char)*end) != units[i].letter)
+			continue;
+		*ret = n > INT64_MAX / units[i].factor ? INT64_MAX : n * units[i].factor;
+		return true;
 	}
-	*ret = n;
-	return true;
+	return false;
 }
 
 void nginx_access_bound(struct nginx_plan *p, const struct nginx_source *s,
@@ -225,7 +218,7 @@ void nginx_access_bound(struct nginx_plan *p, const struct nginx_source *s,
 
 	if (!text || !is_size(text, &most))
 		most = MIB;
-	if (!most)
+	if (!most || most == INT64_MAX)
 		return;
 	match_add_header(p->a, &route.match,
 			 (struct value_match){
