@@ -3,7 +3,7 @@
 import pytest
 
 from nginx import World, exact, nginx, redirect, regex
-from objects import path
+from objects import backend, path
 
 
 @pytest.fixture
@@ -110,6 +110,14 @@ def test_rewrite_with_groups_that_a_path_lacks(world):
     world.write(nginx("a", world.host, regex("echo", "/api(/|$)(.*)"), regex("echo", "/"), rewrite_target="/$2"))
     assert {at: world.seen(at).path for at in ("/api/x?y=1", "/foo", "/foo/bar?y=1")} == {
         "/api/x?y=1": "/x?y=1", "/foo": "/", "/foo/bar?y=1": "/?y=1"}
+
+
+def test_the_implicit_path_is_rewritten_too(world):
+    world.backend("default")
+    world.write(nginx("a", world.host, regex("echo", "/api(/|$)(.*)"), default=backend(f"{world.name}-default", 80),
+                      rewrite_target="/$2"))
+    assert world.seen("/api/x?y=1").path == "/x?y=1"
+    assert world.seen("/zzz?q", backend="default").path == "/?q"
 
 
 def test_rewrite_to_the_path_itself_is_no_rewrite(world):

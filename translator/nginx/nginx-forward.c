@@ -135,16 +135,16 @@ static bool has_variable(const char *target)
 	return false;
 }
 
-static const char *rewrite_target(const struct nginx_source *s)
+static const char *rewrite_target(const struct nginx_plan *p, const struct nginx_source *s)
 {
 	const char *target = nginx_own_text(s->ingress, "rewrite-target");
 
-	return target && !s->implicit && strcmp(target, s->text) != 0 ? target : NULL;
+	return target && !nginx_is_catch_all(p, s) && strcmp(target, s->text) != 0 ? target : NULL;
 }
 
 static void read_rewrite(struct nginx_plan *p, const struct nginx_source *s, struct forward *ret)
 {
-	const char *target = rewrite_target(s), *pattern;
+	const char *target = rewrite_target(p, s), *pattern;
 
 	if (!target)
 		return;
@@ -324,7 +324,7 @@ static void set_prefix(struct nginx_plan *p, const struct nginx_source *s, struc
 {
 	const char *prefix = nginx_own_text(s->ingress, "x-forwarded-prefix");
 
-	if (prefix && rewrite_target(s) && !strchr(prefix, '$'))
+	if (prefix && rewrite_target(p, s) && !strchr(prefix, '$'))
 		nginx_edits_set(p->a, &route->request, "X-Forwarded-Prefix", prefix);
 }
 
