@@ -3,7 +3,7 @@
 import pytest
 
 from nginx import World, nginx
-from objects import backend_objects, path, port, service
+from objects import backend, backend_objects, path, port, service
 
 
 @pytest.fixture
@@ -63,6 +63,30 @@ def test_a_canary_without_endpoints_gets_no_requests(world, there):
     told = {k: v["problems"] for k, v in world.site.pipeline.statuses().items() if k.startswith(f"Ingress default/{world.name}-")}
     assert not told[f"Ingress default/{world.name}-first"]
     assert [p["reason"] for p in told[f"Ingress default/{world.name}-second"]] == ([] if there else ["ServiceMissing"])
+
+
+def test_a_main_without_endpoints_has_no_canary(world):
+    name = f"{world.name}-empty"
+    world.write(service(name, port(80)), nginx("first", world.host, path(name)),
+                nginx("second", world.host, path("canary"), canary="true", canary_weight="100"),
+                nginx("third", f"instead.{world.host}", path(name), default_backend=f"{world.name}-main"),
+                nginx("fourth", f"instead.{world.host}", path("canary"), canary="true", canary_weight="100"))
+    assert (world.served(), world.served(host=f"instead.{world.host}")) == (503, "main")
+
+
+def test_a_canary_of_a_default_backend(world):
+    world.write(nginx("first", None, default=backend("main", 80)),
+                nginx("second", None, default=backend("canary", 80), canary="true", canary_by_header="X-C"))
+    host = "unknown.test"
+    assert (world.served(host=host), world.served(host=host, headers={"X-C": "always"})) == ("main", "canary")
+    world.site.remove(f"{world.name}.yaml")
+
+
+def test_a_canary_of_no_default_backend_is_named(world):
+    world.write(nginx("second", None, default=backend("canary", 80), canary="true", canary_by_header="X-C"))
+    told = world.site.pipeline.statuses()[f"Ingress default/{world.name}-second"]["problems"]
+    assert [(p["reason"], p["field"]) for p in told] == [("CanaryWithoutMain", "spec.defaultBackend")]
+    world.site.remove(f"{world.name}.yaml")
 
 
 def test_a_canary_of_another_namespace_has_its_own_service(world):

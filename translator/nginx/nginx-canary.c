@@ -197,10 +197,15 @@ void nginx_canary_append(struct nginx_plan *p, const struct nginx_source *s,
 
 static const struct nginx_source *main_of(const struct nginx_plan *p, const struct nginx_path *path)
 {
-	for (size_t i = 0; i < p->n_paths; i++)
+	const struct nginx_source *canary = path->of;
+
+	for (size_t i = 0; i < p->n_paths; i++) {
+		const struct nginx_source *s = p->paths[i].of;
+
 		if (p->paths[i].exact == path->exact && strcmp(p->paths[i].text, path->text) == 0 &&
-		    !((const struct nginx_source *)p->paths[i].of)->implicit)
-			return p->paths[i].of;
+		    s->implicit == canary->implicit)
+			return s;
+	}
 	return NULL;
 }
 
@@ -210,10 +215,16 @@ void nginx_canary_add(struct nginx_plan *p, const struct nginx_path *path)
 	const char *key, *own;
 
 	if (!main || !main->backend || !main->backend->service || !s->backend->service) {
-		nginx_warning(p, s->ingress, "CanaryWithoutMain", s->field,
-			      "host %s has no main Ingress with path %s, so the canary is not "
-			      "served",
-			      p->host, path->text);
+		if (s->implicit)
+			nginx_warning(p, s->ingress, "CanaryWithoutMain", s->field,
+				      "there is no main Ingress with spec.defaultBackend and "
+				      "without rules, so the canary is not served");
+		else
+			nginx_warning(
+				p, s->ingress, "CanaryWithoutMain", s->field,
+				"host %s has no main Ingress with path %s, so the canary is not "
+				"served",
+				p->host, path->text);
 		return;
 	}
 	key = nginx_upstream_key(p->a, main->ingress->namespace, main->backend->service);

@@ -99,7 +99,7 @@ static void append_forward(struct nginx_plan *p, const struct nginx_source *s,
 {
 	struct target *target = arena_new_of(p->a, struct target, 1);
 	struct route route = *base;
-	bool none;
+	bool none, away;
 
 	p->forward = MIN(p->forward, p->routes.n);
 	*target = (struct target){ .weight = 1 };
@@ -127,7 +127,8 @@ static void append_forward(struct nginx_plan *p, const struct nginx_source *s,
 	if (p->snippet.outcome->rewrite.kind)
 		route.forward.rewrite = p->snippet.outcome->rewrite;
 	nginx_forward_headers(p, s, &route);
-	if (s->backend && (target->empty || !target->cluster))
+	away = s->backend && (target->empty || !target->cluster);
+	if (away)
 		nginx_error_instead(p, s, target, &route.request);
 	/* nginx says so before it asks who the client is. */
 	if (s->backend && (target->empty || !target->cluster) && services_first(filters)) {
@@ -135,7 +136,11 @@ static void append_forward(struct nginx_plan *p, const struct nginx_source *s,
 		append_answer(p, s, &route, 503);
 		return;
 	}
-	nginx_canary_append(p, s, &route);
+	/* nginx asks for the canary only where the main Service has endpoints. */
+	if (away)
+		nginx_route_append(p, s, &route);
+	else
+		nginx_canary_append(p, s, &route);
 }
 
 static void append_phases(struct nginx_plan *p, const struct nginx_source *s,

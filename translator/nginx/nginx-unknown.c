@@ -20,12 +20,21 @@ void nginx_unknown_health(struct nginx_plan *p, const struct nginx_source *s)
 		nginx_route_append(p, s, &route);
 }
 
+/* A canary alone serves no host. */
 static bool has_ingress(struct reader *r)
 {
+	const struct item *const *facts;
 	size_t n;
 
-	(void)read_facts(r, FACT_NGINX_HOST, "*", 1, &n);
-	return n > 0;
+	facts = read_facts(r, FACT_NGINX_HOST, "*", 1, &n);
+	for (size_t i = 0; i < n; i++) {
+		const char *key = (const char *)item_value(facts[i]);
+		const struct nginx_ingress *in = nginx_ingress_read(r, key, false);
+
+		if (in && !in->canary)
+			return true;
+	}
+	return false;
 }
 
 void nginx_unknown_want(struct reader *r)

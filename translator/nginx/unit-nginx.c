@@ -124,7 +124,7 @@ void unit_nginx_ingress(struct reader *r, const char *key, size_t key_len _unuse
 	e.sort = sort_key(e.a, e.in, &e.sort_len);
 	for (size_t i = 0; i < s->n_rules; i++)
 		emit_rule(&e, s->rules[i], i);
-	if (s->default_backend && !s->n_rules && !e.in->canary)
+	if (s->default_backend && !s->n_rules)
 		emit_once(&e, FACT_NGINX_HOST, "*");
 	emit_service(&e, s->default_backend);
 	emit_verdict(r, OBJECT_INGRESS, key,
@@ -170,11 +170,24 @@ static void add_path(struct collection *c, const struct nginx_ingress *in,
 	};
 }
 
+/* A canary of the default backend for the hosts that no Ingress names. */
+static void add_default(struct collection *c, const struct nginx_ingress *in)
+{
+	const K8s__IngressBackend *backend = in->object->spec->default_backend;
+	struct nginx_source *s = arena_new_of(c->p->a, struct nginx_source, 1);
+
+	*s = (struct nginx_source){ in, backend, "/", "spec.defaultBackend", true };
+	if (backend->service)
+		c->canary_paths[c->n_canary_paths++] = (struct nginx_path){ .text = "/", .of = s };
+}
+
 static void add_ingress(struct collection *c, const struct nginx_ingress *in)
 {
 	const K8s__IngressSpec *s = in->object->spec;
 	const char *why;
 
+	if (in->canary && s->default_backend && !s->n_rules)
+		add_default(c, in);
 	for (size_t i = 0; i < s->n_rules; i++) {
 		const K8s__IngressRuleValue *value = s->rules[i]->ingress_rule_value;
 		const char *host = host_name_normal(c->p->a, s->rules[i]->host, &why);
@@ -233,6 +246,7 @@ static size_t count_paths(struct nginx_ingress *const *all, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		const K8s__IngressSpec *s = all[i]->object->spec;
 
+		paths += s->default_backend != NULL;
 		for (size_t k = 0; k < s->n_rules; k++)
 			if (s->rules[k]->ingress_rule_value &&
 			    s->rules[k]->ingress_rule_value->http)
