@@ -374,10 +374,12 @@ const char *nginx_annotation_dead(const char *name)
 #define BASIC_MARKS "-._~/:"
 
 /* The characters besides letters and digits that a class accepts anywhere; with `trim` spaces are
- * removed before the check. */
+ * removed before the check. around: lists and words are read without the blanks and line breaks
+ * around them. */
 static const struct {
 	const char *text, *marks;
 	bool trim;
+	bool around;
 } classes[] = {
 	[NGINX_BOOL] = { "true or false", NULL, false },
 	[NGINX_INT] = { "a whole number", NULL, false },
@@ -395,25 +397,26 @@ static const struct {
 	[NGINX_PREFIXES] = { "a path that may have $1, $2…", BASIC_MARKS "$", true },
 	[NGINX_REGEX] = { "letters, digits and characters of regular expressions",
 			  BASIC_MARKS "^$[](){}*+?|&=\\", false },
-	[NGINX_NAMES] = { "names separated by commas", BASIC_MARKS "^$[](){}*+?|&=\\, ", false },
-	[NGINX_HEADERS] = { "names of headers separated by commas", "-_, ", true },
+	[NGINX_NAMES] = { "names separated by commas", BASIC_MARKS "^$[](){}*+?|&=\\, ", false,
+			  true },
+	[NGINX_HEADERS] = { "names of headers separated by commas", "-_, ", true, true },
 	[NGINX_VAR] = { "letters, digits and - _ $ { }", "-_${}", true },
-	[NGINX_CIDRS] = { "addresses and networks separated by commas", NULL, false },
-	[NGINX_CODES] = { "status codes from 400 to 599 separated by commas", NULL, false },
-	[NGINX_ON_OFF] = { "on or off", NULL, false },
-	[NGINX_WORDS] = { "words of its list", NULL, false },
-	[NGINX_WORD] = { "one word of its list", NULL, false },
-	[NGINX_ANY_CASE] = { "one word of its list", NULL, false },
-	[NGINX_CIPHERS] = { "a list of ciphers as OpenSSL writes it", "-_:+!@=, ", true },
-	[NGINX_METHODS] = { "names of methods separated by commas", ", ", true },
+	[NGINX_CIDRS] = { "addresses and networks separated by commas", NULL, false, true },
+	[NGINX_CODES] = { "status codes from 400 to 599 separated by commas", NULL, false, true },
+	[NGINX_ON_OFF] = { "on or off", NULL, false, true },
+	[NGINX_WORDS] = { "words of its list", NULL, false, true },
+	[NGINX_WORD] = { "one word of its list", NULL, false, true },
+	[NGINX_ANY_CASE] = { "one word of its list", NULL, false, true },
+	[NGINX_CIPHERS] = { "a list of ciphers as OpenSSL writes it", "-_:+!@=, ", true, true },
+	[NGINX_METHODS] = { "names of methods separated by commas", ", ", true, true },
 	[NGINX_ORIGINS] = { "origins (scheme://host[:port]), null or * separated by commas",
-			    BASIC_MARKS ",* ", true },
-	[NGINX_HAVING] = { "a text that has a word of its list", NULL, false },
+			    BASIC_MARKS ",* ", true, true },
+	[NGINX_HAVING] = { "a text that has a word of its list", NULL, false, true },
 	[NGINX_SERVICE] = { "the name of a Service", NULL, false },
 	[NGINX_LETTERS] = { "letters, digits and - _", "-_", true },
 	[NGINX_FILE] = { "letters, digits and . - _", ".-_", true },
 	[NGINX_TARGET] = { "a URL, a path or @name", BASIC_MARKS ",?&=@", false },
-	[NGINX_ANY] = { "any text", NULL, false },
+	[NGINX_ANY] = { "any text", NULL, false, true },
 };
 
 const char *nginx_class_text(enum nginx_class class)
@@ -566,6 +569,11 @@ static bool fits(const struct nginx_annotation *row, const char *v)
 		return has_only(v, marks) &&
 		       (classes[row->class].trim || strchr(marks, ' ') || !has_space(v));
 	}
+}
+
+bool nginx_annotation_is_whole(const struct nginx_annotation *row)
+{
+	return !classes[row->class].around;
 }
 
 bool nginx_annotation_valid(const struct nginx_annotation *row, const char *value)

@@ -94,5 +94,7 @@ const char *nginx_annotation_nearest(const char *name);
 const char *nginx_annotation_dead(const char *name);
 /* Whether the value is in the annotation's class. An empty value is: it counts as not set. */
 bool nginx_annotation_valid(const struct nginx_annotation *row, const char *value);
+/* Whether blanks and line breaks around the value are a part of it, and can so make it invalid. */
+bool nginx_annotation_is_whole(const struct nginx_annotation *row);
 /* "BOOL", "on or off", … for messages. */
 const char *nginx_class_text(enum nginx_class class);

@@ -56,7 +56,9 @@ static const char *trim(struct arena *a, const char *value)
 	return arena_strndup(a, value, (size_t)(end - value));
 }
 
-static void refuse(struct reading *g, const struct nginx_annotation *row, const char *full)
+/* blanks: the value is in its class but for what is around it. */
+static void refuse(struct reading *g, const struct nginx_annotation *row, const char *full,
+		   bool blanks)
 {
 	static const char *const outcomes[] = {
 		[NGINX_DEFAULTED] = "the default is used",
@@ -71,23 +73,32 @@ static void refuse(struct reading *g, const struct nginx_annotation *row, const 
 	const char *why = arena_printf(g->a, "%s must be %s%s%s", full, class,
 				       row->words ? ": " : "", row->words ? row->words : "");
 
-	say(g, WARNING, "AnnotationInvalid", full, "the value must be %s%s%s; %s", class,
-	    row->words ? ": " : "", row->words ? row->words : "", outcome);
+	say(g, WARNING, "AnnotationInvalid", full, "the value must be %s%s%s%s; %s", class,
+	    row->words ? ": " : "", row->words ? row->words : "",
+	    blanks ? ", without a blank or a line break before or behind it" : "", outcome);
 	if (closes)
 		g->in->denied = why;
 	else if (row->invalid == NGINX_IGNORED)
 		g->in->ignored = why;
 }
 
+/* Where ingress-nginx's default would leave a path open that this value closes, it closes it. */
+static bool may_have_blanks(const struct nginx_annotation *row)
+{
+	return !nginx_annotation_is_whole(row) ||
+	       (row->protects && row->invalid == NGINX_DEFAULTED && row->fidelity == NGINX_NO);
+}
+
 static void take(struct reading *g, const struct nginx_annotation *row, const char *full,
 		 const char *value)
 {
 	const char *text = trim(g->a, value);
+	bool valid = nginx_annotation_valid(row, text);
 
 	if (!*text)
 		return;
-	if (!nginx_annotation_valid(row, text)) {
-		refuse(g, row, full);
+	if (!valid || !(nginx_annotation_valid(row, value) || may_have_blanks(row))) {
+		refuse(g, row, full, valid);
 		return;
 	}
 	g->in->values[g->in->n_values++] = (struct nginx_value){ row, text };
