@@ -34,9 +34,9 @@ def test_headers_are_believed_where_that_is_asked_for(world):
     configured(world, nginx("a", world.host), use_forwarded_headers="true")
     seen = world.seen(headers=SENT).headers
     assert {n: seen[n] for n in ("Host", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Forwarded-For",
-                                 "X-Real-IP", "X-Scheme", "X-Forwarded-Scheme")} == {
+                                 "X-Real-IP", "X-Scheme", "X-Forwarded-Scheme", "X-Original-Forwarded-Host")} == {
         "Host": "myhost.test", "X-Forwarded-Host": "myhost.test", "X-Forwarded-Port": "1234", "X-Forwarded-Proto": "myproto",
-        "X-Forwarded-For": "1.2.3.4", "X-Real-IP": "1.2.3.4", "X-Scheme": "myproto", "X-Forwarded-Scheme": "myproto"}
+        "X-Forwarded-For": "1.2.3.4", "X-Real-IP": "1.2.3.4", "X-Scheme": "myproto", "X-Forwarded-Scheme": "myproto", "X-Original-Forwarded-Host": "myhost.test, other.test"}
 
 
 def test_without_such_headers_it_says_what_it_knows(world):
@@ -44,6 +44,7 @@ def test_without_such_headers_it_says_what_it_knows(world):
     seen = world.seen().headers
     assert (seen["Host"], seen["X-Forwarded-Host"], seen["X-Forwarded-Port"], seen["X-Forwarded-Proto"], seen["X-Scheme"]) == (
         world.host, world.host, "80", "http", "http")
+    assert seen["X-Original-Forwarded-Host"] is None
 
 
 def test_headers_are_replaced_otherwise(world):
@@ -138,6 +139,10 @@ def test_www_behind_a_proxy_that_ends_tls(world):
     configured(world, nginx("a", f"www.{world.host}", from_to_www_redirect="true"), use_forwarded_headers="true")
     assert redirect(world.get("/x")) == (308, f"http://www.{world.host}:80/x")
     assert redirect(world.get("/x", headers={"X-Forwarded-Proto": "https"})) == (308, f"https://www.{world.host}:443/x")
+    told = {"X-Forwarded-Proto": "https", "X-Forwarded-Port": "8443", "X-Forwarded-Host": "a.test, b.test"}
+    assert redirect(world.get("/x/", headers=told)) == (308, f"https://www.{world.host}:8443/x")
+    assert redirect(world.get("/", headers={"X-Forwarded-Port": "8080"})) == (308, f"http://www.{world.host}:8080")
+    assert redirect(world.get("/x?y=/", headers={"X-Forwarded-Port": "a:b"})) == (308, f"http://www.{world.host}:80/x?y=")
 
 
 def test_a_redirect_goes_to_the_name_that_the_client_knows(world, authority):

@@ -7,24 +7,34 @@
 
 #define ORIGINAL "x-original-forwarded-for"
 
-static const char script[] = "function envoy_on_request(handle)\n"
-			     "  local headers = handle:headers()\n"
-			     "  local host = headers:get(\"x-forwarded-host\")\n"
-			     "  if not host then\n"
-			     "    return\n"
-			     "  end\n"
-			     "  host = host:match(\"^[^,]*\"):gsub(\"%s\", \"\")\n"
-			     "  if host == \"\" then\n"
-			     "    headers:remove(\"x-forwarded-host\")\n"
-			     "    return\n"
-			     "  end\n"
-			     "  headers:replace(\"x-forwarded-host\", host)\n"
-			     "  local metadata = handle:streamInfo():dynamicMetadata()\n"
-			     "  metadata:set(\"" ENVOY_FORWARDED
-			     "\", \"name\", (host:gsub(\":%d+$\", \"\")))\n"
-			     "  metadata:set(\"" ENVOY_FORWARDED
-			     "\", \"uri\", (headers:get(\":path\"):gsub(\"/$\", \"\")))\n"
-			     "end\n";
+static const char script[] =
+	"-- What a proxy before Envoy says of the client's request, for redirects and\n"
+	"-- for the route's headers.\n"
+	"function envoy_on_request(handle)\n"
+	"  local headers = handle:headers()\n"
+	"  local metadata = handle:streamInfo():dynamicMetadata()\n"
+	"  local function tell(key, value)\n"
+	"    metadata:set(\"" ENVOY_FORWARDED "\", key, value)\n"
+	"  end\n"
+	"  local scheme = headers:get(\"x-forwarded-proto\") or \"\"\n"
+	"  scheme = scheme:match(\"^%s*(%a[%w+.-]*)\") or \"http\"\n"
+	"  local port = (headers:get(\"x-forwarded-port\") or \"\"):match(\"^%d+$\")\n"
+	"  tell(\"scheme\", scheme)\n"
+	"  tell(\"port\", port or (scheme == \"https\" and \"443\" or \"80\"))\n"
+	"  tell(\"uri\", ((headers:get(\":path\") or \"\"):gsub(\"/$\", \"\")))\n"
+	"  local host = headers:get(\"x-forwarded-host\")\n"
+	"  if not host then\n"
+	"    return\n"
+	"  end\n"
+	"  tell(\"given\", host)\n"
+	"  host = host:match(\"^[^,]*\"):gsub(\"%s\", \"\")\n"
+	"  if host == \"\" then\n"
+	"    headers:remove(\"x-forwarded-host\")\n"
+	"    return\n"
+	"  end\n"
+	"  headers:replace(\"x-forwarded-host\", host)\n"
+	"  tell(\"name\", (host:gsub(\":%d+$\", \"\")))\n"
+	"end\n";
 
 const ProtobufCMessage *envoy_forwarded_filter(struct arena *a, const struct http_spec *spec)
 {

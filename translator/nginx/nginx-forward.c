@@ -347,7 +347,8 @@ static void set_forwarded(struct nginx_plan *p, struct header_edits *e)
 	const char *as_reported = "%REQ(x-forwarded-proto)%";
 
 	nginx_edits_remove(p->a, e, "X-Original-Forwarded-Host");
-	nginx_edits_set_format(p->a, e, "X-Original-Forwarded-Host", "%REQ(x-forwarded-host)%");
+	nginx_edits_set_format(p->a, e, "X-Original-Forwarded-Host",
+			       believed ? NGINX_FORWARDED("given") : "%REQ(x-forwarded-host)%");
 	nginx_edits_set_format(p->a, e, "X-Forwarded-Host",
 			       believed ? "%REQ(x-forwarded-host?:authority)%"
 					: "%REQ(:authority)%");

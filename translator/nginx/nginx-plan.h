@@ -21,6 +21,10 @@
 				       __VA_ARGS__);                                         \
 	} while (0)
 
+/* What a proxy before Envoy says, where it is believed (envoy/envoy-forwarded.c): name, uri,
+ * scheme, port, given. */
+#define NGINX_FORWARDED(key) "%DYNAMIC_METADATA(portolan.forwarded:" key ")%"
+
 /* Where a path comes from. */
 struct nginx_source {
 	const struct nginx_ingress *ingress;

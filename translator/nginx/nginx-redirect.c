@@ -209,11 +209,9 @@ static void redirect_forwarded(struct nginx_plan *p, const struct nginx_source *
 	match_add_header(p->a, &route.match,
 			 (struct value_match){ .name = "x-forwarded-host", .op = MATCH_PRESENT });
 	answer_location(p, &route, secure_status(p),
-			arena_printf(p->a,
-				     "https://%%DYNAMIC_METADATA(portolan.forwarded:name)%%%s%s",
+			arena_printf(p->a, "https://%s%s%s", NGINX_FORWARDED("name"),
 				     to->port ? ":443" : "",
-				     to->keep ? "%REQ(:path)%"
-					      : "%DYNAMIC_METADATA(portolan.forwarded:uri)%"));
+				     to->keep ? "%REQ(:path)%" : NGINX_FORWARDED("uri")));
 	nginx_route_append(p, s, &route);
 }
 
@@ -240,24 +238,23 @@ void nginx_redirect_secure(struct nginx_plan *p, const struct nginx_source *s,
 	redirect_to(p, s, &plain, &to);
 }
 
-/* Always writes the port. Behind a balancer that ends TLS, the client's scheme is the balancer's
- * word. */
+/* Always writes the port. Behind a balancer that ends TLS, the client's scheme and port are the
+ * balancer's word. */
 void nginx_redirect_name(struct nginx_plan *p, const struct nginx_source *s,
 			 const struct route *base, const char *host)
 {
 	struct place to = { .scheme = nginx_scheme(p), .host = host, .port = p->tls ? 443 : 80 };
-	struct place secure = { .scheme = "https", .host = host, .port = 443 };
+	struct route route = *base;
 
-	if (!p->tls && nginx_config_believes(p->r)) {
-		struct route forwarded = *base;
-
-		match_add_header(p->a, &forwarded.match,
-				 (struct value_match){ .name = "x-forwarded-proto",
-						       .op = MATCH_EXACT,
-						       .value = "https" });
-		redirect_to(p, s, &forwarded, &secure);
+	if (!nginx_config_believes(p->r)) {
+		redirect_to(p, s, base, &to);
+		return;
 	}
-	redirect_to(p, s, base, &to);
+	answer_location(p, &route, secure_status(p),
+			arena_printf(p->a, "%s://%s:%s%s", NGINX_FORWARDED("scheme"),
+				     header_escape(p->a, host), NGINX_FORWARDED("port"),
+				     NGINX_FORWARDED("uri")));
+	nginx_route_append(p, s, &route);
 }
 
 /* ---- slash ---- */
