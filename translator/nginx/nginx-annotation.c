@@ -256,7 +256,7 @@ const struct nginx_annotation nginx_annotations[] = {
 	  NULL, NULL },
 	{ "cors-max-age", NGINX_INT, NGINX_DEFAULTED, NGINX_PATH, NGINX_SAME, false, NULL, NULL },
 	{ "mirror-target", NGINX_ANY, NGINX_DEFAULTED, NGINX_INGRESS, NGINX_NEAR, false, NULL,
-	  "copies have the path of the request; the answer is not waited for" },
+	  "copies have the path that the backend gets; the answer is not waited for" },
 	{ "mirror-host", NGINX_REGEX, NGINX_DEFAULTED, NGINX_INGRESS, NGINX_SAME, false, NULL,
 	  NULL },
 	{ "mirror-request-body", NGINX_ON_OFF, NGINX_DEFAULTED, NGINX_INGRESS, NGINX_NO, false,

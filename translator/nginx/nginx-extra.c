@@ -3,6 +3,7 @@
 
 #include "translator/nginx/nginx-config.h"
 #include "translator/nginx/nginx-extra.h"
+#include "translator/nginx/nginx-program.h"
 #include "translator/nginx/nginx-url.h"
 #include "translator/nginx/nginx-variable.h"
 
@@ -34,6 +35,8 @@ void nginx_extra_mirror(struct nginx_plan *p, const struct nginx_source *s, stru
 	}
 	if (strcmp(url.rest, "$request_uri") != 0 && strcmp(url.rest, "/$request_uri") != 0)
 		warn_copy(p, s, "copies have the path of the request, not the one of the URL");
+	if (ret->rewrite.kind || p->snippet.outcome->rewrite.kind)
+		warn_copy(p, s, "copies have the path as it is rewritten for the backend");
 	if (body && strcmp(body, "off") == 0)
 		nginx_warning(p, s->ingress, "AnnotationUnsupported",
 			      ANNOTATION("mirror-request-body"), "copies have the request's body");
