@@ -309,7 +309,8 @@ static void set_host(struct nginx_plan *p, const struct nginx_source *s, struct 
 {
 	const char *host = nginx_own_text(s->ingress, "upstream-vhost"), *plain;
 
-	if (!host || strcmp(host, "$host") == 0 || strcmp(host, "$http_host") == 0)
+	if (!host || strcmp(host, "$http_host") == 0 ||
+	    (strcmp(host, "$host") == 0 && *p->host == '*'))
 		return;
 	plain = nginx_variable_plain(p, s, host);
 	if (plain && *plain)
