@@ -15,6 +15,8 @@ libtranslator_a_SOURCES += \
 	translator/nginx/nginx-config.h \
 	translator/nginx/nginx-cors.c \
 	translator/nginx/nginx-directive.c \
+	translator/nginx/nginx-doubt.c \
+	translator/nginx/nginx-doubt.h \
 	translator/nginx/nginx-edits.c \
 	translator/nginx/nginx-error.c \
 	translator/nginx/nginx-error.h \

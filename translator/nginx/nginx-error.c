@@ -126,6 +126,7 @@ void nginx_error_read(struct nginx_plan *p, const struct nginx_source *s, struct
 	struct error_pages *pages = arena_new_of(p->a, struct error_pages, 1);
 	const char *service;
 
+	(void)own_backend(p, s); /* a missing one is named before it is asked */
 	*pages = (struct error_pages){ 0 };
 	service = find_pages(p, s, pages);
 	pages->path = service ? page_of(p, service) : NULL;

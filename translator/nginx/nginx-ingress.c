@@ -7,6 +7,7 @@
 
 #include "common/base/spelling.h"
 #include "translator/nginx/nginx-config.h"
+#include "translator/nginx/nginx-doubt.h"
 #include "translator/nginx/nginx-global.h"
 #include "translator/nginx/nginx-ingress.h"
 #include "translator/nginx/nginx-inspect.h"
@@ -218,6 +219,7 @@ struct nginx_ingress *nginx_ingress_read(struct reader *r, const char *key, bool
 	if (say) {
 		annotation_check_foreign(r, OBJECT_INGRESS, key, meta, served);
 		nginx_needs_check(r, in);
+		nginx_doubt_check(r, in);
 	}
 	forbid(&g);
 	inspect(&g);
