@@ -40,22 +40,50 @@ void policy_status_write(struct reader *r, enum object_kind kind, const char *ke
 	emit_status(r, kind, key, &s);
 }
 
+void policy_tell_lost(struct reader *r, enum object_kind kind, const char *key, size_t target,
+		      const char *winner)
+{
+	object_warning(r, kind, key, "Conflicted",
+		       arena_printf(reader_arena(r), "spec.targetRefs[%zu]", target),
+		       "the older %s %s has this target, and counts for it",
+		       object_kind(kind)->kind, winner);
+}
+
+/* Each route, rule and host name that leads there says so (G-BTP-9). */
+static bool is_known(const struct policy_ancestor *all, size_t n, const char *gateway)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(all[i].gateway, gateway) == 0)
+			return true;
+	return false;
+}
+
+static const char *not_used(enum object_kind kind)
+{
+	if (kind == OBJECT_X_BACKEND)
+		return "no route of a Gateway has it as a backend";
+	return kind == OBJECT_BACKEND_TLS_POLICY
+		       ? "no route of a Gateway goes to its target (TLS that a listener of mode "
+			 "Passthrough passes on is the client's: no policy is for it)"
+		       : "no route of a Gateway goes to its target";
+}
+
 void policy_status_emit(struct reader *r, enum object_kind kind, const char *key, const char *use,
 			const struct conditions *c, const struct flaw *accepted)
 {
 	const struct item *const *gateways;
 	struct policy_ancestor *all;
-	size_t n;
+	size_t facts, n = 0;
 
-	gateways = read_facts(r, FACT_POLICY_USE, use, strlen(use), &n);
-	all = arena_new_of(reader_arena(r), struct policy_ancestor, n + 1);
-	for (size_t i = 0; i < n; i++)
-		all[i] = (struct policy_ancestor){ item_key(gateways[i]), *c };
+	gateways = read_facts(r, FACT_POLICY_USE, use, strlen(use), &facts);
+	all = arena_new_of(reader_arena(r), struct policy_ancestor, facts + 1);
+	for (size_t i = 0; i < facts; i++)
+		if (!is_known(all, n, item_key(gateways[i])))
+			all[n++] = (struct policy_ancestor){ item_key(gateways[i]), *c };
 	if (!n) {
 		emit_problem(r, kind, key, PORTOLAN__IPC__SEVERITY__SEVERITY_INFO, "NotUsed",
-			     kind == OBJECT_X_BACKEND ? "spec" : "spec.targetRefs",
-			     kind == OBJECT_X_BACKEND ? "no route of a Gateway has it as a backend"
-						      : "no route of a Gateway goes to its target");
+			     kind == OBJECT_X_BACKEND ? "spec" : "spec.targetRefs", "%s",
+			     not_used(kind));
 		emit_verdict(r, kind, key, PORTOLAN__IPC__VERDICT__VERDICT_IGNORED);
 		return;
 	}

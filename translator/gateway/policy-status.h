@@ -14,3 +14,6 @@ struct policy_ancestor {
 };
 void policy_status_write(struct reader *r, enum object_kind kind, const char *key,
 			 const struct policy_ancestor *all, size_t n);
+/* It is in effect, but not for this target: another policy has it. */
+void policy_tell_lost(struct reader *r, enum object_kind kind, const char *key, size_t target,
+		      const char *winner);

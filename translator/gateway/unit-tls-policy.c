@@ -8,37 +8,52 @@
 #include "translator/resolve/tls-policy.h"
 #include "translator/units.h"
 
-/* Whether another policy holds for all that this one is about: for the same port or Service the
- * older one (G-BTP-2). */
+/* The older policy that has this target of the policy at `own`, or NULL (G-BTP-2). */
+static const char *find_older(const struct tls_policy *all, size_t own,
+			      const K8s__PolicyTargetReference *t)
+{
+	const char *section = t->section_name ? t->section_name : "";
+
+	for (size_t i = 0; i < own; i++)
+		for (size_t k = 0; k < all[i].object->spec->n_target_refs; k++) {
+			const K8s__PolicyTargetReference *o = all[i].object->spec->target_refs[k];
+
+			if (tls_policy_is_of_service(o) && strcmp(o->name, t->name) == 0 &&
+			    strcmp(o->section_name ? o->section_name : "", section) == 0)
+				return all[i].key;
+		}
+	return NULL;
+}
+
+/* Another policy that holds for all that this one is about, or NULL. What it has lost beside others
+ * is named. */
 static const char *find_winner(struct reader *r, const char *key, const char *namespace)
 {
-	size_t n, own = 0;
+	size_t n, own = 0, lost = 0;
 	const struct tls_policy *all = tls_policies_read(r, namespace, &n);
+	const K8s__BackendTLSPolicySpec *spec;
 	const char *winner = NULL;
 
 	while (own < n && strcmp(all[own].key, key) != 0)
 		own++;
 	if (own == n)
 		return NULL;
-	for (size_t i = 0; i < all[own].object->spec->n_target_refs; i++) {
-		const K8s__PolicyTargetReference *t = all[own].object->spec->target_refs[i];
-		const char *section = t->section_name ? t->section_name : "";
-		const char *older = NULL;
+	spec = all[own].object->spec;
+	for (size_t i = 0; i < spec->n_target_refs; i++) {
+		const char *older = find_older(all, own, spec->target_refs[i]);
 
-		for (size_t k = 0; k < own && !older; k++)
-			for (size_t m = 0; m < all[k].object->spec->n_target_refs; m++) {
-				const K8s__PolicyTargetReference *o =
-					all[k].object->spec->target_refs[m];
-
-				if (tls_policy_is_of_service(o) && strcmp(o->name, t->name) == 0 &&
-				    strcmp(o->section_name ? o->section_name : "", section) == 0)
-					older = all[k].key;
-			}
-		if (!older)
-			return NULL;
-		winner = older;
+		winner = older ? older : winner;
+		lost += older != NULL;
 	}
-	return winner;
+	if (lost == spec->n_target_refs)
+		return winner;
+	for (size_t i = 0; i < spec->n_target_refs; i++) {
+		const char *older = find_older(all, own, spec->target_refs[i]);
+
+		if (older)
+			policy_tell_lost(r, OBJECT_BACKEND_TLS_POLICY, key, i, older);
+	}
+	return NULL;
 }
 
 static const char *target_fault(struct reader *r, const char *namespace,

@@ -8,23 +8,36 @@
 #include "translator/resolve/traffic-policy.h"
 #include "translator/units.h"
 
-/* An older policy has every target of this one. */
+/* The older policy that has this target, or NULL. */
+static const char *find_older(struct reader *r, const char *key, const char *namespace,
+			      const K8s__LocalObjectReference *t)
+{
+	size_t n;
+	const struct traffic_policy *all = traffic_policies_read(r, namespace, t->name, &n);
+
+	return n && strcmp(all[0].key, key) != 0 ? arena_strdup(reader_arena(r), all[0].key) : NULL;
+}
+
+/* An older policy has every target of this one; NULL: it does not. What it has lost beside others
+ * is named. */
 static const char *find_winner(struct reader *r, const char *key, const char *namespace,
 			       const K8s__XBackendTrafficPolicySpec *spec)
 {
+	const char **older = arena_new_of(reader_arena(r), const char *, spec->n_target_refs + 1);
 	const char *winner = NULL;
+	size_t lost = 0;
 
 	for (size_t i = 0; i < spec->n_target_refs; i++) {
-		size_t n;
-		const struct traffic_policy *all =
-			traffic_policies_read(r, namespace, spec->target_refs[i]->name, &n);
-
-		if (n && strcmp(all[0].key, key) == 0)
-			return NULL;
-		if (n)
-			winner = arena_strdup(reader_arena(r), all[0].key);
+		older[i] = find_older(r, key, namespace, spec->target_refs[i]);
+		winner = older[i] ? older[i] : winner;
+		lost += older[i] != NULL;
 	}
-	return winner;
+	if (lost == spec->n_target_refs)
+		return winner;
+	for (size_t i = 0; i < spec->n_target_refs; i++)
+		if (older[i])
+			policy_tell_lost(r, OBJECT_X_BACKEND_TRAFFIC_POLICY, key, i, older[i]);
+	return NULL;
 }
 
 void unit_traffic_policy(struct reader *r, const char *key, size_t key_len _unused_)
