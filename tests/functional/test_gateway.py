@@ -331,13 +331,17 @@ def test_grpc_routes(world):
 
 
 def test_tls_routes_pass_through_and_terminate(world):
-    """G-L4-6…8, TLSRouteModeMixed: by server name, on one port with HTTPS; unknown names are refused."""
+    """G-L4-6…8, TLSRouteModeMixed: by server name, on one port with HTTPS; unknown names are refused. A policy
+    does not wrap the client's TLS again."""
     authority = Authority()
     inner = authority.issue("pass.com", "a.wild.com")
     world.backend("tls", certificate=inner)
     world.backend("plain")
     world.client()
-    world.write(tls_secret("cert", authority.issue("term.com", "https.com")),
+    world.write(api.thing("BackendTLSPolicy", "p", {
+                    "targetRefs": [{"group": "", "kind": "Service", "name": "tls"}],
+                    "validation": {"hostname": "pass.com", "wellKnownCACertificates": "System"}}),
+                tls_secret("cert", authority.issue("term.com", "https.com")),
                 gateway("web", listener("pass", 443, "TLS", "pass.com", tls={"mode": "Passthrough"}),
                         listener("wild", 443, "TLS", "*.wild.com", tls={"mode": "Passthrough"}),
                         listener("term", 443, "TLS", "term.com", **terminated("cert")),

@@ -4,6 +4,7 @@
 
 #include "translator/gateway/route-work.h"
 #include "translator/kinds.h"
+#include "translator/model/listener.h"
 #include "translator/resolve/service-options.h"
 #include "translator/resolve/upstream.h"
 
@@ -79,6 +80,17 @@ static void note_session(struct route_work *w, const ClusterResult *result)
 	}
 }
 
+/* What clients send over TLS themselves must not be wrapped in TLS once more (G-L4-8, G-BTP-1). */
+static void set_bytes(const struct route_work *w, ClusterSpec *spec)
+{
+	const Portolan__Model__ParentListener *l = w->at->listener;
+
+	if (w->head.kind == OBJECT_TCP_ROUTE)
+		spec->has_stream = spec->stream = 1;
+	if (l && l->protocol == LISTENER_TLS_PASSTHROUGH)
+		spec->has_untouched = spec->untouched = 1;
+}
+
 static const char *find_cluster(struct route_work *w, const struct backend_ref *ref,
 				const char *namespace, const char *field, struct backend_found *ret)
 {
@@ -93,6 +105,7 @@ static const char *find_cluster(struct route_work *w, const struct backend_ref *
 	spec.has_udp = spec.udp = ref->udp;
 	spec.has_external = spec.external = strcmp(ref->kind, "XBackend") == 0;
 	spec.client_secret = w->at->parent->client_secret;
+	set_bytes(w, &spec);
 	result = upstream_find(w->r, &spec);
 	tell_policies(w, result);
 	w->waits |= result->unsliced;

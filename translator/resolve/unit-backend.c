@@ -121,6 +121,13 @@ static enum upstream_protocol combine(bool http2, bool tls)
 	return http2 ? UPSTREAM_H2C : UPSTREAM_HTTP1;
 }
 
+/* Clients choose what they speak: the port's protocol says what the backend speaks, not what is
+ * missing. */
+static bool are_bytes(const struct backend *b)
+{
+	return b->key->stream || b->key->untouched;
+}
+
 /* tls: a policy asks for it. */
 static enum upstream_protocol protocol_of_port(struct backend *b, const K8s__ServicePort *port,
 					       bool tls)
@@ -131,11 +138,11 @@ static enum upstream_protocol protocol_of_port(struct backend *b, const K8s__Ser
 	    !service_options_app_protocol(port->app_protocol, &found))
 		b->result.app_protocol = port->app_protocol;
 	return combine(b->key->grpc || upstream_speaks_http2(found),
-		       tls || found == UPSTREAM_TLS || found == UPSTREAM_H2);
+		       tls || (!are_bytes(b) && (found == UPSTREAM_TLS || found == UPSTREAM_H2)));
 }
 
 /* The words of XBackend.spec.protocol. */
-static enum upstream_protocol protocol_of_word(const char *word, bool grpc, bool tls)
+static enum upstream_protocol protocol_of_word(const struct backend *b, const char *word, bool tls)
 {
 	static const struct {
 		const char *word;
@@ -146,12 +153,12 @@ static enum upstream_protocol protocol_of_word(const char *word, bool grpc, bool
 		{ "GRPC", true, false },
 		{ "WSS", false, true },
 	};
-	bool http2 = grpc;
+	bool http2 = b->key->grpc;
 
 	for (size_t i = 0; word && i < ARRAY_SIZE(rows); i++)
 		if (strcmp(rows[i].word, word) == 0) {
 			http2 |= rows[i].http2;
-			tls |= rows[i].tls;
+			tls |= rows[i].tls && !are_bytes(b);
 		}
 	return combine(http2, tls);
 }
@@ -291,7 +298,7 @@ static void use_service(struct backend *b, const char *key, const K8s__Service *
 						     b->key->udp ? UDP_ENDPOINTS : "", key,
 						     *port->name ? "/" : "", port->name));
 	}
-	if (!b->key->udp && !follow_policy(b, port, &tls))
+	if (!b->key->udp && !b->key->untouched && !follow_policy(b, port, &tls))
 		return;
 	if (!b->key->udp)
 		follow_traffic_policy(b);
@@ -428,7 +435,8 @@ static void keep_sessions(struct backend *b, const char *use, const K8s__XBacken
 
 static void use_x_backend(struct backend *b, const char *key, const K8s__XBackendSpec *x)
 {
-	bool tls = x->tls && *x->tls->mode && strcmp(x->tls->mode, "None") != 0;
+	bool tls = !b->key->untouched && x->tls && *x->tls->mode &&
+		   strcmp(x->tls->mode, "None") != 0;
 	const char *use = arena_printf(b->a, XBACKEND_USE "%s", key);
 
 	b->result.policies = arena_memdup(b->a, &use, sizeof(use));
@@ -439,7 +447,7 @@ static void use_x_backend(struct backend *b, const char *key, const K8s__XBacken
 	if (tls && !secure_x_backend(b, key, x->tls))
 		return;
 	keep_sessions(b, use, x);
-	b->cluster.protocol = protocol_of_word(x->protocol, b->key->grpc, tls);
+	b->cluster.protocol = protocol_of_word(b, x->protocol, tls);
 	emit(b);
 }
 
