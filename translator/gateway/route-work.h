@@ -71,8 +71,6 @@ int rule_filters_parse(struct route_work *w, K8s__HTTPRouteFilter *const *all, s
 int rule_filter_ask(struct route_work *w, const K8s__HTTPExternalAuthFilter *f, const char *field,
 		    const struct ask **ret, const char **ret_why);
 struct cors *rule_filter_cors(struct arena *a, const K8s__HTTPCORSFilter *f);
-/* Answers differ by the Origin of their requests (E-CO-6). */
-bool rule_filter_cors_varies(const K8s__HTTPCORSFilter *f);
 
 /* ---- rule-backend.c ---- */
 

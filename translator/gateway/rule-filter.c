@@ -233,6 +233,18 @@ static const char *join(struct arena *a, char *const *all, size_t n)
 	return n ? arena_strdup(a, strbuf_str(&b)) : NULL;
 }
 
+/* With credentials a star would be the name of a header, and the API forbids it. */
+static const char *exposed(struct arena *a, const K8s__HTTPCORSFilter *f)
+{
+	char **names = arena_new_of(a, char *, f->n_expose_headers + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->n_expose_headers; i++)
+		if (!f->allow_credentials || strcmp(f->expose_headers[i], "*") != 0)
+			names[n++] = f->expose_headers[i];
+	return join(a, names, n);
+}
+
 /* Browsers leave out the scheme's own port. */
 static const char *without_default_port(struct arena *a, const char *origin)
 {
@@ -269,7 +281,7 @@ struct cors *rule_filter_cors(struct arena *a, const K8s__HTTPCORSFilter *f)
 	*c = (struct cors){
 		.allow_methods = join(a, f->allow_methods, f->n_allow_methods),
 		.allow_headers = join(a, f->allow_headers, f->n_allow_headers),
-		.expose_headers = join(a, f->expose_headers, f->n_expose_headers),
+		.expose_headers = exposed(a, f),
 		.max_age = arena_printf(a, "%d", f->max_age ? f->max_age : 5),
 		.allow_credentials = f->allow_credentials,
 		.refuse_other_preflights = true,
@@ -286,9 +298,4 @@ struct cors *rule_filter_cors(struct arena *a, const K8s__HTTPCORSFilter *f)
 				(struct cors_origin){ MATCH_EXACT, origin, true };
 	}
 	return c;
-}
-
-bool rule_filter_cors_varies(const K8s__HTTPCORSFilter *f)
-{
-	return f->n_allow_origins != 1 || strchr(f->allow_origins[0], '*') != NULL;
 }

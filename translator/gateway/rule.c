@@ -266,15 +266,29 @@ static void add_mirrors(struct rule *u, const struct rule_filters *filters, stru
 
 /* ---- additions of a rule's filters to each of its routes ---- */
 
-static void add_vary(struct arena *a, struct header_edits *e)
+/* The backend's own CORS headers are not for the gateway's clients; Envoy's filter writes ours
+ * after these edits. */
+static struct header_edits with_cors(const struct rule *u, const struct header_edits *e)
 {
-	struct header_edit *all = arena_new_of(a, struct header_edit, e->n + 1);
+	static const char *const own[] = { "access-control-allow-origin",
+					   "access-control-allow-credentials",
+					   "access-control-expose-headers" };
+	struct arena *a = u->w->a;
+	struct header_edits out = *e;
 
+	if (!u->filters.cors)
+		return out;
+	out.remove = arena_new_of(a, const char *, e->n_remove + ARRAY_SIZE(own));
+	if (e->n_remove)
+		memcpy(out.remove, e->remove, e->n_remove * sizeof(*out.remove));
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		out.remove[out.n_remove++] = own[i];
+	/* Answers differ by the origin, also where one is allowed (E-CO-6). */
+	out.all = arena_new_of(a, struct header_edit, e->n + 1);
 	if (e->n)
-		memcpy(all, e->all, e->n * sizeof(*all));
-	all[e->n] = (struct header_edit){ HEADER_ADD, "vary", "Origin" };
-	e->all = all;
-	e->n++;
+		memcpy(out.all, e->all, e->n * sizeof(*out.all));
+	out.all[out.n++] = (struct header_edit){ HEADER_ADD, "vary", "Origin" };
+	return out;
 }
 
 static void decorate(struct rule *u, struct route *route)
@@ -285,12 +299,9 @@ static void decorate(struct rule *u, struct route *route)
 					       .field = u->field,
 					       .rule = u->spec->name };
 	route->request = f->request;
-	route->response = f->response;
-	if (!f->cors)
-		return;
-	route->filters.cors = rule_filter_cors(u->w->a, f->cors);
-	if (rule_filter_cors_varies(f->cors))
-		add_vary(u->w->a, &route->response);
+	route->response = with_cors(u, &f->response);
+	if (f->cors)
+		route->filters.cors = rule_filter_cors(u->w->a, f->cors);
 }
 
 static struct route answer(struct rule *u, uint32_t status)
