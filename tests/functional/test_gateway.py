@@ -230,21 +230,27 @@ def test_rewrites(world):
 
 
 def test_headers_are_edited(world):
-    """G-FLT-1, V-3, V-5: of a rule, and of one backend."""
+    """G-FLT-1, V-3, V-5: of a rule, and of one backend, whose edits come after the rule's."""
     got = world.backend("b", lambda asked: (200, [("x-response", "old"), ("x-gone", "1")]))
     world.write(gateway("web", listener("http", 80)), route("r", rule(
         backend("b", filters=[{"type": "RequestHeaderModifier", "requestHeaderModifier": {
-            "set": [{"name": "X-Share", "value": "b"}]}}]),
+            "set": [{"name": "X-Share", "value": "b"}], "remove": ["x-both"]}},
+            {"type": "URLRewrite", "urlRewrite": {"hostname": "backend.org"}},
+            {"type": "ResponseHeaderModifier", "responseHeaderModifier": {"set": [{"name": "x-by", "value": "b"}]}}]),
         filters=[{"type": "RequestHeaderModifier", "requestHeaderModifier": {
-            "set": [{"name": "X-Set", "value": "100%"}], "add": [{"name": "X-Add", "value": "more"}],
+            "set": [{"name": "X-Set", "value": "100%"}, {"name": "x-share", "value": "rule"},
+                    {"name": "X-Both", "value": "rule"}], "add": [{"name": "X-Add", "value": "more"}],
             "remove": ["X-Remove"]}},
+            {"type": "URLRewrite", "urlRewrite": {"hostname": "rule.org"}},
             {"type": "ResponseHeaderModifier", "responseHeaderModifier": {
-                "set": [{"name": "X-Response", "value": "new"}], "remove": ["x-gone"]}}])))
+                "set": [{"name": "X-Response", "value": "new"}, {"name": "X-By", "value": "rule"}],
+                "remove": ["x-gone"]}}])))
     answer = world.get(headers={"x-set": "1", "x-add": "1", "x-remove": "1"})
     headers = got.asked[-1].headers
     assert (headers["x-set"], headers.get_all("x-add"), headers["x-remove"], headers["x-share"]) == (
         "100%", ["1", "more"], None, "b")
-    assert (answer.headers["x-response"], answer.headers.get("x-gone")) == ("new", None)
+    assert (headers["x-both"], headers["host"]) == (None, "backend.org")
+    assert (answer.headers["x-response"], answer.headers.get("x-gone"), answer.headers["x-by"]) == ("new", None, "b")
 
 
 def test_cors(world):

@@ -125,3 +125,40 @@ TEST(host_stands_apart_and_only_in_requests)
 		      (!e.host_header || strcmp(e.host_header, rows[i].host_header) == 0));
 	}
 }
+
+/* Rows are of one header: what the first says, what the second says, and what is left. */
+TEST(edits_that_follow_each_other_become_those_of_one_level)
+{
+	static const struct {
+		const char *first, *then, *joined; /* "-" removes, "=" sets, "+" adds */
+	} rows[] = {
+		{ "=", "=", "= then" },         { "=", "-", "-" },      { "-", "=", "- = then" },
+		{ "=", "+", "= first + then" }, { "+", "=", "= then" }, { "+", "-", "-" },
+		{ "-", "+", "- + then" },       { "-", "-", "-" },      { "=", "", "= first" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *x = "X-a", *y = "x-A", *is = "";
+		bool first_removes = *rows[i].first == '-', then_removes = *rows[i].then == '-';
+		struct header_edit a = { *rows[i].first == '+' ? HEADER_ADD : HEADER_SET, x,
+					 "first" };
+		struct header_edit b = { *rows[i].then == '+' ? HEADER_ADD : HEADER_SET, y,
+					 "then" };
+		struct header_edits first = {
+			.all = &a, .n = !first_removes, .remove = &x, .n_remove = first_removes
+		};
+		struct header_edits then = { .all = &b,
+					     .n = *rows[i].then && !then_removes,
+					     .remove = &y,
+					     .n_remove = then_removes };
+		struct header_edits e = header_edits_join(arena, &first, &then);
+
+		for (size_t k = 0; k < e.n_remove; k++)
+			is = arena_printf(arena, "%s -", is);
+		for (size_t k = 0; k < e.n; k++)
+			is = arena_printf(arena, "%s %s %s", is,
+					  e.all[k].action == HEADER_SET ? "=" : "+",
+					  e.all[k].value);
+		CHECK_STR(is + 1, rows[i].joined);
+	}
+}

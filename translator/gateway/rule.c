@@ -478,6 +478,31 @@ static void find_backends(struct rule *u, const struct rule_match *m, struct bac
 	}
 }
 
+static bool have_edits(const struct backends *b)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (!header_edits_are_empty(&b->targets[i].request) ||
+		    !header_edits_are_empty(&b->targets[i].response))
+			return true;
+	return false;
+}
+
+/* A backend's filters are applied after the rule's, but Envoy has them the other way round: both
+ * become the backend's. */
+static void move_edits(struct rule *u, struct backends *b, struct route *route)
+{
+	if (!have_edits(b))
+		return;
+	for (size_t i = 0; i < b->n; i++) {
+		struct target *t = &b->targets[i];
+
+		t->request = header_edits_join(u->w->a, &route->request, &t->request);
+		t->response = header_edits_join(u->w->a, &u->filters.response, &t->response);
+		t->response = with_cors(u, &t->response);
+	}
+	route->request = route->response = (struct header_edits){ 0 };
+}
+
 /* Shares of requests, all decided by one random number (E-RW-6). */
 static void add_split(struct rule *u, const struct rule_match *m, size_t match, size_t sub,
 		      const struct backends *b, const struct route *route)
@@ -487,14 +512,16 @@ static void add_split(struct rule *u, const struct rule_match *m, size_t match, 
 	for (size_t i = 0; i < b->n; i++) {
 		struct rule_match own = *m;
 		struct target t = b->targets[i];
+		struct route redirect = *route;
 
 		sum += t.weight;
 		own.match.share = sum < b->total ? (uint32_t)(sum * MILLION / b->total) : 0;
 		if (sum < b->total && !own.match.share)
 			continue;
 		match_finish(u->w->a, &own.match);
+		redirect.response = header_edits_join(u->w->a, &t.response, &route->response);
 		if (b->filters[i].redirect)
-			add_redirect(u, &own, match, sub + 2 * i, b->filters[i].redirect, *route);
+			add_redirect(u, &own, match, sub + 2 * i, b->filters[i].redirect, redirect);
 		else
 			add_forward(u, &own, match, sub + 2 * i, &t, 1, &b->filters[i], *route);
 	}
@@ -614,6 +641,8 @@ static void plan_match(struct rule *u, const struct rule_match *m, size_t match,
 	tell_other_session(u);
 	if (!b.total && !b.n)
 		tell_no_backend(u);
+	if (b.total)
+		move_edits(u, &b, &route);
 	if (!b.total)
 		add(u, m, match, sub, &route);
 	else if (add_session(u, m, match, sub, &b, &route))

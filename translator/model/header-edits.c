@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/base/http-header.h"
 #include "common/base/strbuf.h"
@@ -11,6 +12,45 @@
 bool header_edits_are_empty(const struct header_edits *e)
 {
 	return !e->n && !e->n_remove && !e->host;
+}
+
+static bool removes(const struct header_edits *e, const char *name)
+{
+	for (size_t i = 0; i < e->n_remove; i++)
+		if (strcasecmp(e->remove[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* What was written before does not matter. */
+static bool decides(const struct header_edits *e, const char *name)
+{
+	for (size_t i = 0; i < e->n; i++)
+		if (e->all[i].action == HEADER_SET && strcasecmp(e->all[i].name, name) == 0)
+			return true;
+	return removes(e, name);
+}
+
+struct header_edits header_edits_join(struct arena *a, const struct header_edits *first,
+				      const struct header_edits *then)
+{
+	struct header_edits out = {
+		.all = arena_new_of(a, struct header_edit, first->n + then->n + 1),
+		.remove = arena_new_of(a, const char *, first->n_remove + then->n_remove + 1),
+		.host = then->host ? then->host : first->host,
+	};
+
+	for (size_t i = 0; i < first->n; i++)
+		if (!decides(then, first->all[i].name))
+			out.all[out.n++] = first->all[i];
+	for (size_t i = 0; i < then->n; i++)
+		out.all[out.n++] = then->all[i];
+	for (size_t i = 0; i < first->n_remove; i++)
+		out.remove[out.n_remove++] = first->remove[i];
+	for (size_t i = 0; i < then->n_remove; i++)
+		if (!removes(first, then->remove[i]))
+			out.remove[out.n_remove++] = then->remove[i];
+	return out;
 }
 
 static int compare_words(const void *x, const void *y)

@@ -31,6 +31,9 @@ struct header_edits {
 
 /* Nothing is edited. host_header does not count: only a route has it. */
 bool header_edits_are_empty(const struct header_edits *e);
+/* As if `then` were applied after `first`, as one level. host_header does not count. */
+struct header_edits header_edits_join(struct arena *a, const struct header_edits *first,
+				      const struct header_edits *then);
 /* Sorts by name; edits of one name keep their order. */
 void header_edits_sort(struct header_edits *e);
 /* The edit of that name, or NULL. */

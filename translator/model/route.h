@@ -42,7 +42,8 @@ struct rewrite {
 	const char *pattern; /* RE2 */
 };
 
-/* A share of the requests. Its edits are applied after the route's. */
+/* A share of the requests. Envoy applies its edits before the route's: where both edit a header,
+ * the route's count. */
 struct target {
 	const char *cluster; /* NULL: no such upstream; answered with missing_status */
 	uint32_t weight;     /* 0: no requests, unless all are 0 and equal_if_zero */
