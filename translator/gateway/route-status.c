@@ -90,7 +90,6 @@ static void report_all(struct reader *r, const struct route_head *head,
 					     p->section ? p->section : "", p->accepted.message);
 		report(r, head, &named, "spec.parentRefs");
 	}
-	report(r, head, &flaws->accepted, "spec");
 	for (size_t i = 0; i < flaws->n; i++)
 		emit_problem(r, head->kind, head->key, PORTOLAN__IPC__SEVERITY__SEVERITY_ERROR,
 			     flaws->all[i].reason, flaws->all[i].field, "%s",

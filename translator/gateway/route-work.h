@@ -20,8 +20,9 @@ struct route_work {
 	const K8s__SessionPersistence *session;
 	ProtobufCBinaryData session_packed;
 	const char *session_policy, *session_other;
-	bool waits; /* a missing backend may be on its way */
-	bool held;  /* its status is written, but nothing is served */
+	bool has_valid_rule; /* but for references, and on some listener */
+	bool waits;          /* a missing backend may be on its way */
+	bool held;           /* its status is written, but nothing is served */
 	/* The listener of the rules being made. */
 	const struct attachment *at;
 };
@@ -62,12 +63,13 @@ struct rule_filters {
 	bool has_more_than_headers;
 };
 
-/* -EINVAL with a sentence: the rule cannot be served. prefix: the path that a prefix rewrite
- * replaces, or NULL. */
+/* With a sentence: the rule cannot be served; -EINVAL, or -ENOENT if the fault is that of a
+ * reference, which may become right by itself. prefix: the path that a prefix rewrite replaces, or
+ * NULL. */
 int rule_filters_parse(struct route_work *w, K8s__HTTPRouteFilter *const *all, size_t n,
 		       const char *field, const char *prefix, struct rule_filters *ret,
 		       const char **ret_why);
-/* The service that an ExternalAuth filter names; -EINVAL with a sentence. */
+/* The service that an ExternalAuth filter names; -EINVAL or -ENOENT with a sentence. */
 int rule_filter_ask(struct route_work *w, const K8s__HTTPExternalAuthFilter *f, const char *field,
 		    const struct ask **ret, const char **ret_why);
 struct cors *rule_filter_cors(struct arena *a, const K8s__HTTPCORSFilter *f);

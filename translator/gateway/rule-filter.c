@@ -137,7 +137,7 @@ int rule_filter_ask(struct route_work *w, const K8s__HTTPExternalAuthFilter *f, 
 	if (!ask->cluster) {
 		*ret_why = arena_printf(w->a, "%s.externalAuth: %s %s cannot be asked", field,
 					*b->kind ? b->kind : "Service", b->name);
-		return -EINVAL;
+		return -ENOENT;
 	}
 	ask->authority = arena_printf(w->a, "%s.%s", b->name,
 				      b->namespace_ ? b->namespace_ : w->head.namespace);
@@ -197,7 +197,7 @@ static int apply(struct route_work *w, const K8s__HTTPRouteFilter *f, const char
 						  f->extension_ref->kind));
 		*ret_why = arena_printf(w->a, "%s: filters of kind %s are not known", field,
 					f->extension_ref->kind);
-		return -EINVAL;
+		return -ENOENT;
 	}
 	*ret_why = arena_printf(w->a, "%s: a filter of type %s is not supported", field, type);
 	return -EINVAL;
@@ -211,10 +211,13 @@ int rule_filters_parse(struct route_work *w, K8s__HTTPRouteFilter *const *all, s
 		.mirrors = arena_new_of(w->a, K8s__HTTPRequestMirrorFilter *, n + 1),
 		.mirror_fields = arena_new_of(w->a, const char *, n + 1),
 	};
-	for (size_t i = 0; i < n; i++)
-		if (apply(w, all[i], arena_printf(w->a, "%s.filters[%zu]", field, i), prefix, ret,
-			  ret_why) < 0)
-			return -EINVAL;
+	for (size_t i = 0; i < n; i++) {
+		int e = apply(w, all[i], arena_printf(w->a, "%s.filters[%zu]", field, i), prefix,
+			      ret, ret_why);
+
+		if (e < 0)
+			return e;
+	}
 	if (ret->redirect && (ret->rewrite.kind != REWRITE_NONE || ret->request.host)) {
 		*ret_why = "RequestRedirect and URLRewrite exclude each other";
 		return -EINVAL;

@@ -1,4 +1,5 @@
 /* Rules of HTTPRoutes and GRPCRoutes as routes of the model. */
+#include <errno.h>
 #include <string.h>
 
 #include "translator/gateway/route-work.h"
@@ -679,14 +680,18 @@ void rule_plan(struct route_work *w, const K8s__HTTPRouteRule *spec, const K8s__
 	const char *why;
 
 	for (size_t i = 0; i < (n ? n : 1); i++) {
+		int e;
+
 		if (parse_match(&u, i, &m, &why) < 0) {
 			drop(&u, arena_printf(w->a, "%s.matches[%zu]", u.field, i), why,
 			     "it matches nothing");
 			continue;
 		}
 		u.why = NULL;
-		if (rule_filters_parse(w, spec->filters, spec->n_filters, u.field, prefix_of(&m),
-				       &u.filters, &u.why) < 0) {
+		e = rule_filters_parse(w, spec->filters, spec->n_filters, u.field, prefix_of(&m),
+				       &u.filters, &u.why);
+		w->has_valid_rule |= e != -EINVAL;
+		if (e < 0) {
 			drop(&u, u.field, u.why,
 			     arena_printf(w->a, "its requests are answered with %u",
 					  missing_status(&u)));

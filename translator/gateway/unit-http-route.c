@@ -177,6 +177,10 @@ static void translate(struct reader *r, enum object_kind kind, const char *key)
 		emit_fact(r, FACT_WAITING, fact, strlen(fact), "", 0, NULL, 0);
 	if (w.held)
 		serve_before(r, kind, key, held[0]);
+	/* Nothing of it is served: that is not "partially" (S-RT-7). */
+	if (w.flaws.dropped && !w.has_valid_rule)
+		flaw_set(&w.flaws.accepted, "UnsupportedValue",
+			 arena_printf(w.a, "No rule is valid. %s", w.flaws.dropped));
 	route_advise(&w, rules.all, rules.grpc, rules.n, parents, n);
 	route_status_emit(r, &w.head, parents, n, &w.flaws);
 }
