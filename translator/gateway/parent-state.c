@@ -246,11 +246,13 @@ static size_t count_served(const struct gateway *g)
 	return n;
 }
 
-/* ListenerSets with a valid listener (G-LS-11). */
+/* ListenerSets that are accepted: with a valid listener, at an accepted Gateway (G-LS-11). */
 static uint32_t count_sets(const struct gateway *g)
 {
 	uint32_t n = 0;
 
+	if (g->accepted.reason)
+		return 0;
 	for (size_t i = 1; i < g->n_owners; i++)
 		n += count_listeners(g->a, &g->owners[i]).valid > 0;
 	return n;
