@@ -6,6 +6,7 @@
 
 #include "translator/model/host-name.h"
 #include "translator/model/path.h"
+#include "translator/resolve/config.h"
 #include "translator/resolve/object.h"
 #include "translator/resolve/path-unmatched.h"
 
@@ -57,6 +58,32 @@ static void look_at_edits(struct route_work *w, const K8s__HTTPHeaderFilter *f, 
 	}
 }
 
+/* Envoy writes its own name after all edits. */
+static void look_at_server(struct route_work *w, const K8s__HTTPHeaderFilter *f, const char *field)
+{
+	const char *word = config_read(w->r)->envoy->listener->server_header_transformation;
+	bool removed, written;
+
+	if (!f || strcmp(word, "pass_through") == 0)
+		return;
+	removed = has_name(f->remove, f->n_remove, "server");
+	written = has_header(f->set, f->n_set, "server") || has_header(f->add, f->n_add, "server");
+	if (removed || (written && strcmp(word, "append_if_absent") != 0))
+		warn(w, "FieldIgnored", field,
+		     "header Server: Envoy writes it itself, after all edits, unless "
+		     "serverHeaderTransformation in the configuration is pass_through");
+}
+
+/* ---- CORS ---- */
+
+static void look_at_cors(struct route_work *w, const K8s__HTTPCORSFilter *f, const char *field)
+{
+	if (f && f->allow_credentials && has_name(f->expose_headers, f->n_expose_headers, "*"))
+		warn(w, "FieldIgnored", arena_printf(w->a, "%s.cors.exposeHeaders", field),
+		     "\"*\" is left out: with allowCredentials browsers take it for the name of a "
+		     "header; list the headers");
+}
+
 /* ---- redirects ---- */
 
 static bool is_same_path(const K8s__HTTPPathModifier *p, const struct route_match *m)
@@ -105,6 +132,37 @@ static void look_at_redirect(struct route_work *w, const K8s__HTTPRequestRedirec
 				     f->scheme && *f->scheme ? OTHER_LISTENER : "");
 }
 
+/* What is for requests that get to a backend, or are answered for one. */
+static void look_beside_redirect(struct route_work *w, const K8s__HTTPRouteRule *rule,
+				 const char *field)
+{
+	const struct {
+		const void *member;
+		const char *name;
+	} rows[] = { { rule->timeouts, "timeouts" },
+		     { rule->retry, "retry" },
+		     { rule->session_persistence, "sessionPersistence" } };
+	bool redirects = false;
+
+	for (size_t i = 0; i < rule->n_filters; i++)
+		redirects |= rule->filters[i]->request_redirect != NULL;
+	for (size_t i = 0; redirects && i < ARRAY_SIZE(rows); i++)
+		if (rows[i].member)
+			warn(w, "FieldIgnored", arena_printf(w->a, "%s.%s", field, rows[i].name),
+			     "ignored: the rule redirects, and no request gets to a backend");
+	for (size_t i = 0; redirects && i < rule->n_filters; i++) {
+		const char *one = arena_printf(w->a, "%s.filters[%zu]", field, i);
+
+		if (rule->filters[i]->request_mirror)
+			warn(w, "FieldIgnored", one,
+			     "ignored: the rule redirects, and such requests are not mirrored");
+		if (rule->filters[i]->cors)
+			warn(w, "FieldIgnored", one,
+			     "ignored: the rule redirects, preflights, too, and browsers follow no "
+			     "redirect of a preflight; put the redirect into a rule without CORS");
+	}
+}
+
 static void look_at_filters(struct route_work *w, K8s__HTTPRouteFilter *const *all, size_t n,
 			    const char *field)
 {
@@ -113,6 +171,8 @@ static void look_at_filters(struct route_work *w, K8s__HTTPRouteFilter *const *a
 
 		look_at_edits(w, all[i]->request_header_modifier, one);
 		look_at_edits(w, all[i]->response_header_modifier, one);
+		look_at_server(w, all[i]->response_header_modifier, one);
+		look_at_cors(w, all[i]->cors, one);
 	}
 }
 
@@ -234,6 +294,16 @@ static void look_at_hosts(struct route_work *w, const struct route_parent *paren
 			     w->head.hosts[i]);
 }
 
+static void look_at_backend(struct route_work *w, const K8s__HTTPBackendRef *b, const char *field)
+{
+	look_at_filters(w, b->filters, b->n_filters, field);
+	for (size_t i = 0; i < b->n_filters; i++)
+		if (b->filters[i]->cors)
+			warn(w, "FieldIgnored", arena_printf(w->a, "%s.filters[%zu]", field, i),
+			     "ignored: CORS is for all backends of a rule: put it into the rule's "
+			     "filters");
+}
+
 void route_advise(struct route_work *w, const K8s__HTTPRouteRule *const *rules,
 		  K8s__GRPCRouteRule *const *grpc, size_t n, const struct route_parent *parents,
 		  size_t n_parents)
@@ -252,9 +322,9 @@ void route_advise(struct route_work *w, const K8s__HTTPRouteRule *const *rules,
 			look_at(&v, k, rules[i], grpc ? grpc[i] : NULL, all, &seen);
 		look_at_filters(w, rules[i]->filters, rules[i]->n_filters, v.field);
 		for (size_t k = 0; k < rules[i]->n_backend_refs; k++)
-			look_at_filters(w, rules[i]->backend_refs[k]->filters,
-					rules[i]->backend_refs[k]->n_filters,
+			look_at_backend(w, rules[i]->backend_refs[k],
 					arena_printf(w->a, "%s.backendRefs[%zu]", v.field, k));
+		look_beside_redirect(w, rules[i], v.field);
 		for (size_t k = 0; k < rules[i]->n_filters; k++)
 			for (size_t m = from; rules[i]->filters[k]->request_redirect && m < seen;
 			     m++)

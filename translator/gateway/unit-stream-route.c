@@ -22,6 +22,15 @@ static uint32_t weight_of(const K8s__BackendRef *b)
 	return b->has_weight ? (uint32_t)MAX(b->weight, 0) : 1;
 }
 
+/* That is what the author asks for, but seldom means. */
+static void tell_no_backend(const struct route_work *w, const struct backends *b)
+{
+	object_warning(w->r, w->head.kind, w->head.key, "NoBackend", "spec.rules[0].backendRefs",
+		       "%s: %s", b->n ? "all have weight 0" : "none is there",
+		       w->head.kind == OBJECT_UDP_ROUTE ? "datagrams are dropped"
+							: "connections are closed");
+}
+
 /* A backend that cannot be reached keeps its share: its connections are closed (G-L4-2). */
 static struct host_tcp find_targets(struct route_work *w, const struct backends *b)
 {
@@ -45,6 +54,8 @@ static struct host_tcp find_targets(struct route_work *w, const struct backends 
 				weight_of(from),
 			};
 	}
+	if (!tcp.n)
+		tell_no_backend(w, b);
 	return tcp;
 }
 
