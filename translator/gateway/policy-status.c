@@ -65,7 +65,7 @@ static const char *not_used(enum object_kind kind)
 	return kind == OBJECT_BACKEND_TLS_POLICY
 		       ? "no route of a Gateway goes to its target (TLS that a listener of mode "
 			 "Passthrough passes on is the client's: no policy is for it)"
-		       : "no route of a Gateway goes to its target";
+		       : "no HTTPRoute or GRPCRoute of a Gateway goes to its target";
 }
 
 void policy_status_emit(struct reader *r, enum object_kind kind, const char *key, const char *use,

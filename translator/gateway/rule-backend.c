@@ -6,6 +6,7 @@
 #include "translator/kinds.h"
 #include "translator/model/listener.h"
 #include "translator/resolve/service-options.h"
+#include "translator/resolve/traffic-policy.h"
 #include "translator/resolve/upstream.h"
 
 typedef Portolan__Model__ClusterResult ClusterResult;
@@ -24,6 +25,14 @@ static const char *flaw_of(const char *reason)
 	return "BackendNotFound";
 }
 
+/* An XBackendTrafficPolicy is about requests. */
+static bool is_in_effect(enum object_kind route, const char *policy)
+{
+	return (route != OBJECT_TCP_ROUTE && route != OBJECT_TLS_ROUTE &&
+		route != OBJECT_UDP_ROUTE) ||
+	       strncmp(policy, TRAFFIC_POLICY, strlen(TRAFFIC_POLICY)) != 0;
+}
+
 /* With the fault for which the backend is not reached, if it has one. */
 static void tell_policies(struct route_work *w, const ClusterResult *result)
 {
@@ -38,8 +47,10 @@ static void tell_policies(struct route_work *w, const ClusterResult *result)
 	}
 	packed = reader_pack(w->r, &fault.base, &len);
 	for (size_t i = 0; *gateway && i < result->n_policies; i++)
-		emit_fact(w->r, FACT_POLICY_USE, result->policies[i], strlen(result->policies[i]),
-			  gateway, strlen(gateway), packed, len);
+		if (is_in_effect(w->head.kind, result->policies[i]))
+			emit_fact(w->r, FACT_POLICY_USE, result->policies[i],
+				  strlen(result->policies[i]), gateway, strlen(gateway), packed,
+				  len);
 }
 
 void rule_reference_fails(struct route_work *w, const char *reason, const char *field,
