@@ -206,6 +206,22 @@ def test_server_snippets(world):
     assert world.served("/other", headers={"User-Agent": "a BadBot"}) == 403
 
 
+@pytest.mark.parametrize("condition, meets, fails", [
+    ("($http_x_api_key != s3)", {}, {"X-Api-Key": "s3"}),
+    ("($http_x_api_key !~* ^s)", {}, {"X-Api-Key": "S3"}),
+    ('($http_x_api_key = "")', {}, {"X-Api-Key": "s3"}),
+    ('($http_x_api_key != "")', {"X-Api-Key": "s3"}, {}),
+    ("($request_method !~ ^(GET|HEAD)$)", None, {}),
+    ("($uri !~ ^/ok)", {}, None),
+])
+def test_conditions_of_a_server(world, condition, meets, fails):
+    world.write(nginx("a", world.host, server_snippet=f"if {condition} {{ return 403; }}"))
+    if meets is not None:
+        assert world.served(headers=meets) == 403
+    if fails is not None:
+        assert world.served("/ok", headers=fails) == "echo"
+
+
 @pytest.mark.parametrize("text, expected", [
     ("location /x { proxy_pass http://y; }", "echo"),
     ("location /x { auth_request /y; }", 503),

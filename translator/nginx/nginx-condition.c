@@ -241,10 +241,7 @@ enum nginx_truth nginx_condition_read(struct nginx_program *g, const struct ngin
 	*ret_query = x.query != NULL;
 	/* A condition cannot always be inverted: the outcomes change places. */
 	*ret_swap = (*op == '!') != ret->invert;
-	if (ret->invert) {
-		ret->invert = false;
-		return NGINX_DEPENDS;
-	}
+	ret->invert = false;
 	return NGINX_DEPENDS;
 }
 

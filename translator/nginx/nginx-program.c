@@ -146,6 +146,11 @@ static bool run_if_in(struct nginx_program *g, struct nginx_outcome *o,
 	case NGINX_TRUE:
 		return run_body(g, o, d, at + 1, end);
 	case NGINX_DEPENDS:
+		/* No route of a server's forwards: what is not met must not need one. */
+		if (swap && g->server && !query) {
+			m.invert = true;
+			swap = false;
+		}
 		copy = nginx_program_split(g, o, &m, query);
 		if (!copy)
 			return nginx_program_refuse(g, &d->all[at], "is one condition too many");

@@ -88,7 +88,7 @@ enum nginx_truth {
 };
 
 /* words: of an if, without the parentheses. NGINX_DEPENDS: *ret is the condition on a header or,
- * with *ret_query, a parameter; *ret_swap: it holds where the words do not. */
+ * with *ret_query, a parameter; it is not inverted. *ret_swap: it holds where the words do not. */
 enum nginx_truth nginx_condition_read(struct nginx_program *g, const struct nginx_outcome *o,
 				      const char *const *words, size_t n, struct value_match *ret,
 				      bool *ret_query, bool *ret_swap);
