@@ -115,6 +115,21 @@ def test_headers_by_condition(world):
     assert other["x-always"] == "1" and "x-sometimes" not in other
 
 
+@pytest.mark.parametrize("text, expected", [
+    ("return 405; more_set_headers 'X-M: m'; add_header X-F f always; add_header X-G g;", ("m", "f", None)),
+    ("return 301 https://else.test$request_uri; add_header X-F f; sub_filter a b;", (None, "f", None)),
+    ("return 200 ok; add_header X-F f;", (None, "f", None)),
+    ("if ($http_x = '') { return 401; } more_set_headers 'X-M: m'; add_header X-F f always;", ("m", "f", None)),
+    ("if ($http_x = '') { more_set_headers 'X-M: in'; } more_set_headers 'X-M: out';", ("in", None, None)),
+    ("if ($http_x = '') { more_clear_headers X-M; } more_set_headers 'X-M: out';", (None, None, None)),
+    ("if ($http_x = '') { add_header X-F in always; } add_header X-G out always;", (None, "in", None)),
+    ("if ($http_x = '') { set $x in; } add_header X-F $x; set $x last;", (None, "last", None)),
+])
+def test_headers_of_answers(world, text, expected):
+    snippet(world, text)
+    assert tuple(world.get().headers.get(f"x-{name}") for name in "mfg") == expected
+
+
 def test_requests_are_changed(world):
     snippet(world, """
         proxy_set_header Host inside.test;

@@ -12,6 +12,20 @@
 
 /* ---- headers ---- */
 
+static bool is_redirect(uint32_t status)
+{
+	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+/* What was set before is gone, too. */
+static void drop(struct arena *a, struct header_edits *e, const char *name)
+{
+	struct header_edits one = { 0 };
+
+	nginx_edits_remove(a, &one, name);
+	nginx_edits_join(a, e, &one);
+}
+
 static bool edit(struct nginx_program *g, const struct nginx_outcome *o, struct header_edits *e,
 		 const char *name, const char *value, bool add)
 {
@@ -20,7 +34,7 @@ static bool edit(struct nginx_program *g, const struct nginx_outcome *o, struct 
 	if (!match_is_token(match_lower(g->p->a, name)) || !format)
 		return false;
 	if (!*format)
-		nginx_edits_remove(g->p->a, e, name);
+		drop(g->p->a, e, name);
 	else if (add)
 		nginx_edits_add_format(g->p->a, e, name, format);
 	else
@@ -52,7 +66,7 @@ static bool clear(struct nginx_program *g, const struct nginx_directive *d, stru
 	for (size_t i = 1; i < d->n; i++) {
 		if (*d->words[i] == '-' || !match_is_token(d->words[i]) || strchr(d->words[i], '*'))
 			return false;
-		nginx_edits_remove(g->p->a, e, d->words[i]);
+		drop(g->p->a, e, d->words[i]);
 	}
 	return d->n > 1;
 }
@@ -81,6 +95,15 @@ static bool more_clear_input_headers(struct nginx_program *g, struct nginx_outco
 	return !g->server && clear(g, d, &o->request);
 }
 
+/* Answered with a status that some filters of nginx pass over. */
+static bool is_passed_over(const struct nginx_outcome *o)
+{
+	uint32_t status = nginx_outcome_status(o);
+
+	return status && status != 200 && status != 201 && status != 204 && status != 206 &&
+	       status != 304 && !is_redirect(status);
+}
+
 /* Without "always" nginx adds it only to good answers. */
 static bool add_header(struct nginx_program *g, struct nginx_outcome *o,
 		       const struct nginx_directive *d)
@@ -89,8 +112,11 @@ static bool add_header(struct nginx_program *g, struct nginx_outcome *o,
 
 	if (d->n != 3 && !always)
 		return false;
-	if (!always && (strcasecmp(d->words[1], "Set-Cookie") == 0 ||
-			strcasecmp(d->words[1], "Cache-Control") == 0))
+	if (!always && is_passed_over(o))
+		return true;
+	if (!always && o->kind == NGINX_FORWARDED &&
+	    (strcasecmp(d->words[1], "Set-Cookie") == 0 ||
+	     strcasecmp(d->words[1], "Cache-Control") == 0))
 		return false;
 	return edit(g, o, &o->response, d->words[1], d->words[2], true);
 }
@@ -154,7 +180,7 @@ static bool expires(struct nginx_program *g, struct nginx_outcome *o,
 	char *end;
 	long n;
 
-	if (d->n != 2 || strcmp(d->words[1], "off") == 0)
+	if (d->n != 2 || strcmp(d->words[1], "off") == 0 || is_passed_over(o))
 		return d->n == 2;
 	if (strcmp(d->words[1], "max") == 0)
 		return edit(g, o, &o->response, "Cache-Control", "max-age=315360000", false);
@@ -170,11 +196,6 @@ static bool expires(struct nginx_program *g, struct nginx_outcome *o,
 }
 
 /* ---- the rewrite module ---- */
-
-static bool is_redirect(uint32_t status)
-{
-	return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
 
 static bool set_location(struct nginx_program *g, struct nginx_outcome *o, uint32_t status,
 			 const char *text)
@@ -422,60 +443,60 @@ static const struct {
 	const char *name;
 	bool (*run)(struct nginx_program *g, struct nginx_outcome *o,
 		    const struct nginx_directive *d);
-	bool rewrites; /* of the rewrite module */
+	enum nginx_phase phase;
 } directives[] = {
-	{ "more_set_headers", more_set_headers, false },
-	{ "more_clear_headers", more_clear_headers, false },
-	{ "more_set_input_headers", more_set_input_headers, false },
-	{ "more_clear_input_headers", more_clear_input_headers, false },
-	{ "add_header", add_header, false },
-	{ "proxy_set_header", proxy_set_header, false },
-	{ "grpc_set_header", proxy_set_header, false },
-	{ "proxy_hide_header", proxy_hide_header, false },
-	{ "expires", expires, false },
-	{ "allow", access_rule, false },
-	{ "deny", access_rule, false },
-	{ "return", do_return, true },
-	{ "rewrite", do_rewrite, true },
-	{ "set", do_set, true },
-	{ "break", do_break, true },
-	{ "proxy_read_timeout", nothing, false },
-	{ "proxy_send_timeout", nothing, false },
-	{ "proxy_connect_timeout", nothing, false },
-	{ "client_max_body_size", nothing, false },
-	{ "proxy_buffering", nothing, false },
-	{ "proxy_request_buffering", nothing, false },
-	{ "proxy_buffer_size", nothing, false },
-	{ "proxy_buffers", nothing, false },
-	{ "proxy_busy_buffers_size", nothing, false },
-	{ "proxy_max_temp_file_size", nothing, false },
-	{ "proxy_http_version", nothing, false },
-	{ "proxy_pass_header", nothing, false },
-	{ "proxy_cookie_path", nothing, false },
-	{ "proxy_cookie_domain", nothing, false },
-	{ "proxy_redirect", nothing, false },
-	{ "proxy_ssl_name", nothing, false },
-	{ "proxy_ssl_server_name", nothing, false },
-	{ "client_body_buffer_size", nothing, false },
-	{ "client_header_buffer_size", nothing, false },
-	{ "large_client_header_buffers", nothing, false },
-	{ "client_body_timeout", nothing, false },
-	{ "keepalive_timeout", nothing, false },
-	{ "send_timeout", nothing, false },
-	{ "access_log", nothing, false },
-	{ "log_not_found", nothing, false },
-	{ "etag", nothing, false },
-	{ "gzip", nothing, false },
-	{ "proxy_cache_bypass", nothing, false },
-	{ "proxy_no_cache", nothing, false },
-	{ "server_tokens", nothing, false },
-	{ "gzip_types", nothing, false },
-	{ "gzip_proxied", nothing, false },
-	{ "gzip_vary", nothing, false },
-	{ "chunked_transfer_encoding", nothing, false },
-	{ "tcp_nodelay", nothing, false },
-	{ "tcp_nopush", nothing, false },
-	{ "underscores_in_headers", nothing, false },
+	{ "more_set_headers", more_set_headers, NGINX_FILTER },
+	{ "more_clear_headers", more_clear_headers, NGINX_FILTER },
+	{ "more_set_input_headers", more_set_input_headers, NGINX_PROXY },
+	{ "more_clear_input_headers", more_clear_input_headers, NGINX_PROXY },
+	{ "add_header", add_header, NGINX_FILTER },
+	{ "proxy_set_header", proxy_set_header, NGINX_PROXY },
+	{ "grpc_set_header", proxy_set_header, NGINX_PROXY },
+	{ "proxy_hide_header", proxy_hide_header, NGINX_PROXY },
+	{ "expires", expires, NGINX_FILTER },
+	{ "allow", access_rule, NGINX_PROXY },
+	{ "deny", access_rule, NGINX_PROXY },
+	{ "return", do_return, NGINX_REWRITE },
+	{ "rewrite", do_rewrite, NGINX_REWRITE },
+	{ "set", do_set, NGINX_REWRITE },
+	{ "break", do_break, NGINX_REWRITE },
+	{ "proxy_read_timeout", nothing, NGINX_PROXY },
+	{ "proxy_send_timeout", nothing, NGINX_PROXY },
+	{ "proxy_connect_timeout", nothing, NGINX_PROXY },
+	{ "client_max_body_size", nothing, NGINX_PROXY },
+	{ "proxy_buffering", nothing, NGINX_PROXY },
+	{ "proxy_request_buffering", nothing, NGINX_PROXY },
+	{ "proxy_buffer_size", nothing, NGINX_PROXY },
+	{ "proxy_buffers", nothing, NGINX_PROXY },
+	{ "proxy_busy_buffers_size", nothing, NGINX_PROXY },
+	{ "proxy_max_temp_file_size", nothing, NGINX_PROXY },
+	{ "proxy_http_version", nothing, NGINX_PROXY },
+	{ "proxy_pass_header", nothing, NGINX_PROXY },
+	{ "proxy_cookie_path", nothing, NGINX_PROXY },
+	{ "proxy_cookie_domain", nothing, NGINX_PROXY },
+	{ "proxy_redirect", nothing, NGINX_PROXY },
+	{ "proxy_ssl_name", nothing, NGINX_PROXY },
+	{ "proxy_ssl_server_name", nothing, NGINX_PROXY },
+	{ "client_body_buffer_size", nothing, NGINX_PROXY },
+	{ "client_header_buffer_size", nothing, NGINX_PROXY },
+	{ "large_client_header_buffers", nothing, NGINX_PROXY },
+	{ "client_body_timeout", nothing, NGINX_PROXY },
+	{ "keepalive_timeout", nothing, NGINX_PROXY },
+	{ "send_timeout", nothing, NGINX_PROXY },
+	{ "access_log", nothing, NGINX_PROXY },
+	{ "log_not_found", nothing, NGINX_PROXY },
+	{ "etag", nothing, NGINX_PROXY },
+	{ "gzip", nothing, NGINX_PROXY },
+	{ "proxy_cache_bypass", nothing, NGINX_PROXY },
+	{ "proxy_no_cache", nothing, NGINX_PROXY },
+	{ "server_tokens", nothing, NGINX_PROXY },
+	{ "gzip_types", nothing, NGINX_PROXY },
+	{ "gzip_proxied", nothing, NGINX_PROXY },
+	{ "gzip_vary", nothing, NGINX_PROXY },
+	{ "chunked_transfer_encoding", nothing, NGINX_PROXY },
+	{ "tcp_nodelay", nothing, NGINX_PROXY },
+	{ "tcp_nopush", nothing, NGINX_PROXY },
+	{ "underscores_in_headers", nothing, NGINX_PROXY },
 };
 
 /* Only the body of an answer may have one: a header or path with one would be two headers. */
@@ -490,20 +511,37 @@ static bool has_line_break(const struct nginx_directive *d)
 	return false;
 }
 
+/* The row, or the number of rows. */
+static size_t row_of(const struct nginx_directive *d)
+{
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(directives) && strcmp(directives[i].name, d->words[0]) != 0)
+		i++;
+	return i;
+}
+
+enum nginx_phase nginx_directive_phase(const struct nginx_directive *d)
+{
+	size_t row = row_of(d);
+
+	/* One that is unknown is refused where it is, unless all have an answer before it. */
+	return row < ARRAY_SIZE(directives) ? directives[row].phase : NGINX_REWRITE;
+}
+
 bool nginx_directive_run(struct nginx_program *g, struct nginx_outcome *o,
 			 const struct nginx_directive *d)
 {
+	size_t row = row_of(d);
+
 	if (has_line_break(d))
 		return nginx_program_refuse(g, d, "has a line break in a word");
-	for (size_t i = 0; i < ARRAY_SIZE(directives); i++) {
-		if (strcmp(directives[i].name, d->words[0]) != 0)
-			continue;
-		if (directives[i].rewrites && o->stopped)
-			return true;
-		return directives[i].run(g, o, d) ||
-		       nginx_program_refuse(g, d, "is not translated in this form");
-	}
-	return nginx_program_refuse(g, d, "is not translated");
+	if (row == ARRAY_SIZE(directives))
+		return nginx_program_refuse(g, d, "is not translated");
+	if (directives[row].phase == NGINX_REWRITE && (o->stopped || o->kind != NGINX_FORWARDED))
+		return true;
+	return directives[row].run(g, o, d) ||
+	       nginx_program_refuse(g, d, "is not translated in this form");
 }
 
 bool nginx_directive_restricts(const struct nginx_directive *d)

@@ -63,6 +63,13 @@ const char *nginx_program_plain(struct nginx_program *g, const struct nginx_outc
 
 /* ---- outcomes ---- */
 
+uint32_t nginx_outcome_status(const struct nginx_outcome *o)
+{
+	if (o->kind == NGINX_REDIRECTED)
+		return o->redirect.status;
+	return o->kind == NGINX_ANSWERED ? o->status : 0;
+}
+
 static struct value_match *with(struct arena *a, const struct value_match *all, size_t n,
 				const struct value_match *one)
 {
@@ -119,13 +126,22 @@ static size_t strip(struct arena *a, const struct nginx_directive *d, const char
 	return n;
 }
 
+static bool is_access(const struct nginx_directive *d)
+{
+	return strcmp(d->words[0], "allow") == 0 || strcmp(d->words[0], "deny") == 0;
+}
+
+/* Its other directives count if it is the last that is entered. */
 static bool run_body(struct nginx_program *g, struct nginx_outcome *o,
 		     const struct nginx_directives *d, size_t from, size_t to)
 {
+	o->inner = &d->all[from];
+	o->n_inner = to - from;
 	for (size_t i = from; i < to; i++) {
-		if (d->all[i].block)
+		if (d->all[i].block || is_access(&d->all[i]))
 			return nginx_program_refuse(g, &d->all[i], "in an if is not translated");
-		if (!nginx_directive_run(g, o, &d->all[i]))
+		if (nginx_directive_phase(&d->all[i]) == NGINX_REWRITE &&
+		    !nginx_directive_run(g, o, &d->all[i]))
 			return false;
 	}
 	return true;
@@ -185,15 +201,79 @@ size_t nginx_program_end(const struct nginx_directives *d, size_t at)
 	return end;
 }
 
-static bool run_one(struct nginx_program *g, const struct nginx_directive *d)
+static bool run_rewrite(struct nginx_program *g, const struct nginx_directives *d, size_t from,
+			size_t to, unsigned depth)
 {
-	struct nginx_outcome *before[NGINX_OUTCOMES_MAX];
-	size_t n = g->n;
+	for (size_t i = from; i < to; i = nginx_program_end(d, i)) {
+		const struct nginx_directive *one = &d->all[i];
+		struct nginx_outcome *before[NGINX_OUTCOMES_MAX];
+		size_t n = g->n;
 
-	memcpy(before, g->all, n * sizeof(before[0]));
-	for (size_t i = 0; i < n; i++)
-		if (before[i]->kind == NGINX_FORWARDED && !nginx_directive_run(g, before[i], d))
+		if (one->depth != depth)
+			return nginx_program_refuse(g, one, "is not translated here");
+		if (one->block && strcmp(one->words[0], "if") != 0)
+			return nginx_program_refuse(g, one, "is not translated");
+		if (one->block && !run_if(g, d, i, nginx_program_end(d, i)))
 			return false;
+		if (one->block || nginx_directive_phase(one) != NGINX_REWRITE)
+			continue;
+		memcpy(before, g->all, n * sizeof(before[0]));
+		for (size_t k = 0; k < n; k++)
+			if (before[k]->kind == NGINX_FORWARDED &&
+			    !nginx_directive_run(g, before[k], one))
+				return false;
+	}
+	return true;
+}
+
+static bool adds(const struct nginx_directive *d)
+{
+	return strcmp(d->words[0], "add_header") == 0;
+}
+
+/* An if with a line of add_header has none of those around it. */
+static bool is_cut(const struct nginx_outcome *o, const struct nginx_directive *d)
+{
+	for (size_t i = 0; adds(d) && i < o->n_inner; i++)
+		if (adds(&o->inner[i]))
+			return true;
+	return false;
+}
+
+/* Known now; Envoy would say 0 of what it answers by itself. */
+static void set_status(struct nginx_program *g, struct nginx_outcome *o)
+{
+	uint32_t status = nginx_outcome_status(o);
+
+	if (status && o->n_sets < NGINX_SET_MAX)
+		o->sets[o->n_sets++] =
+			(struct nginx_set){ "status", arena_printf(g->p->a, "%u", status) };
+}
+
+static bool run_later(struct nginx_program *g, struct nginx_outcome *o,
+		      const struct nginx_directive *d)
+{
+	enum nginx_phase phase = nginx_directive_phase(d);
+
+	/* An answer of nginx's own passes nothing but the filters of answers. */
+	return phase == NGINX_REWRITE || (o->kind != NGINX_FORWARDED && phase != NGINX_FILTER) ||
+	       nginx_directive_run(g, o, d);
+}
+
+/* Where a directive is between those of the rewrite module does not matter to nginx. */
+static bool run_others(struct nginx_program *g, const struct nginx_directives *d, size_t from,
+		       size_t to)
+{
+	for (size_t k = 0; k < g->n; k++)
+		set_status(g, g->all[k]);
+	for (size_t i = from; i < to; i = nginx_program_end(d, i))
+		for (size_t k = 0; !d->all[i].block && k < g->n; k++)
+			if (!is_cut(g->all[k], &d->all[i]) && !run_later(g, g->all[k], &d->all[i]))
+				return false;
+	for (size_t k = 0; k < g->n; k++)
+		for (size_t i = 0; i < g->all[k]->n_inner; i++)
+			if (!run_later(g, g->all[k], &g->all[k]->inner[i]))
+				return false;
 	return true;
 }
 
@@ -201,23 +281,9 @@ bool nginx_program_run(struct nginx_program *g, const struct nginx_directives *d
 		       size_t to, unsigned depth)
 {
 	g->depth = depth;
-	for (size_t i = from; i < to;) {
-		const struct nginx_directive *one = &d->all[i];
-		size_t end = nginx_program_end(d, i);
-
-		if (one->depth != depth)
-			return nginx_program_refuse(g, one, "is not translated here");
-		if (one->block && strcmp(one->words[0], "if") == 0) {
-			if (!run_if(g, d, i, end))
-				return false;
-		} else if (one->block) {
-			return nginx_program_refuse(g, one, "is not translated");
-		} else if (!run_one(g, one)) {
-			return false;
-		}
-		i = end;
-	}
-	return true;
+	for (size_t k = 0; k < g->n; k++)
+		g->all[k]->n_inner = 0;
+	return run_rewrite(g, d, from, to, depth) && run_others(g, d, from, to);
 }
 
 /* ---- what is refused ---- */

@@ -33,6 +33,8 @@ struct nginx_outcome {
 	struct nginx_set sets[NGINX_SET_MAX];
 	size_t n_sets;
 	bool stopped; /* by break: directives of the rewrite module are passed over */
+	const struct nginx_directive *inner; /* of the last if that was entered */
+	size_t n_inner;
 };
 
 struct nginx_program {
@@ -73,6 +75,8 @@ const char *nginx_program_substitute(struct nginx_program *g, const struct nginx
 				     const char *text);
 bool nginx_program_refuse(struct nginx_program *g, const struct nginx_directive *d,
 			  const char *why);
+/* 0: it is forwarded. */
+uint32_t nginx_outcome_status(const struct nginx_outcome *o);
 /* Inserts before o a copy of it for requests that meet one more condition; NULL: there are too
  * many. */
 struct nginx_outcome *nginx_program_split(struct nginx_program *g, struct nginx_outcome *o,
@@ -100,6 +104,13 @@ bool nginx_condition_is_regex(const char *regex);
 
 /* ---- nginx-directive.c ---- */
 
+enum nginx_phase {
+	NGINX_REWRITE, /* run in their order, until one of them answers */
+	NGINX_PROXY,   /* of what is forwarded, where nothing has answered */
+	NGINX_FILTER,  /* of every answer, of nginx's own, too */
+};
+
+enum nginx_phase nginx_directive_phase(const struct nginx_directive *d);
 /* A directive that is not a block. */
 bool nginx_directive_run(struct nginx_program *g, struct nginx_outcome *o,
 			 const struct nginx_directive *d);
