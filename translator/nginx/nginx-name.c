@@ -63,6 +63,7 @@ static void want(struct naming *g, const char *host, const struct nginx_plan *as
 	struct host_spec spec = *g->spec;
 
 	other.host = host;
+	other.main = as->host;
 	other.routes = (struct routes){ 0 };
 	other.pages = (struct nginx_pages){ 0 };
 	spec.host = host;

@@ -81,6 +81,7 @@ struct nginx_plan {
 	struct reader *r;
 	struct arena *a;
 	const char *host; /* "*": the hosts that no Ingress names */
+	const char *main; /* the host whose alias it is; NULL: it is none */
 	struct nginx_ingress **mains;
 	size_t n_mains;
 	struct nginx_path *paths; /* of the mains */
@@ -105,6 +106,14 @@ struct nginx_plan {
 static inline bool nginx_is_catch_all(const struct nginx_plan *p, const struct nginx_source *s)
 {
 	return s->implicit && *p->host == '*' && !p->host[1] && s->backend;
+}
+
+/* $server_name: the host as the Ingress names it. */
+static inline const char *nginx_server_name(const struct nginx_plan *p)
+{
+	const char *host = p->main ? p->main : p->host;
+
+	return *host == '*' && !host[1] ? "_" : host;
 }
 
 /* ---- nginx-unknown.c ---- */

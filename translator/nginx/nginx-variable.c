@@ -80,7 +80,7 @@ static const char *known(struct nginx_plan *p, const struct nginx_source *s, con
 	if (strcmp(name, "host") == 0 && *p->host != '*')
 		return p->host;
 	if (strcmp(name, "server_name") == 0)
-		return strcmp(p->host, "*") == 0 ? "_" : p->host;
+		return nginx_server_name(p);
 	if (strcmp(name, "proxy_host") == 0)
 		return "upstream_balancer";
 	if (strcmp(name, "namespace") == 0)

@@ -44,7 +44,7 @@ static const char *fixed(struct nginx_plan *p, const struct nginx_source *s, con
 	if (strcmp(name, "ingress_name") == 0)
 		return s->ingress->key + strlen(s->ingress->namespace) + 1;
 	if (strcmp(name, "server_name") == 0)
-		return p->host;
+		return nginx_server_name(p);
 	if (strcmp(name, "location_path") == 0)
 		return s->text;
 	if (strcmp(name, "service_name") == 0)
