@@ -221,6 +221,18 @@ def test_server_snippets(world):
     assert world.served("/other", headers={"User-Agent": "a BadBot"}) == 403
 
 
+def test_the_order_of_locations(world):
+    world.write(nginx("a", world.host, server_snippet="""
+        location /a { return 410; }
+        location /a/b { return 411; }
+        location ^~ /p { return 412; }
+        location ~ \\.x$ { return 414; }
+        location /p/long { return 415; }
+        """))
+    expected = {"/a/c": 410, "/a/b/c": 411, "/a/b/c.x": 414, "/p/a.x": 412, "/p/long/a": 415, "/p/long/a.x": 414, "/c": "echo"}
+    assert {at: world.served(at) for at in expected} == expected
+
+
 @pytest.mark.parametrize("condition, meets, fails", [
     ("($http_x_api_key != s3)", {}, {"X-Api-Key": "s3"}),
     ("($http_x_api_key !~* ^s)", {}, {"X-Api-Key": "S3"}),

@@ -1,5 +1,6 @@
 /* Snippets: text for nginx. Where the settings allow it, and each directive is one that is known,
  * they are run here (nginx-program.c); others are refused as a whole, and each line is named. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "translator/nginx/nginx-config.h"
@@ -153,24 +154,38 @@ bool nginx_snippet_answer(struct nginx_plan *p, const struct nginx_source *s,
 
 /* ---- a server's ---- */
 
+/* A location block, and how nginx searches for it: = first, then the longest prefix if it has ^~,
+ * then regular expressions in their order, then the longest prefix. */
+struct place {
+	size_t at; /* of its directive */
+	enum { PLACE_EXACT, PLACE_FIRST, PLACE_REGEX, PLACE_PREFIX } kind;
+	struct route_match match;
+	struct nginx_outcomes outcomes;
+};
+
+struct places {
+	struct place *all;
+	size_t n;
+};
+
 /* location [= | ~ | ~* | ^~] text */
-static bool read_place(struct nginx_plan *p, const struct nginx_directive *d,
-		       struct route_match *ret, unsigned *ret_rank)
+static bool read_place(struct nginx_plan *p, const struct nginx_directive *d, struct place *ret)
 {
 	const char *mark = d->n == 3 ? d->words[1] : "", *text = d->n > 1 ? d->words[d->n - 1] : "";
 
 	if (d->n < 2 || d->n > 3 || !*text)
 		return false;
-	*ret_rank = *mark == '=' ? 0 : *mark == '~' ? 1 : 2;
 	if (*mark == '~') {
-		*ret = (struct route_match){
+		ret->kind = PLACE_REGEX;
+		ret->match = (struct route_match){
 			.kind = PATH_REGEX,
 			.path = arena_printf(p->a, "%s.*?(?:%s).*", mark[1] ? "(?i)" : "", text),
 		};
-		return nginx_condition_is_regex(ret->path);
+		return nginx_condition_is_regex(ret->match.path);
 	}
-	*ret = (struct route_match){ .kind = *mark == '=' ? PATH_EXACT : PATH_PREFIX,
-				     .path = text };
+	ret->kind = *mark == '=' ? PLACE_EXACT : *mark ? PLACE_FIRST : PLACE_PREFIX;
+	ret->match = (struct route_match){ .kind = *mark == '=' ? PATH_EXACT : PATH_PREFIX,
+					   .path = text };
 	return *text == '/' && (!*mark || strcmp(mark, "=") == 0 || strcmp(mark, "^~") == 0);
 }
 
@@ -185,55 +200,119 @@ static bool hides_a_path(const struct nginx_plan *p, const struct route_match *m
 	return false;
 }
 
-static bool add_place(struct nginx_plan *p, const struct nginx_source *s,
-		      const struct nginx_directives *d, size_t at, unsigned rank,
-		      const char **ret_why)
+static bool run_place(struct nginx_plan *p, const struct nginx_source *s,
+		      const struct nginx_directives *d, struct place *place, const char **ret_why)
 {
 	struct nginx_program *g = arena_new_of(p->a, struct nginx_program, 1);
-	struct nginx_outcomes found = { 0 };
-	struct route base = { 0 };
-	unsigned own;
+	const struct nginx_directive *one = &d->all[place->at];
+	bool good;
 
 	nginx_program_start(g, p, s, false);
-	if (!read_place(p, &d->all[at], &base.match, &own) || hides_a_path(p, &base.match)) {
-		(void)nginx_program_refuse(g, &d->all[at], "is not translated in this form");
-		*ret_why = g->why;
-		return false;
-	}
-	if (!nginx_program_run(g, d, at + 1, nginx_program_end(d, at), d->all[at].depth + 1) ||
-	    !finish(g, &found)) {
-		*ret_why = g->why;
-		return false;
-	}
-	for (size_t i = 0; i < found.n; i++) {
-		if (found.all[i]->kind == NGINX_FORWARDED) {
-			(void)nginx_program_refuse(g, &d->all[at],
-						   "neither returns nor denies all");
-			*ret_why = g->why;
-			return false;
-		}
-	}
-	for (size_t i = 0; own == rank && i < found.n; i++) {
-		struct route one = base;
-
-		nginx_snippet_match(p, found.all[i], &one.match);
-		nginx_response_headers(p, s, &one.response);
-		nginx_edits_join(p->a, &one.response, &found.all[i]->response);
-		(void)nginx_snippet_answer(p, s, found.all[i], &one);
-	}
-	return true;
+	if (!read_place(p, one, place) || hides_a_path(p, &place->match))
+		good = nginx_program_refuse(g, one, "is not translated in this form");
+	else
+		good = nginx_program_run(g, d, place->at + 1, nginx_program_end(d, place->at),
+					 one->depth + 1) &&
+		       finish(g, &place->outcomes);
+	for (size_t i = 0; good && i < place->outcomes.n; i++)
+		if (place->outcomes.all[i]->kind == NGINX_FORWARDED)
+			good = nginx_program_refuse(g, one, "neither returns nor denies all");
+	*ret_why = g->why;
+	return good;
 }
 
-/* The locations first by their kind, then in their order. */
+static void append_place(struct nginx_plan *p, const struct nginx_source *s,
+			 const struct place *place, const struct route_match *match)
+{
+	for (size_t i = 0; i < place->outcomes.n; i++) {
+		const struct nginx_outcome *o = place->outcomes.all[i];
+		struct route one = { .match = *match };
+
+		nginx_snippet_match(p, o, &one.match);
+		nginx_response_headers(p, s, &one.response);
+		nginx_edits_join(p->a, &one.response, &o->response);
+		(void)nginx_snippet_answer(p, s, o, &one);
+	}
+}
+
+/* Prefixes last, the longer first. */
+static int compare_places(const void *x, const void *y)
+{
+	const struct place *a = x, *b = y;
+	bool a_prefix = a->match.kind == PATH_PREFIX, b_prefix = b->match.kind == PATH_PREFIX;
+	size_t a_len = a_prefix ? strlen(a->match.path) : 0;
+	size_t b_len = b_prefix ? strlen(b->match.path) : 0;
+
+	if (a_prefix != b_prefix)
+		return a_prefix ? 1 : -1;
+	if (a_len != b_len)
+		return a_len > b_len ? -1 : 1;
+	return (a->at > b->at) - (a->at < b->at);
+}
+
+/* Whether a shorter prefix, which has ^~, would take its requests. */
+static bool is_within_first(const struct places *l, const struct place *place)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->all[i].kind == PLACE_FIRST && l->all[i].at != place->at &&
+		    strncmp(l->all[i].match.path, place->match.path,
+			    strlen(l->all[i].match.path)) == 0)
+			return true;
+	return false;
+}
+
+static void append_kind(struct nginx_plan *p, const struct nginx_source *s, const struct places *l,
+			int kind)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if ((int)l->all[i].kind == kind &&
+		    !(kind == PLACE_PREFIX && is_within_first(l, &l->all[i])))
+			append_place(p, s, &l->all[i], &l->all[i].match);
+}
+
+/* Prefixes with ^~, and those within them, where regular expressions count nevertheless. */
+static void append_first(struct nginx_plan *p, const struct nginx_source *s, const struct places *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		const struct place *place = &l->all[i];
+		bool within = place->kind == PLACE_PREFIX && is_within_first(l, place);
+
+		if (!within && place->kind != PLACE_FIRST)
+			continue;
+		for (size_t k = 0; within && k < l->n; k++) {
+			struct route_match match = l->all[k].match;
+
+			if (l->all[k].kind != PLACE_REGEX)
+				continue;
+			match_add_header(p->a, &match,
+					 (struct value_match){ .name = ":path",
+							       .op = MATCH_PREFIX,
+							       .value = place->match.path });
+			append_place(p, s, &l->all[k], &match);
+		}
+		append_place(p, s, place, &place->match);
+	}
+}
+
 static bool add_places(struct nginx_plan *p, const struct nginx_source *s,
 		       const struct nginx_directives *d, const char **ret_why)
 {
-	for (unsigned rank = 0; rank <= 2; rank++)
-		for (size_t i = 0; i < d->n; i++)
-			if (d->all[i].depth == 0 && d->all[i].block &&
-			    strcmp(d->all[i].words[0], "location") == 0 &&
-			    !add_place(p, s, d, i, rank, ret_why))
-				return false;
+	struct places l = { .all = arena_new_of(p->a, struct place, d->n + 1) };
+
+	for (size_t i = 0; i < d->n; i++) {
+		if (d->all[i].depth || !d->all[i].block ||
+		    strcmp(d->all[i].words[0], "location") != 0)
+			continue;
+		l.all[l.n] = (struct place){ .at = i };
+		if (!run_place(p, s, d, &l.all[l.n++], ret_why))
+			return false;
+	}
+	if (l.n)
+		qsort(l.all, l.n, sizeof(*l.all), compare_places);
+	append_kind(p, s, &l, PLACE_EXACT);
+	append_first(p, s, &l);
+	append_kind(p, s, &l, PLACE_REGEX);
+	append_kind(p, s, &l, PLACE_PREFIX);
 	return true;
 }
 
