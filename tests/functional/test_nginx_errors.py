@@ -65,6 +65,24 @@ def test_custom_errors_of_the_backend(world):
         "404", "text/x", "default", f"{world.name}-bad", world.host)
 
 
+@pytest.mark.parametrize("text, page", [
+    ("return 404;", "404"),
+    ("deny all;", "403"),
+    ("if ($arg_x = 1) { return 403; } return 404; ", "403"),
+    ("return 403 text;", None),
+    ("return 410;", None),
+    ("return 444;", None),
+])
+def test_custom_errors_of_a_snippet(world, text, page):
+    world.backend("errors", reply=lambda asked: (int(asked.headers["X-Code"]), [("X-Page", "yes")]))
+    world.write(nginx("a", world.host, custom_http_errors="403,404", default_backend=f"{world.name}-errors",
+                      configuration_snippet=text))
+    answer = world.get("/some/path?x=1")
+    assert answer.headers.get("x-page") == (page and "yes")
+    if page:
+        assert (str(answer.status), world.backends["errors"].asked[-1].headers["X-Code"]) == (page, page)
+
+
 def test_other_codes_are_passed_on(world):
     failing(world, 418)
     world.write(nginx("a", world.host, path("bad"), custom_http_errors="404,503", default_backend=f"{world.name}-errors"))

@@ -220,7 +220,8 @@ static bool do_return(struct nginx_program *g, struct nginx_outcome *o,
 		return false;
 	if (*end || end == d->words[1])
 		return d->n == 2 && set_location(g, o, 302, d->words[1]);
-	if (code == 444)
+	o->closed = code == 444;
+	if (o->closed)
 		code = CLOSED_STATUS;
 	if (code < 200 || code > 599)
 		return false;

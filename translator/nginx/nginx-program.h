@@ -27,6 +27,7 @@ struct nginx_outcome {
 	struct rewrite rewrite;
 	enum nginx_outcome_kind kind;
 	uint32_t status;
+	bool closed;          /* nginx would close the connection: no page */
 	const char *body;     /* or NULL */
 	const char *location; /* a format, or NULL */
 	struct redirect redirect;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "translator/nginx/nginx-config.h"
+#include "translator/nginx/nginx-error.h"
 #include "translator/nginx/nginx-program.h"
 #include "translator/nginx/nginx-snippet.h"
 
@@ -130,8 +131,18 @@ void nginx_snippet_match(struct nginx_plan *p, const struct nginx_outcome *o, st
 	m->n_queries += o->n_queries;
 }
 
+static void answer(struct nginx_plan *p, const struct nginx_outcome *o, struct route *route)
+{
+	route->kind = ROUTE_ANSWER;
+	route->answer = (struct answer){ .status = o->status, .body = o->body };
+	if (o->location)
+		nginx_edits_set_format(p->a, &route->response, "Location", o->location);
+	if (o->body && !header_edits_find(&route->response, "Content-Type"))
+		nginx_edits_set(p->a, &route->response, "Content-Type", "text/html");
+}
+
 bool nginx_snippet_answer(struct nginx_plan *p, const struct nginx_source *s,
-			  const struct nginx_outcome *o, const struct route *base)
+			  const struct nginx_outcome *o, const struct route *base, bool pages)
 {
 	struct route route = *base;
 
@@ -140,13 +151,10 @@ bool nginx_snippet_answer(struct nginx_plan *p, const struct nginx_source *s,
 	if (o->kind == NGINX_REDIRECTED) {
 		route.kind = ROUTE_REDIRECT;
 		route.redirect = o->redirect;
+	} else if (pages && !o->body && !o->closed && nginx_error_answer(p, s, o->status, &route)) {
+		p->forward = MIN(p->forward, p->routes.n);
 	} else {
-		route.kind = ROUTE_ANSWER;
-		route.answer = (struct answer){ .status = o->status, .body = o->body };
-		if (o->location)
-			nginx_edits_set_format(p->a, &route.response, "Location", o->location);
-		if (o->body && !header_edits_find(&route.response, "Content-Type"))
-			nginx_edits_set(p->a, &route.response, "Content-Type", "text/html");
+		answer(p, o, &route);
 	}
 	nginx_route_append(p, s, &route);
 	return true;
@@ -231,7 +239,7 @@ static void append_place(struct nginx_plan *p, const struct nginx_source *s,
 		nginx_snippet_match(p, o, &one.match);
 		nginx_response_headers(p, s, &one.response);
 		nginx_edits_join(p->a, &one.response, &o->response);
-		(void)nginx_snippet_answer(p, s, o, &one);
+		(void)nginx_snippet_answer(p, s, o, &one, false);
 	}
 }
 
@@ -346,7 +354,7 @@ static bool add_outcomes(struct nginx_plan *p, const struct nginx_source *s,
 		nginx_snippet_match(p, o, &base.match);
 		nginx_response_headers(p, s, &base.response);
 		nginx_edits_join(p->a, &base.response, &o->response);
-		if (!nginx_snippet_answer(p, s, o, &base))
+		if (!nginx_snippet_answer(p, s, o, &base, false))
 			nginx_edits_join(p->a, &p->server.response, &o->response);
 	}
 	p->server.addresses = found->addresses;
