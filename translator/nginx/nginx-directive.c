@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "translator/check/regex.h"
 #include "translator/nginx/nginx-address.h"
 #include "translator/nginx/nginx-program.h"
 #include "translator/nginx/nginx-url.h"
@@ -237,6 +238,12 @@ static bool do_return(struct nginx_program *g, struct nginx_outcome *o,
 	return true;
 }
 
+/* The pattern of a rewrite by Envoy, which replaces the whole path. */
+static const char *whole_path(struct arena *a, const char *regex)
+{
+	return arena_printf(a, "^.*?(?:%s).*$", regex);
+}
+
 /* $1…$9 are the only variables of a text. */
 static bool has_groups_only(const char *text)
 {
@@ -246,10 +253,45 @@ static bool has_groups_only(const char *text)
 	return true;
 }
 
+/* The paths that a regular expression finds with its only group, at its end, empty; NULL: that
+ * cannot be said. */
+static const char *with_empty_group(struct arena *a, const char *regex)
+{
+	static const char *const ends[][2] = {
+		{ "(.*)", "$" },
+		{ "(.*)$", "$" },
+		{ "(/.*)?", "([^/].*)?$" },
+		{ "(/.*)?$", "$" },
+	};
+	size_t len = strlen(regex);
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends) && regex_groups(regex) == 1; i++) {
+		size_t n = strlen(ends[i][0]);
+
+		if (len > n && strcmp(regex + len - n, ends[i][0]) == 0)
+			return arena_printf(a, "%.*s%s", (int)(len - n), regex, ends[i][1]);
+	}
+	return NULL;
+}
+
+/* Envoy leaves a path alone whose new text would be empty. */
+static void redirect_empty(struct nginx_program *g, struct nginx_outcome *o, const char *regex)
+{
+	const char *empty = with_empty_group(g->p->a, regex);
+	struct nginx_outcome *copy = NULL;
+	struct value_match m;
+
+	if (empty && nginx_condition_path(g, empty, &m) == NGINX_DEPENDS)
+		copy = nginx_program_split(g, o, &m, false);
+	if (copy)
+		copy->redirect.path = (struct rewrite){ REWRITE_PATH, "/", NULL };
+}
+
 /* The path of a redirect, with its host where it has one. A ? at the end drops the query. */
-static bool set_redirect(struct nginx_program *g, struct nginx_outcome *o, const char *pattern,
+static bool set_redirect(struct nginx_program *g, struct nginx_outcome *o, const char *regex,
 			 const char *to, uint32_t status)
 {
+	const char *pattern = whole_path(g->p->a, regex);
 	size_t n = strlen(to);
 	struct nginx_url url = { 0 };
 	const char *target;
@@ -276,6 +318,8 @@ static bool set_redirect(struct nginx_program *g, struct nginx_outcome *o, const
 		.path = { REWRITE_REGEX, nginx_variable_groups(g->p->a, target, pattern), pattern },
 		.strip_query = strip,
 	};
+	if (strcmp(target, "$1") == 0)
+		redirect_empty(g, o, regex);
 	return true;
 }
 
@@ -302,14 +346,14 @@ static bool do_rewrite(struct nginx_program *g, struct nginx_outcome *o,
 	const char *flag = d->n == 4 ? d->words[3] : "", *to = d->n >= 3 ? d->words[2] : "";
 	bool away = strncmp(to, "http://", 7) == 0 || strncmp(to, "https://", 8) == 0;
 	uint32_t status = strcmp(flag, "permanent") == 0 ? 301 : 302;
-	const char *pattern;
 	struct value_match m;
 
 	if (d->n < 3 || d->n > 4 || !nginx_condition_is_regex(d->words[1]))
 		return false;
-	pattern = arena_printf(g->p->a, "^.*?(?:%s).*$", d->words[1]);
 	if (strcmp(flag, "break") == 0 && !g->server && *to == '/' && has_groups_only(to) &&
 	    !strchr(to, '?')) {
+		const char *pattern = whole_path(g->p->a, d->words[1]);
+
 		o->rewrite = (struct rewrite){ REWRITE_REGEX,
 					       nginx_variable_groups(g->p->a, to, pattern),
 					       pattern };
@@ -331,7 +375,7 @@ static bool do_rewrite(struct nginx_program *g, struct nginx_outcome *o,
 	}
 	if (!strchr(to, '$') && !strchr(to, '?'))
 		return set_fixed(g, o, to, status);
-	return set_redirect(g, o, pattern, to, status);
+	return set_redirect(g, o, d->words[1], to, status);
 }
 
 static bool do_set(struct nginx_program *g, struct nginx_outcome *o,
