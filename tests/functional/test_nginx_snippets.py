@@ -107,6 +107,18 @@ def test_conditions_that_set(world):
     assert [world.served(headers={"X-A": a, "X-B": b}) for a, b in [("yes", "no"), ("no", "yes"), ("no", "no")]] == ["echo"] * 3
 
 
+@pytest.mark.parametrize("where", ["configuration_snippet", "server_snippet"])
+def test_a_variable_is_empty_until_it_is_set(world, where):
+    world.write(nginx("a", world.host, **{where: "if ($http_x_a = yes) { set $block 1; } if ($block) { return 410; }"}))
+    assert (world.served(headers={"X-A": "yes"}), world.served()) == (410, "echo")
+
+
+def test_a_variable_that_the_server_may_set_is_not_empty(world):
+    world.write(nginx("a", world.host, configuration_snippet="if ($http_x_a = yes) { set $block 0; } if ($block) { return 403; }",
+                      server_snippet="set $block 1;"))
+    assert world.served() == 503
+
+
 def test_headers_by_condition(world):
     snippet(world, """
         more_set_headers "X-Always: 1";

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "common/base/strbuf.h"
+#include "translator/nginx/nginx-config.h"
 #include "translator/nginx/nginx-program.h"
 #include "translator/nginx/nginx-variable.h"
 
@@ -100,6 +101,50 @@ struct nginx_outcome *nginx_program_split(struct nginx_program *g, struct nginx_
 	g->all[at] = copy;
 	g->n++;
 	return copy;
+}
+
+/* ---- set ---- */
+
+static bool names(const char *text, const char *name)
+{
+	return text && strstr(text, name);
+}
+
+/* Whether another text, which nginx runs before this one, may give the variable a value. */
+static bool is_set_elsewhere(struct nginx_plan *p, bool server, const char *name)
+{
+	/* Of nginx, and of what ingress-nginx writes. */
+	static const char *const others[] = { "args",      "limit_rate", "proxy_",  "auth",
+					      "balancer_", "cookie",     "global_", "cors",
+					      "pass",      "redirect_",  "target" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (strncmp(name, others[i], strlen(others[i])) == 0)
+			return true;
+	for (size_t i = 0; !server && i < p->n_mains; i++)
+		if (names(nginx_own_text(p->mains[i], "server-snippet"), name))
+			return true;
+	return names(nginx_config_text(p->r, "http-snippet"), name) ||
+	       names(nginx_config_text(p->r, "server-snippet"), name);
+}
+
+/* To nginx a variable is empty until its set is run. */
+static void clear_variables(struct nginx_program *g, const struct nginx_directives *d, size_t from,
+			    size_t to)
+{
+	for (size_t i = from; i < to; i++) {
+		const char *name = d->all[i].n == 3 ? d->all[i].words[1] : "";
+
+		if (strcmp(d->all[i].words[0], "set") != 0 || *name != '$' || !name[1] ||
+		    is_set_elsewhere(g->p, g->server, name + 1))
+			continue;
+		for (size_t k = 0; k < g->n; k++) {
+			struct nginx_outcome *o = g->all[k];
+
+			if (o->n_sets < NGINX_SET_MAX && !nginx_program_format(g, o, name))
+				o->sets[o->n_sets++] = (struct nginx_set){ name + 1, "" };
+		}
+	}
 }
 
 /* ---- if ---- */
@@ -281,6 +326,7 @@ bool nginx_program_run(struct nginx_program *g, const struct nginx_directives *d
 		       size_t to, unsigned depth)
 {
 	g->depth = depth;
+	clear_variables(g, d, from, to);
 	for (size_t k = 0; k < g->n; k++)
 		g->all[k]->n_inner = 0;
 	return run_rewrite(g, d, from, to, depth) && run_others(g, d, from, to);
@@ -320,6 +366,9 @@ const char *nginx_program_refusals(struct nginx_program *g, const struct nginx_d
 
 	strbuf_puts(&b, first);
 	g->n_access = 0;
+	g->n = 1;
+	g->all[0] = o;
+	clear_variables(g, d, 0, d->n);
 	for (size_t i = 0; i < d->n; i++) {
 		bool in_if = block && d->all[i].depth > d->all[block - 1].depth;
 
