@@ -20,6 +20,7 @@ def snippet(world, text, *paths, **more):
     ("return 444;", "/x", (403, None)),
     ("return 204;", "/x", (204, None)),
     ("return 301 https://else.test$request_uri;", "/x?a=b", (301, "https://else.test/x?a=b")),
+    ("return 301 https://else.test$uri$is_args$args;", "/x?a=b", (301, "https://else.test/x?a=b")),
     ("return 302 /new;", "/x", (302, "http://HOST/new")),
     ("return https://else.test/;", "/x", (302, "https://else.test/")),
     ("return 301 $scheme://www.$host$request_uri;", "/x", (301, "http://www.HOST/x")),

@@ -139,6 +139,25 @@ const char *nginx_variable_scan(struct arena *a, const char *at, const char **re
 	return name + n + braces;
 }
 
+/* "$uri$is_args$args" is what the client has asked for: a query alone has no format. */
+static const char *whole_address(const char *text)
+{
+	static const char *const all[] = {
+		"$uri$is_args$args",
+		"$uri$is_args$query_string",
+		"$document_uri$is_args$args",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		size_t n = strlen(all[i]);
+
+		if (strncmp(text, all[i], n) == 0 && !isalnum((unsigned char)text[n]) &&
+		    text[n] != '_')
+			return text + n;
+	}
+	return NULL;
+}
+
 static const char *expand(struct nginx_plan *p, const struct nginx_source *s, const char *text,
 			  bool plain)
 {
@@ -152,6 +171,12 @@ static const char *expand(struct nginx_plan *p, const struct nginx_source *s, co
 			if (*text != '%' || plain)
 				strbuf_putc(&b, *text);
 			text++;
+			continue;
+		}
+		rest = plain ? NULL : whole_address(text);
+		if (rest) {
+			strbuf_puts(&b, format_of(p, "request_uri"));
+			text = rest;
 			continue;
 		}
 		rest = nginx_variable_scan(p->a, text, &name);
