@@ -2,11 +2,13 @@
  * they are run here (nginx-program.c); others are refused as a whole, and each line is named. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "translator/nginx/nginx-config.h"
 #include "translator/nginx/nginx-error.h"
 #include "translator/nginx/nginx-program.h"
 #include "translator/nginx/nginx-snippet.h"
+#include "translator/resolve/config.h"
 
 #define ANNOTATION(name) "metadata.annotations[" NGINX_PREFIX name "]"
 
@@ -20,6 +22,40 @@ static const char *restriction(struct nginx_plan *p, const struct nginx_directiv
 			return arena_printf(p->a, "\"%s\" in line %u restricts access",
 					    d->all[i].words[0], d->all[i].line);
 	return NULL;
+}
+
+/* The first directive that edits what Envoy writes after all edits; NULL: there is none. */
+static const struct nginx_directive *server_edit(const struct nginx_directives *d)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		const struct nginx_directive *one = &d->all[i];
+
+		if (strcmp(one->words[0], "more_set_headers") != 0 &&
+		    strcmp(one->words[0], "more_clear_headers") != 0 &&
+		    strcmp(one->words[0], "add_header") != 0)
+			continue;
+		for (size_t k = 1; k < one->n; k++) {
+			size_t n = strcspn(one->words[k], ":");
+
+			if (n == 6 && strncasecmp(one->words[k], "Server", n) == 0)
+				return one;
+		}
+	}
+	return NULL;
+}
+
+static void tell_of_server(struct nginx_plan *p, const struct nginx_source *s,
+			   const struct nginx_directives *d, const char *field)
+{
+	const char *how = config_read(p->r)->envoy->listener->server_header_transformation;
+	const struct nginx_directive *one = server_edit(d);
+
+	if (one && (!how || strcmp(how, "pass_through") != 0))
+		nginx_warning(p, s->ingress, "AnnotationDiffers", field,
+			      "line %u: \"%s\" has no effect on Server: Envoy writes this header "
+			      "itself, unless serverHeaderTransformation of the configuration is "
+			      "pass_through",
+			      one->line, one->words[0]);
 }
 
 /* g has run the snippet, or would have. */
@@ -101,13 +137,15 @@ void nginx_snippet_read(struct nginx_plan *p, const struct nginx_source *s,
 	ret->all[0] = &nginx_no_outcome;
 	nginx_program_start(g, p, s, false);
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		if (!texts[i] || run_text(g, texts[i], &d))
-			continue;
-		close_all(ret, refuse(g, &d,
-				      i ? ANNOTATION("configuration-snippet")
-					: "location-snippet of the ConfigMap",
-				      g->why));
-		return;
+		const char *field = i ? ANNOTATION("configuration-snippet")
+				      : "location-snippet of the ConfigMap";
+
+		if (texts[i] && !run_text(g, texts[i], &d)) {
+			close_all(ret, refuse(g, &d, field, g->why));
+			return;
+		}
+		if (texts[i])
+			tell_of_server(p, s, &d, field);
 	}
 	if (!finish(g, ret))
 		close_all(ret, refuse(g, &d, ANNOTATION("configuration-snippet"), g->why));
@@ -374,8 +412,10 @@ static void add_server(struct nginx_plan *p, const struct nginx_source *s, const
 		why = "ingressNginx.translateSnippets is off";
 	without_places(p, &d, &rest);
 	if (!why && nginx_program_run(g, &rest, 0, rest.n, 0) && finish(g, &found) &&
-	    add_outcomes(p, s, g, &found) && add_places(p, s, &d, &why))
+	    add_outcomes(p, s, g, &found) && add_places(p, s, &d, &why)) {
+		tell_of_server(p, s, &d, s->field);
 		return;
+	}
 	p->routes.n = before;
 	p->server = (struct nginx_server){ 0 };
 	p->server.closed = refuse(g, &d, s->field, why ? why : g->why);
