@@ -31,6 +31,8 @@ def snippet(world, text, *paths, **more):
     ("rewrite ^/old(/.*)? https://else.test$1 permanent;", "/older?a=b", (301, "https://else.test/?a=b")),
     ("rewrite ^/old(/.*)? https://else.test$1? redirect;", "/old/a?a=b", (302, "https://else.test/a")),
     ("rewrite ^/old(/.*)?$ https://else.test$1? redirect;", "/old?a=b", (302, "https://else.test/")),
+    ("rewrite ^/old/(.*)$ https://else.test:8443/$1 permanent;", "/old/a", (301, "https://else.test:8443/a")),
+    ("rewrite ^/old$ http://else.test:8080/new redirect;", "/old", (302, "http://else.test:8080/new")),
     ("rewrite ^/old$ /new permanent;", "/old", (301, "http://HOST/new")),
     ("rewrite ^/(.*)$ https://else.test/$1 permanent;", "/any/where", (301, "https://else.test/any/where")),
     ("rewrite ^ https://else.test$request_uri? permanent;", "/x?a=b", (301, "https://else.test/x?a=b")),
@@ -189,7 +191,8 @@ def test_what_has_no_effect_is_passed_over(world):
 @pytest.mark.parametrize("text", [
     "sub_filter a b;", "if (-f $request_filename) { return 200; }", "rewrite ^/a /b last;", "more_set_headers -s '404' 'A: b';",
     "return 302 https://x.test/$made_up;", "location /x { return 204; }", "set $a $made_up; more_set_headers \"X: $a\";",
-    "more_set_headers 'A: b'; }", "if ($remote_addr = 1.2.3.4) { return 200; }", "rewrite (?=x) /b permanent;"])
+    "more_set_headers 'A: b'; }", "if ($remote_addr = 1.2.3.4) { return 200; }", "rewrite (?=x) /b permanent;",
+    "rewrite ^/a http://x.test:65536/b permanent;"])
 def test_what_is_refused_leaves_the_path_served(world, text):
     snippet(world, text + ' more_set_headers "X-Refused: no";')
     answer = world.get()

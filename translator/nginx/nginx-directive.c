@@ -287,6 +287,20 @@ static void redirect_empty(struct nginx_program *g, struct nginx_outcome *o, con
 		copy->redirect.path = (struct rewrite){ REWRITE_PATH, "/", NULL };
 }
 
+/* An address with a host and a port that there can be. */
+static bool read_address(struct arena *a, const char *text, struct nginx_url *ret)
+{
+	return nginx_url_parse(a, text, ret) && strtoul(ret->port, NULL, 10) <= 65535;
+}
+
+/* 0: the scheme's. */
+static uint32_t port_of(const struct nginx_url *url)
+{
+	uint32_t port = url->host ? (uint32_t)strtoul(url->port, NULL, 10) : 0;
+
+	return port == (url->tls ? 443 : 80) ? 0 : port;
+}
+
 /* The path of a redirect, with its host where it has one. A ? at the end drops the query. */
 static bool set_redirect(struct nginx_program *g, struct nginx_outcome *o, const char *regex,
 			 const char *to, uint32_t status)
@@ -307,7 +321,7 @@ static bool set_redirect(struct nginx_program *g, struct nginx_outcome *o, const
 		return format && (strip || strstr(to, "$request_uri")) &&
 		       set_location(g, o, status, to);
 	}
-	if (*to != '/' && (!nginx_url_parse(g->p->a, to, &url) || strchr(url.host, '$')))
+	if (*to != '/' && (!read_address(g->p->a, to, &url) || strchr(url.host, '$')))
 		return false;
 	target = *to == '/' ? to : *url.rest ? url.rest : "/";
 	o->kind = NGINX_REDIRECTED;
@@ -315,6 +329,7 @@ static bool set_redirect(struct nginx_program *g, struct nginx_outcome *o, const
 		.status = status,
 		.scheme = url.host ? (url.tls ? "https" : "http") : NULL,
 		.host = url.host,
+		.port = port_of(&url),
 		.path = { REWRITE_REGEX, nginx_variable_groups(g->p->a, target, pattern), pattern },
 		.strip_query = strip,
 	};
@@ -328,13 +343,14 @@ static bool set_fixed(struct nginx_program *g, struct nginx_outcome *o, const ch
 {
 	struct nginx_url url = { 0 };
 
-	if (*to != '/' && (!nginx_url_parse(g->p->a, to, &url) || strchr(to, '$')))
+	if (*to != '/' && (!read_address(g->p->a, to, &url) || strchr(to, '$')))
 		return false;
 	o->kind = NGINX_REDIRECTED;
 	o->redirect = (struct redirect){
 		.status = status,
 		.scheme = url.host ? (url.tls ? "https" : "http") : NULL,
 		.host = url.host,
+		.port = port_of(&url),
 		.path = { REWRITE_PATH, url.host ? (*url.rest ? url.rest : "/") : to, NULL },
 	};
 	return true;
