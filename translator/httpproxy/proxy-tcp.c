@@ -9,6 +9,48 @@
 
 #define DEPTH_MAX 32
 #define FIELD     "spec.tcpproxy"
+#define HOST      "spec.virtualhost"
+
+/* A filter that is left out lets everybody in. */
+static int check_addresses(struct proxy_node *node, const K8s__ProxyVirtualHost *v)
+{
+	if (!v->n_ip_allow_policy && !v->n_ip_deny_policy)
+		return 0;
+	proxy_error(node, "IPFilterError/IPFilterPolicyNotValid",
+		    v->n_ip_allow_policy ? HOST ".ipAllowPolicy" : HOST ".ipDenyPolicy",
+		    "addresses are compared for HTTP requests only: a tcpproxy would let all "
+		    "connections through");
+	return -EINVAL;
+}
+
+int proxy_tcp_check(struct proxy_node *node, const K8s__HTTPProxySpec *spec)
+{
+	const K8s__ProxyVirtualHost *v = spec->virtualhost;
+	const K8s__ProxyTLS *tls = v->tls;
+	const struct {
+		bool given;
+		const char *field, *why;
+	} rows[] = {
+		/* Plain HTTP has routes, and these count there. */
+		{ !spec->n_routes && !spec->n_includes && v->cors_policy, HOST ".corsPolicy",
+		  "what a tcpproxy passes on is not looked at" },
+		{ !spec->n_routes && !spec->n_includes && v->rate_limit_policy &&
+			  (v->rate_limit_policy->local || v->rate_limit_policy->global),
+		  HOST ".rateLimitPolicy", "what a tcpproxy passes on is not looked at" },
+		{ tls->passthrough && *tls->minimum_protocol_version,
+		  HOST ".tls.minimumProtocolVersion",
+		  "with passthrough the backend makes the handshake" },
+		{ tls->passthrough && *tls->maximum_protocol_version,
+		  HOST ".tls.maximumProtocolVersion",
+		  "with passthrough the backend makes the handshake" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].given)
+			proxy_warning(node, "SpecError/IgnoredField", rows[i].field, "ignored: %s",
+				      rows[i].why);
+	return check_addresses(node, v);
+}
 
 static int plan_services(struct proxy_node *node, const K8s__ProxyTCP *tcp, struct host_tcp *ret)
 {
@@ -76,10 +118,19 @@ static int include(struct proxy_node *node, const char *root, const K8s__ProxyTC
 	emit_fact(node->r, FACT_INCLUDED, child.key, strlen(child.key), root, strlen(root), NULL,
 		  0);
 	object_split_key(node->r, child.key, &child.namespace, &name);
+	/* No fault of the child's: another may include its routes. */
+	if (!child.proxy->spec->tcpproxy) {
+		proxy_error(node, "TCPProxyIncludeError/NothingDefined", FIELD ".include",
+			    "HTTPProxy %s has no tcpproxy", child.key);
+		return -EINVAL;
+	}
 	r = proxy_tcp_plan(&child, root, ret);
-	if (r < 0)
-		emit_verdict(node->r, OBJECT_HTTP_PROXY, child.key,
-			     PORTOLAN__IPC__VERDICT__VERDICT_REJECTED);
+	if (r == 0)
+		return 0;
+	emit_verdict(node->r, OBJECT_HTTP_PROXY, child.key,
+		     PORTOLAN__IPC__VERDICT__VERDICT_REJECTED);
+	proxy_error(node, "TCPProxyIncludeError/IncludeNotValid", FIELD ".include",
+		    "the tcpproxy of HTTPProxy %s has a fault: see its status", child.key);
 	return r;
 }
 

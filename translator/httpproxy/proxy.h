@@ -63,6 +63,8 @@ const char *proxy_upstream_tcp(struct proxy_node *node, const K8s__ProxyTCP *tcp
 /* proxy-tcp.c: the backends of the node's tcpproxy, or of the one that it includes; root: key of
  * the root. -EINVAL: reported in a status. */
 int proxy_tcp_plan(struct proxy_node *node, const char *root, struct host_tcp *ret);
+/* Settings of the root that do nothing beside a tcpproxy; -EINVAL: one of them would protect it. */
+int proxy_tcp_check(struct proxy_node *node, const K8s__HTTPProxySpec *spec);
 
 /* proxy-client.c: the demands on clients' certificates. -EINVAL: reported in the status. */
 int proxy_client_plan(struct proxy_node *node, const K8s__ProxyClientValidation *v,

@@ -112,6 +112,11 @@ static void include_child(struct root *root, struct proxy_node *node,
 		answer_502(node, c, field, ret);
 		return;
 	}
+	if (!child.proxy->spec || (!child.proxy->spec->n_routes && !child.proxy->spec->n_includes))
+		proxy_warning(
+			node, "IncludeWarning/NothingIncluded", field,
+			"HTTPProxy %s has neither routes nor includes: nothing is served by it",
+			key);
 	if (!child.proxy->spec)
 		return;
 	emit_fact(node->r, FACT_INCLUDED, key, strlen(key), root->node.key, strlen(root->node.key),
@@ -464,6 +469,8 @@ static int plan_tcp(struct root *root, const K8s__HTTPProxySpec *spec)
 			    "needs tls");
 		return -EINVAL;
 	}
+	if (proxy_tcp_check(&root->node, spec) < 0)
+		return -EINVAL;
 	root->tcp = arena_new_of(root->node.a, struct host_tcp, 1);
 	*root->tcp = (struct host_tcp){ 0 };
 	return proxy_tcp_plan(&root->node, root->node.key, root->tcp);
