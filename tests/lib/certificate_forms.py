@@ -4,6 +4,7 @@ import base64
 import datetime
 import functools
 import pathlib
+import subprocess
 from typing import NamedTuple
 
 from cryptography import x509
@@ -107,6 +108,39 @@ def features(*numbers):
 def _name(**parts):
     oids = {"cn": NameOID.COMMON_NAME, "o": NameOID.ORGANIZATION_NAME}
     return x509.Name([x509.NameAttribute(oids[k], v) for k, v in parts.items()])
+
+
+@functools.cache
+def spelled_out():
+    """A key whose curve is no name but all its numbers, as OpenSSL writes it."""
+    return subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout",
+                           "-param_enc", "explicit"], check=True, capture_output=True).stdout
+
+
+def _openssl(*words, key):
+    return subprocess.run(["openssl", *words], input=key, check=True, capture_output=True).stdout
+
+
+def spelled_out_certificate(host):
+    return _openssl("req", "-x509", "-key", "/dev/stdin", "-days", "90", "-subj", f"/CN={host}", "-addext",
+                    f"subjectAltName=DNS:{host}", key=spelled_out())
+
+
+def _curves(found):
+    """Curves that are spelled out, in the key, in the certificate, or in both."""
+    named = lambda: _openssl("ec", "-param_enc", "named_curve", key=spelled_out())  # noqa: E731
+
+    def certificate_of_named(host):
+        return _openssl("req", "-x509", "-key", "/dev/stdin", "-days", "90", "-subj", f"/CN={host}", "-addext",
+                        f"subjectAltName=DNS:{host}", key=named())
+
+    found("curve-spelled-out", lambda h: Form(spelled_out_certificate(h), spelled_out()))
+    found("curve-spelled-out-in-certificate", lambda h: Form(spelled_out_certificate(h), named()))
+    found("curve-spelled-out-in-key", lambda h: Form(certificate_of_named(h), spelled_out()))
+    found("curve-spelled-out-in-key-pkcs8", lambda h: Form(
+        certificate_of_named(h), _openssl("pkcs8", "-topk8", "-nocrypt", key=spelled_out())))
+    found("curve-spelled-out-in-chain", lambda h: Form(
+        text(certificate(h)) + spelled_out_certificate("an authority"), key_text(key())))
 
 
 def _kinds(found):
@@ -397,6 +431,7 @@ def bundles():
     found["weak"] = text(certificate("x", "rsa1024", ca=True))
     for kind in ("p224", "secp256k1", "brainpool", "ed25519", "ed448", "dsa", "rsa8676"):
         found[f"kind-{kind}"] = text(certificate("x", kind, ca=True))
+    found["curve-spelled-out"] = spelled_out_certificate("an authority")
     found["not-for-signing"] = text(certificate("x", ca=True, extensions=[usage(digital_signature=1)]))
     found["garbage-constraints"] = text(certificate("x", names=(), extensions=[
         x509.UnrecognizedExtension(ObjectIdentifier("2.5.29.19"), b"\x04\x01x")]))

@@ -230,6 +230,23 @@ static int check_strength(const EVP_PKEY *key, const char **ret_why)
 	return -EINVAL;
 }
 
+/* BoringSSL knows a certificate's curve by its name only; a private key may spell it out. */
+static int check_curve(X509 *leaf, const char **ret_why)
+{
+	const EVP_PKEY *key = X509_get0_pubkey(leaf);
+	char form[16];
+
+	if (!key || EVP_PKEY_get_base_id(key) != EVP_PKEY_EC ||
+	    (EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_EC_ENCODING, form, sizeof(form),
+					    NULL) &&
+	     strcmp(form, OSSL_PKEY_EC_ENCODING_GROUP) == 0))
+		return 0;
+	ERR_clear_error();
+	*ret_why = "its certificate spells out the parameters of its elliptic curve, which Envoy "
+		   "refuses: make the key with -param_enc named_curve";
+	return -EINVAL;
+}
+
 static BIGNUM *part(const EVP_PKEY *key, const char *name)
 {
 	BIGNUM *n = NULL;
@@ -356,8 +373,10 @@ static int check_identity(X509 *leaf, const char **ret_why)
 
 static int check_leaf(X509 *leaf, const EVP_PKEY *key, const char **ret_why)
 {
-	int r = check_usage(leaf, key, ret_why);
+	int r = check_curve(leaf, ret_why);
 
+	if (r == 0)
+		r = check_usage(leaf, key, ret_why);
 	if (r == 0)
 		r = check_staple(leaf, ret_why);
 	return r < 0 ? r : check_identity(leaf, ret_why);
