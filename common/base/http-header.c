@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 bool http_header_is_token(const char *s)
 {
@@ -11,6 +12,12 @@ bool http_header_is_token(const char *s)
 	while (isalnum((unsigned char)*p) || (*p && strchr("!#$%&'*+-.^_`|~", *p)))
 		p++;
 	return p > s && !*p;
+}
+
+bool http_header_is_framing(const char *name)
+{
+	return strcasecmp(name, "content-length") == 0 ||
+	       strcasecmp(name, "transfer-encoding") == 0;
 }
 
 bool http_header_name_fits(const char *name)

@@ -436,6 +436,19 @@ static const char *host_problem(const char *value)
 	return !value || !*value || strpbrk(value, "% \t/?#") ? "Host must be a name" : NULL;
 }
 
+static void say_set_and_removed(struct check *c, const char *path, const K8s__ConfigHeaders *h)
+{
+	for (size_t i = 0; i < h->n_remove; i++)
+		for (size_t k = 0; k < h->n_set; k++)
+			if (strcasecmp(h->remove[i], h->set[k]->key) == 0)
+				c->fn(c->ctx, CONFIGURATION_NO_EFFECT,
+				      arena_printf(c->arena, "%s.remove[%zu]", path, i),
+				      arena_printf(c->arena,
+						   "has no effect: %.64s is set, too, after what "
+						   "is removed",
+						   h->set[k]->key));
+}
+
 static void check_headers(struct check *c, const char *path, K8s__ConfigHeaders *h, bool response)
 {
 	size_t n = 0;
@@ -452,6 +465,8 @@ static void check_headers(struct check *c, const char *path, K8s__ConfigHeaders 
 			problem = arena_printf(c->arena,
 					       "%.64s or its value has more than %d bytes", e->key,
 					       HTTP_HEADER_BYTES_MAX);
+		if (!problem && http_header_is_framing(e->key))
+			problem = "it says where a message ends: only Envoy writes it";
 		if (!problem && strcasecmp(e->key, "host") == 0)
 			problem = response ? "an answer has no Host" : host_problem(e->value);
 		for (size_t k = 0; !problem && k < n; k++)
@@ -469,6 +484,7 @@ static void check_headers(struct check *c, const char *path, K8s__ConfigHeaders 
 			      "Host cannot be removed");
 			h->n_remove = 0;
 		}
+	say_set_and_removed(c, path, h);
 }
 
 /* cert and key go together, and the CA needs them. */
@@ -646,6 +662,20 @@ static const struct {
 	{ "gateway", "all Gateways of our classes are served, not only one" },
 };
 
+/* Each of the two formats of an access log has a setting of its own. */
+static void say_of_other_format(struct check *c)
+{
+	const K8s__ConfigLogging *l = c->spec->envoy->logging;
+	bool json = strcmp(l->access_log_format, "json") == 0;
+
+	if (!json && l->n_access_log_json_fields)
+		c->fn(c->ctx, CONFIGURATION_NO_EFFECT, "envoy.logging.accessLogJSONFields",
+		      "has no effect: accessLogFormat is not json");
+	if (json && *l->access_log_format_string)
+		c->fn(c->ctx, CONFIGURATION_NO_EFFECT, "envoy.logging.accessLogFormatString",
+		      "has no effect: accessLogFormat is json");
+}
+
 static void say_without_effect(struct check *c)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(without_effect); i++) {
@@ -682,4 +712,5 @@ void configuration_check(struct arena *arena, K8s__ContourConfigurationSpec *spe
 	check_service(&c);
 	check_xds_server(&c);
 	say_without_effect(&c);
+	say_of_other_format(&c);
 }

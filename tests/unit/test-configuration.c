@@ -114,12 +114,31 @@ static const struct {
 	  "f, line 1: tls.fallback-certificate: the namespace is missing" },
 	{ "policy: {request-headers: {set: {\"a b\": x}}}\n",
 	  "f, line 1: policy.request-headers.set[a b]: \"a b\" is not a header's name" },
+	{ "policy: {request-headers: {set: {Transfer-Encoding: x}}}\n",
+	  "f, line 1: policy.request-headers.set[Transfer-Encoding]: it says where a message "
+	  "ends: only Envoy writes it" },
+	{ "policy: {response-headers: {set: {content-length: \"3\"}}}\n",
+	  "f, line 1: policy.response-headers.set[content-length]: it says where a message ends: "
+	  "only Envoy writes it" },
+	{ "policy: {response-headers: {set: {X-A: b}, remove: [x-b, x-a]}}\n",
+	  "{policy: {response_headers: {set: [{key: \"X-A\", value: \"b\"}], remove: [\"x-b\", "
+	  "\"x-a\"]}}}\n"
+	  "warning: f, line 1: policy.response-headers.remove[1]: has no effect: X-A is set, too, "
+	  "after what is removed" },
 	{ "accesslog-format-string: \"%START_TIME%\"\n",
 	  "f, line 1: accesslog-format-string: must end in a newline" },
 	{ "accesslog-format-string: \"%REQ(:METHOD)% 5% x\\n\"\n", NULL },
 	{ "json-fields: [method, duration, \"x=%REQ(A?B):3%\"]\n",
 	  "{envoy: {logging: {access_log_json_fields: [\"method\", \"duration\", "
-	  "\"x=%REQ(A?B):3%\"]}}}" },
+	  "\"x=%REQ(A?B):3%\"]}}}\n"
+	  "warning: f, line 1: json-fields: has no effect: accessLogFormat is not json" },
+	{ "accesslog-format: json\njson-fields: [method]\n",
+	  "{envoy: {logging: {access_log_format: \"json\", access_log_json_fields: "
+	  "[\"method\"]}}}" },
+	{ "accesslog-format: json\naccesslog-format-string: \"%PROTOCOL%\\n\"\n",
+	  "{envoy: {logging: {access_log_format: \"json\", access_log_format_string: "
+	  "\"%PROTOCOL%\n\"}}}\n"
+	  "warning: f, line 2: accesslog-format-string: has no effect: accessLogFormat is json" },
 	{ "portolan: {https: {port: 8080}, http: {port: 8080}}\n",
 	  "f, line 1: portolan.https.port: 8080 is the port of envoy.http, too" },
 	{ "portolan: {https: {port: 8080}}\n",

@@ -111,8 +111,7 @@ bool header_is_value(const char *s)
 
 bool header_is_framing(const char *name)
 {
-	return strcasecmp(name, "content-length") == 0 ||
-	       strcasecmp(name, "transfer-encoding") == 0;
+	return http_header_is_framing(name);
 }
 
 const char *header_escape(struct arena *a, const char *text)
