@@ -240,15 +240,57 @@ const char *path_to_send(struct arena *a, const char *path)
 	return arena_strdup(a, strbuf_str(&b));
 }
 
+static bool ends_with(const char *path, const char *end)
+{
+	size_t n = strlen(path), len = strlen(end);
+
+	return n >= len && strcmp(path + n - len, end) == 0;
+}
+
+/* A segment such as {id}, or with its escapes. */
+static bool has_variable(const char *path)
+{
+	for (const char *end; *path == '/'; path = end) {
+		bool plain = path[1] == '{', open = plain || strncasecmp(path + 1, "%7b", 3) == 0;
+
+		end = path + 1 + strcspn(path + 1, "/");
+		if (open && (plain ? end[-1] == '}' : strncasecmp(end - 3, "%7d", 3) == 0))
+			return true;
+	}
+	return false;
+}
+
+/* What nobody writes into a path but as a part of a regular expression; or with its escapes. */
+static bool has_pattern(const char *path)
+{
+	static const char *const parts[] = {
+		"/.*",  "/.+",    "(.*)",  "(.+)",  "(/|",   "(/%7C",
+		"[^/]", "[%5E/]", "[0-9]", "[a-z]", "[A-Z]",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (strstr(path, parts[i]))
+			return true;
+	return false;
+}
+
 const char *path_with_star(const char *path, bool regex)
 {
-	size_t n = strlen(path);
-
-	if (n < 3 || strcmp(path + n - 2, "/*") != 0)
-		return NULL;
-	return regex ? "in a regular expression /* is any number of slashes: write /.*"
-		     : "the * is a character like any other: without /* the prefix has all paths "
+	if (regex)
+		return ends_with(path, "/*")
+			       ? "in a regular expression /* is any number of slashes: write /.*"
+			       : NULL;
+	if (strcmp(path, "/*") == 0)
+		return "the * is a character like any other: the prefix / has all paths";
+	if (ends_with(path, "/*") || ends_with(path, "/**"))
+		return "the * is a character like any other: without /* the prefix has all paths "
 		       "below";
+	if (has_pattern(path))
+		return "it is compared character by character, and is no regular expression here";
+	if (has_variable(path))
+		return "the braces are characters like any other, not a variable: a prefix before "
+		       "them has all paths below";
+	return NULL;
 }
 
 const char *query_never(const char *text)

@@ -21,7 +21,8 @@ const char *path_regex_never(const char *regex);
 /* The path that a rewrite puts into a request or a Location: it begins with a slash, and spaces and
  * the like, which would end it, are escaped. */
 const char *path_to_send(struct arena *a, const char *path);
-/* A hint where a path ends in a star that means something else than in other products; or NULL. */
+/* A hint where a path has a star, a pattern or a variable that means something else than in other
+ * products; or NULL. The path is one as people write it, or one with escapes. */
 const char *path_with_star(const char *path, bool regex);
 /* The reason that no request has this name or value in its query, or NULL. */
 const char *query_never(const char *text);
