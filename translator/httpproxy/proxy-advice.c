@@ -5,6 +5,7 @@
 
 #include "translator/httpproxy/proxy.h"
 #include "translator/model/path.h"
+#include "translator/resolve/path-unmatched.h"
 
 #define warn_ignored(node, field, ...) \
 	proxy_warning(node, "SpecError/IgnoredField", field, __VA_ARGS__)
@@ -25,22 +26,29 @@ static const char *query_fault(const K8s__ProxyQueryMatch *q)
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		if (query_never(all[i]))
 			return query_never(all[i]);
-	return NULL;
+	/* What these match may have other characters than they have themselves. */
+	return strpbrk(q->regex, "|[]()?*{}\\^$.") ? NULL : query_never(q->regex);
 }
 
-static void look_at_conditions(struct proxy_node *node, const K8s__ProxyRoute *route,
-			       const struct route *made)
+void proxy_conditions_advise(struct proxy_node *node, const struct proxy_conditions *own,
+			     const struct route_match *made, const char *field)
 {
-	const char *field = made->origin.field, *never;
+	const char *never =
+		match_headers_never(node->a, made->headers, made->n_headers, node->host);
 
-	never = match_headers_never(node->a, made->match.headers, made->match.n_headers,
-				    node->host);
+	if (!never)
+		never = headers_unseen(node->r, made->headers, made->n_headers);
 	if (never)
 		proxy_warning(node, "RouteError/HeaderNeverMatches",
 			      arena_printf(node->a, "%s.conditions", field),
 			      "no request meets them: %s", never);
-	for (size_t i = 0; i < route->n_conditions; i++) {
-		const K8s__ProxyCondition *c = route->conditions[i];
+	never = match_queries_never(node->a, made->queries, made->n_queries);
+	if (never)
+		proxy_warning(node, "RouteError/QueryNeverMatches",
+			      arena_printf(node->a, "%s.conditions", field),
+			      "no request meets them: %s", never);
+	for (size_t i = 0; i < own->n; i++) {
+		const K8s__ProxyCondition *c = own->all[i];
 		const char *one = arena_printf(node->a, "%s.conditions[%zu]", field, i), *why;
 
 		if (c->header && count_operators(c->header) != 1)
@@ -123,6 +131,23 @@ static void look_at_retries(struct proxy_node *node, const K8s__ProxyRetry *retr
 			     "first");
 }
 
+static void look_at_hashes(struct proxy_node *node, const K8s__ProxyLoadBalancer *lb,
+			   const char *field)
+{
+	for (size_t i = 0; i < lb->n_request_hash_policies; i++) {
+		const K8s__ProxyHeaderHash *h = lb->request_hash_policies[i]->header_hash_options;
+		const char *why = h ? header_unseen(node->r, h->header_name) : NULL;
+
+		if (why)
+			warn_ignored(node,
+				     arena_printf(node->a,
+						  "%s.loadBalancerPolicy.requestHashPolicies[%zu]."
+						  "headerHashOptions.headerName",
+						  field, i),
+				     "ignored: %s", why);
+	}
+}
+
 static void look_at_forward(struct proxy_node *node, const K8s__ProxyRoute *route,
 			    const struct route *made)
 {
@@ -143,6 +168,8 @@ static void look_at_forward(struct proxy_node *node, const K8s__ProxyRoute *rout
 			     arena_printf(node->a, "%s.loadBalancerPolicy.requestHashPolicies",
 					  field),
 			     "ignored: they count with strategy RequestHash only");
+	else if (lb)
+		look_at_hashes(node, lb, field);
 	if (retry)
 		look_at_retries(node, retry, &made->forward,
 				arena_printf(node->a, "%s.retryPolicy", field));
@@ -163,9 +190,10 @@ static void look_at_forward(struct proxy_node *node, const K8s__ProxyRoute *rout
 void proxy_route_advise(struct proxy_node *node, const K8s__ProxyRoute *route,
 			const struct route *made)
 {
+	const struct proxy_conditions own = { route->conditions, route->n_conditions, NULL };
 	const char *field = made->origin.field;
 
-	look_at_conditions(node, route, made);
+	proxy_conditions_advise(node, &own, &made->match, field);
 	look_at_headers(node, route->request_headers_policy,
 			arena_printf(node->a, "%s.requestHeadersPolicy", field));
 	look_at_headers(node, route->response_headers_policy,

@@ -4,6 +4,27 @@
 #include "translator/httpproxy/proxy-filter.h"
 #include "translator/policy/rate-limit.h"
 #include "translator/resolve/config.h"
+#include "translator/resolve/path-unmatched.h"
+
+/* A descriptor is sent only if all of its entries can be made. */
+static void look_at_headers(struct proxy_node *node, const K8s__ProxyGlobalRateLimit *desired,
+			    const char *field)
+{
+	for (size_t i = 0; i < desired->n_descriptors; i++)
+		for (size_t k = 0; k < desired->descriptors[i]->n_entries; k++) {
+			const K8s__ProxyRequestHeaderKey *h =
+				desired->descriptors[i]->entries[k]->request_header;
+			const char *why = h ? header_unseen(node->r, h->header_name) : NULL;
+
+			if (why)
+				proxy_warning(node, "SpecError/IgnoredField",
+					      arena_printf(node->a,
+							   "%s.descriptors[%zu].entries[%zu]."
+							   "requestHeader.headerName",
+							   field, i, k),
+					      "the descriptor is never sent: %s", why);
+		}
+}
 
 /* Contour's words differ for hosts and routes. Faults are reported whether there is a service or
  * not. */
@@ -12,8 +33,10 @@ static int read_desired(struct proxy_node *node, const K8s__ProxyGlobalRateLimit
 {
 	const char *below, *why;
 
-	if (rate_limit_read(node->a, desired, &ret->rate_limits, &below, &why) == 0)
+	if (rate_limit_read(node->a, desired, &ret->rate_limits, &below, &why) == 0) {
+		look_at_headers(node, desired, field);
 		return 0;
+	}
 	proxy_error(node, reason, arena_printf(node->a, "%s.%s", field, below), "%s", why);
 	return -EINVAL;
 }

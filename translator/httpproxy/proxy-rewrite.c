@@ -16,15 +16,17 @@ int proxy_rewrite_choose(struct proxy_node *node, const K8s__ProxyRoute *route,
 		return 0;
 	for (size_t i = 0; i < p->n_replace_prefix; i++) {
 		const K8s__ProxyReplacePrefix *one = p->replace_prefix[i];
+		const char *prefix = path_escaped(node->a, one->prefix); /* as in the match */
 
-		if (!*one->prefix && any)
+		if (!*prefix && any)
 			why = "PrefixReplaceError/AmbiguousReplacement";
-		for (size_t k = 0; k < i && *one->prefix; k++)
-			if (strcmp(p->replace_prefix[k]->prefix, one->prefix) == 0)
+		for (size_t k = 0; k < i && *prefix; k++)
+			if (strcmp(path_escaped(node->a, p->replace_prefix[k]->prefix), prefix) ==
+			    0)
 				why = "PrefixReplaceError/DuplicateReplacement";
-		if (!*one->prefix)
+		if (!*prefix)
 			any = one->replacement;
-		else if (strcmp(one->prefix, match->path) == 0)
+		else if (strcmp(prefix, match->path) == 0)
 			exact = one->replacement;
 		if (*one->replacement != '/' || strpbrk(one->replacement, "?#\r\n"))
 			why = "PrefixReplaceError/ReplacementNotValid";

@@ -47,6 +47,10 @@ void proxy_route_plan(struct proxy_node *node, size_t index, struct routes *ret)
 void proxy_route_advise(struct proxy_node *node, const K8s__ProxyRoute *route,
 			const struct route *made);
 
+/* The same of the own conditions of a route or include; made: with those of the includes above. */
+void proxy_conditions_advise(struct proxy_node *node, const struct proxy_conditions *own,
+			     const struct route_match *made, const char *field);
+
 /* proxy-rewrite.c: the replacement of the route's prefix. -EINVAL: reported in the status. */
 int proxy_rewrite_choose(struct proxy_node *node, const K8s__ProxyRoute *route,
 			 const struct route_match *match, const char *field, struct rewrite *ret);

@@ -189,6 +189,7 @@ static void include(struct root *root, struct proxy_node *node, size_t index,
 			     "%s is more than %d includes deep", key, DEPTH_MAX);
 		return;
 	}
+	proxy_conditions_advise(node, c, &match, field);
 	include_child(root, node, c, field, key, ret);
 }
 

@@ -107,6 +107,12 @@ static bool has_lower(const char *s)
 	return false;
 }
 
+/* "get", "get|post", "(get|post)": nothing else can be in what they match. */
+static bool is_of_lower_words(const char *regex)
+{
+	return has_lower(regex) && !regex[strspn(regex, "abcdefghijklmnopqrstuvwxyz|()-")];
+}
+
 /* Whether requests for the host may have the value as their Host. */
 static bool is_host(struct arena *a, const char *value, const char *host)
 {
@@ -118,6 +124,9 @@ static bool is_host(struct arena *a, const char *value, const char *host)
 /* What HTTP says about the value that the condition asks for. */
 static const char *value_never(struct arena *a, const struct value_match *m, const char *host)
 {
+	if (m->op == MATCH_REGEX && !m->invert && strcmp(m->name, ":method") == 0 &&
+	    is_of_lower_words(m->value))
+		return "methods are written in upper case";
 	if (m->op != MATCH_EXACT || m->invert)
 		return NULL;
 	if (strcmp(m->name, ":method") == 0 && !m->ignore_case && has_lower(m->value))
@@ -146,6 +155,20 @@ const char *match_headers_never(struct arena *a, const struct value_match *all, 
 					a, "two conditions on header %s exclude each other",
 					all[i].name);
 	}
+	return NULL;
+}
+
+/* Envoy looks at the first value of a parameter only. */
+const char *match_queries_never(struct arena *a, const struct value_match *all, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < n; k++)
+			if (k != i && strcmp(all[i].name, all[k].name) == 0 &&
+			    is_against(&all[i], &all[k]))
+				return arena_printf(
+					a,
+					"two conditions on query parameter %s exclude each other",
+					all[i].name);
 	return NULL;
 }
 
