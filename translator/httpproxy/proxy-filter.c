@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/base/clock.h"
 #include "common/base/go-duration.h"
 #include "common/base/strbuf.h"
 #include "translator/check/regex.h"
 #include "translator/httpproxy/proxy-filter.h"
+#include "translator/resolve/path-unmatched.h"
 
 /* ---- CORS ---- */
 
@@ -30,6 +32,92 @@ static bool is_origin(const char *s)
 		if (!isalnum((unsigned char)*p) && !strchr("-._~:*", *p))
 			return false;
 	return true;
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+	size_t n = strlen(s), len = strlen(end);
+
+	return n >= len && strcmp(s + n - len, end) == 0;
+}
+
+/* Why no browser sends such an origin (RFC 6454, section 6.2), or NULL. What may be meant as a
+ * regular expression is one. */
+static const char *origin_never(const char *s)
+{
+	const char *host = strstr(s, "://");
+
+	if (strcmp(s, "*") == 0 || strcmp(s, "null") == 0)
+		return NULL;
+	if (!host)
+		return strpbrk(s, "\\*+?()[]{}|^$/") ? NULL : "it begins with https:// or http://";
+	host += 3;
+	/* A regular expression may have a slash that need not be there. */
+	if (strchr(host, '/'))
+		return strpbrk(host, "\\*+?()[]{}|^$")
+			       ? NULL
+			       : "an origin has no path, and no slash at its end";
+	if (is_origin(s) && strchr(host, '*'))
+		return "the * is a character like any other: write a regular expression, as "
+		       "https://[^.]+\\.example\\.com";
+	if ((strncmp(s, "https:", 6) == 0 && ends_with(host, ":443")) ||
+	    (strncmp(s, "http:", 5) == 0 && ends_with(host, ":80")))
+		return "browsers leave the scheme's own port out";
+	return NULL;
+}
+
+/* The Fetch standard compares methods as they are; the others that browsers write in upper case
+ * need not be allowed. */
+static bool is_method_in_lower_case(const char *s)
+{
+	static const char *const known[] = { "delete", "options", "patch", "put" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (strcasecmp(s, known[i]) == 0)
+			return s[strcspn(s, "abcdefghijklmnopqrstuvwxyz")] != '\0';
+	return false;
+}
+
+#define CORS "spec.virtualhost.corsPolicy"
+
+static void cors_warning(struct proxy_node *node, const char *list, size_t i, const char *text,
+			 const char *why)
+{
+	proxy_warning(node, "CORSWarning/NeverMatches",
+		      arena_printf(node->a, CORS ".%s[%zu]", list, i), "\"%s\" allows nothing: %s",
+		      text, why);
+}
+
+static void look_at_cors(struct proxy_node *node, const K8s__ProxyCORS *from)
+{
+	const struct {
+		const char *name;
+		char *const *all;
+		size_t n;
+	} lists[] = {
+		{ "allowMethods", from->allow_methods, from->n_allow_methods },
+		{ "allowHeaders", from->allow_headers, from->n_allow_headers },
+		{ "exposeHeaders", from->expose_headers, from->n_expose_headers },
+	};
+
+	for (size_t i = 0; i < from->n_allow_origin; i++)
+		if (origin_never(from->allow_origin[i]))
+			cors_warning(node, "allowOrigin", i, from->allow_origin[i],
+				     origin_never(from->allow_origin[i]));
+	for (size_t i = 0; i < from->n_allow_methods; i++)
+		if (is_method_in_lower_case(from->allow_methods[i]))
+			cors_warning(node, "allowMethods", i, from->allow_methods[i],
+				     "browsers compare it with the method in upper case");
+	for (size_t i = 0; i < from->n_allow_headers; i++)
+		if (header_unseen(node->r, from->allow_headers[i]))
+			cors_warning(node, "allowHeaders", i, from->allow_headers[i],
+				     header_unseen(node->r, from->allow_headers[i]));
+	for (size_t k = 0; k < ARRAY_SIZE(lists) && from->allow_credentials; k++)
+		for (size_t i = 0; i < lists[k].n; i++)
+			if (strcmp(lists[k].all[i], "*") == 0)
+				cors_warning(node, lists[k].name, i, "*",
+					     "with allowCredentials browsers take it for a name: "
+					     "list them");
 }
 
 /* -EINVAL: it is neither an origin nor a regular expression. */
@@ -100,6 +188,7 @@ int proxy_filter_cors(struct proxy_node *node, const K8s__ProxyCORS *from,
 			    "maxAge as a duration");
 		return -EINVAL;
 	}
+	look_at_cors(node, from);
 	ret->cors = c;
 	return 0;
 }
