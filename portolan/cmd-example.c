@@ -23,7 +23,7 @@ static const struct option_row options[] = {
 static const char plain[] = "apiVersion: networking.k8s.io/v1\n"
 			    "kind: Ingress\n"
 			    "metadata:\n"
-			    "  name: %1$s\n"
+			    "  name: \"%1$s\"\n"
 			    "  namespace: default\n"
 			    "spec:\n"
 			    "%5$s"
@@ -35,14 +35,14 @@ static const char plain[] = "apiVersion: networking.k8s.io/v1\n"
 			    "        pathType: Prefix\n"
 			    "        backend:\n"
 			    "          service:\n"
-			    "            name: %1$s\n"
+			    "            name: \"%1$s\"\n"
 			    "            port:\n"
 			    "              number: 80\n"
 			    "---\n"
 			    "apiVersion: v1\n"
 			    "kind: Service\n"
 			    "metadata:\n"
-			    "  name: %1$s\n"
+			    "  name: \"%1$s\"\n"
 			    "  namespace: default\n"
 			    "spec:\n"
 			    "  ports:\n"
@@ -54,10 +54,10 @@ static const char plain[] = "apiVersion: networking.k8s.io/v1\n"
 			    "apiVersion: discovery.k8s.io/v1\n"
 			    "kind: EndpointSlice\n"
 			    "metadata:\n"
-			    "  name: %1$s-1\n"
+			    "  name: \"%1$s-1\"\n"
 			    "  namespace: default\n"
 			    "  labels:\n"
-			    "    kubernetes.io/service-name: %1$s\n"
+			    "    kubernetes.io/service-name: \"%1$s\"\n"
 			    "addressType: %6$s\n"
 			    "ports:\n"
 			    "- port: %4$u\n"
@@ -79,8 +79,11 @@ static bool is_label(const char *s)
 static bool is_host(const char *s)
 {
 	_cleanup_free_ char *copy = xstrdup(s + (strncmp(s, "*.", 2) == 0 ? 2 : 0));
+	unsigned char bytes[sizeof(struct in_addr)];
 	char *rest = copy;
 
+	if (inet_pton(AF_INET, copy, bytes) == 1)
+		return false;
 	for (char *label; (label = strsep(&rest, "."));)
 		if (!is_label(label))
 			return false;
@@ -109,8 +112,8 @@ static int write_objects(const char *host, const char *address, unsigned port, b
 	_cleanup_free_ char *name = arg_name ? xstrdup(arg_name)
 					     : xstrndup(first, strcspn(first, "."));
 	_cleanup_free_ char *tls =
-		arg_secret ? xasprintf("  tls:\n  - hosts: [\"%s\"]\n    secretName: %s\n", host,
-				       arg_secret)
+		arg_secret ? xasprintf("  tls:\n  - hosts: [\"%s\"]\n    secretName: \"%s\"\n",
+				       host, arg_secret)
 			   : xstrdup("");
 
 	(void)printf(plain, name, host, address, port, tls, v6 ? "IPv6" : "IPv4");
@@ -136,7 +139,8 @@ int cmd_example(const struct command *c, int argc, char **argv)
 	if (argc - at != 2)
 		why = "say which host and which address, as in web.example 127.0.0.1:3000";
 	else if (!is_host(argv[at]))
-		why = "the host is a DNS name in lower case, as web.example or *.example.com";
+		why = "the host is a DNS name in lower case, as web.example or *.example.com, and "
+		      "no address";
 	else if (!read_address(argv[at + 1], &address, &port, &v6))
 		why = "the address is an IP address and a port, as 127.0.0.1:3000 or [::1]:3000";
 	else if ((arg_name && !is_label(arg_name)) || (arg_secret && !is_label(arg_secret)))

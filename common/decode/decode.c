@@ -113,6 +113,18 @@ static unsigned line_of(const struct node *tree, const char *key, unsigned fallb
 	return n && n->line ? n->line : metadata && metadata->line ? metadata->line : fallback;
 }
 
+/* There is a name, and what is wrong with it has been said: it, or metadata, is of another type. */
+static bool name_is_refused(const struct node *tree)
+{
+	const struct node *metadata = tree ? node_member(tree, "metadata") : NULL;
+	const struct node *name =
+		metadata && metadata->type == NODE_MAP ? node_member(metadata, "name") : NULL;
+
+	if (metadata && metadata->type != NODE_MAP)
+		return metadata->type != NODE_NULL;
+	return name && name->type != NODE_STRING && name->type != NODE_NULL;
+}
+
 /* tree: of the object, where there is one, for lines. */
 static void identify(struct run *r, struct decoded *o, const struct node *tree,
 		     ProtobufCMessage *object)
@@ -124,8 +136,9 @@ static void identify(struct run *r, struct decoded *o, const struct node *tree,
 	const char *wrong;
 
 	if (!m || !*m->name) {
-		problems_add(&r->problems, true, "Required", &path, line_of(tree, "name", o->line),
-			     "must be there");
+		if (!name_is_refused(tree))
+			problems_add(&r->problems, true, "Required", &path,
+				     line_of(tree, "name", o->line), "must be there");
 		return;
 	}
 	wrong = strstr(m->name, "{{") ? DECODE_TEMPLATE_HINT : rule_name_problem(o->kind, m->name);

@@ -277,7 +277,10 @@ def test_completion_has_every_option_of_every_command():
 
 # ---- the first try ----
 
-@pytest.mark.parametrize("host, address", [("web.example", "127.0.0.1:3000"), ("*.example.com", "[::1]:80")])
+@pytest.mark.parametrize("host, address", [("web.example", "127.0.0.1:3000"), ("*.example.com", "[::1]:80"),
+                                           # What YAML takes for other values than text.
+                                           *((f"{name}.example", "127.0.0.1:80") for name in (
+                                               "no", "y", "on", "null", "123", "1e3", "0x1", "1-1"))])
 def test_the_example_is_accepted_and_goes_to_the_address(host, address, folder):
     done = portolan("example", host, address)
     assert done.returncode == 0
@@ -293,7 +296,7 @@ def test_the_example_is_accepted_and_goes_to_the_address(host, address, folder):
 @pytest.mark.parametrize("words", [
     [], ["web.example"], ["Web Example", "127.0.0.1:1"], ["web.example", "localhost:1"],
     ["web.example", "127.0.0.1"], ["web.example", "127.0.0.1:0"], ["web.example", "127.0.0.1:1", "x"],
-    ["web.example", "127.0.0.1:1", "--name", "a b"],
+    ["web.example", "127.0.0.1:1", "--name", "a b"], ["10.0.0.1", "127.0.0.1:80"],
 ])
 def test_an_example_of_what_cannot_be_is_bad_usage(words):
     done = portolan("example", *words)

@@ -242,6 +242,10 @@ TEST(names_are_checked_as_the_api_server_does)
 {
 	check_text(DECODE_YAML, "apiVersion: v1\nkind: ConfigMap\nmetadata: {namespace: x}\n",
 		   "? ConfigMap -@1\nf, document 1, line 3: metadata.name: must be there\n");
+	/* Said once where it is of another type. */
+	check_text(DECODE_YAML, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: no}\n",
+		   "? ConfigMap -@1\nf, document 1, line 3: metadata.name: must be a string, not a "
+		   "boolean: quote it\n");
 	check_text(DECODE_YAML, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a/b}\n",
 		   "? ConfigMap -@1\nf, document 1, line 3: metadata.name: must be lower-case "
 		   "letters, digits, "
