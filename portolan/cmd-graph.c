@@ -40,8 +40,12 @@ static int graph(const char *subject)
 	if (json_member(answer, "error")) {
 		(void)fprintf(stderr, "portolan graph: %s\n", json_text(answer, "error"));
 	} else if (!json_length(hosts)) {
+		bool object = strchr(subject, '/') != NULL;
+
 		(void)fprintf(stderr,
-			      "portolan graph: %s has no route; portolan routes lists all\n",
+			      "portolan graph: %s has no route%s; portolan explain %s%s says why; "
+			      "portolan routes lists all\n",
+			      subject, object ? "" : " by this name", object ? "" : "http://",
 			      subject);
 	} else {
 		if (arg_dot)

@@ -130,9 +130,10 @@ static int show(struct json_object *answer, enum output_format format)
 	}
 	if (arg_host && !json_length(hosts)) {
 		(void)fprintf(stderr,
-			      "portolan routes: no object wants the host %s; without --host all "
-			      "are listed\n",
-			      arg_host);
+			      "portolan routes: no route has the host %s by this name; portolan "
+			      "explain http://%s/ says what answers there, and why; without "
+			      "--host all are listed\n",
+			      arg_host, arg_host);
 		return EXIT_FAILURE;
 	}
 	if (format >= OUTPUT_JSON)

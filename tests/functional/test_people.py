@@ -74,7 +74,9 @@ def test_routes_of_one_host(folder):
     lines = done.stdout.splitlines()
     assert len(lines) == 2 and "spec.rules[0].http.paths[0]" in lines[1] and "all.yaml:" in lines[1]
     done = routes_of(folder, "--host", "gone.example.com")
-    assert done.returncode == 1 and "no object wants the host gone.example.com" in done.stderr
+    assert done.returncode == 1 and "no route has the host gone.example.com by this name" in done.stderr
+    assert "portolan explain http://gone.example.com/" in done.stderr
+    assert routes_of(folder, "--host", "WEB.example.com").stdout == routes_of(folder, "--host", "web.example.com").stdout
 
 
 def test_routes_as_json_and_yaml_are_the_same(folder):

@@ -2,6 +2,7 @@
  * endpoints are ready. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/base/alloc.h"
 #include "k8s/discovery.pb-c.h"
@@ -520,7 +521,7 @@ static bool is_wanted(struct listing *l, const struct explain_routes_question *q
 		      const struct host_row *row)
 {
 	if (q->host)
-		return strcmp(row->name, q->host) == 0 || strcmp(row->domain, q->host) == 0;
+		return strcasecmp(row->name, q->host) == 0 || strcasecmp(row->domain, q->host) == 0;
 	return row->fact == FACT_HOST ? has_asked(l, row->name) : has_asked_domain(l, row);
 }
 
