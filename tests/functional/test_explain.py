@@ -215,10 +215,25 @@ def mixed_world(site):
         proxy("first", to("one"), fqdn="dup.example.com"),
         proxy("second", to("two"), fqdn="dup.example.com"),
         proxy("bad", to("one", **when("no-slash")), fqdn="bad.example.com"),
+        proxy("taken", to("one"), *(to("two", **when(f"/{name}", headers=[{"name": name, "present": True}]))
+                                    for name, _ in TAKEN), fqdn="taken.example.com"),
     ]
 
 
+# Headers of clients that Envoy takes away, all or some of them, or writes itself.
+TAKEN = [
+    ("connection", "keep-alive"), ("keep-alive", "timeout=5"), ("proxy-connection", "keep-alive"), ("te", "trailers"),
+    ("upgrade", "websocket"), ("expect", "100-continue"), ("x_team", "a"), ("x-request-id", "7"), ("via", "1.1 x"),
+    ("x-forwarded-client-cert", "Hash=00"), *((f"x-envoy-{name}", "1") for name in (
+        "attempt-count", "decorator-operation", "downstream-service-cluster", "downstream-service-node",
+        "expected-rq-timeout-ms", "external-address", "force-trace", "hedge-on-per-try-timeout", "internal", "ip-tags",
+        "max-retries", "original-path", "original-url", "peer-metadata", "retriable-header-names",
+        "retriable-status-codes", "retry-grpc-on", "retry-on", "upstream-alt-stat-name",
+        "upstream-rq-per-try-timeout-ms", "upstream-rq-timeout-alt-response", "upstream-rq-timeout-ms",
+        "upstream-stream-duration-ms")),
+]
 REQUESTS = [
+    *((f"http://taken.example.com/{name}", "GET", [(name, value)]) for name, value in TAKEN),
     *((f"http://ing.example.com{p}",) for p in (
         "", "/", "/two", "/two/", "/two/x", "/twox", "/two/exact", "/two/exact/", "/impl12", "/impl", "/impl1/x", "/twin",
         "/missing", "/empty", "/missing/x", "/../two", "/a/../two", "//two", "/%74wo", "/two?x=/y", "/two%2fx", "/tw%6F/./x",

@@ -36,6 +36,7 @@ struct explain_request {
 	const char *sent_path; /* with the query */
 	const char *path; /* with the query, as Envoy's routes see it; NULL: it is refused before */
 	const char *refused;   /* why */
+	bool taken;            /* by a connection manager: headers are as routes see them */
 	bool moved;            /* to path: its slashes were escaped */
 	const char *bare_path; /* without the query */
 	struct explain_header *headers;

@@ -199,12 +199,90 @@ static const char *take_slashes(struct arena *a, const EnvoyHttpConnectionManage
 	return NULL;
 }
 
+/* ---- headers that Envoy takes away ---- */
+
+/* ConnectionManagerUtility::mutateRequestHeaders, for clients from outside. */
+static bool is_removed(const char *name)
+{
+	static const char *const always[] = {
+		"keep-alive",
+		"proxy-connection",
+		"transfer-encoding",
+		"x-envoy-internal",
+		"x-envoy-decorator-operation",
+		"x-envoy-downstream-service-cluster",
+		"x-envoy-downstream-service-node",
+		"x-envoy-expected-rq-timeout-ms",
+		"x-envoy-force-trace",
+		"x-envoy-hedge-on-per-try-timeout",
+		"x-envoy-ip-tags",
+		"x-envoy-max-retries",
+		"x-envoy-original-path",
+		"x-envoy-original-url",
+		"x-envoy-retriable-header-names",
+		"x-envoy-retriable-status-codes",
+		"x-envoy-retry-grpc-on",
+		"x-envoy-retry-on",
+		"x-envoy-upstream-alt-stat-name",
+		"x-envoy-upstream-rq-per-try-timeout-ms",
+		"x-envoy-upstream-rq-timeout-alt-response",
+		"x-envoy-upstream-rq-timeout-ms",
+		"x-envoy-upstream-stream-duration-ms",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(always); i++)
+		if (strcasecmp(always[i], name) == 0)
+			return true;
+	return false;
+}
+
+static uint32_t underscores(const EnvoyHttpConnectionManager *m)
+{
+	return m->common_http_protocol_options
+		       ? m->common_http_protocol_options->headers_with_underscores_action
+		       : 0;
+}
+
+#define UNDERSCORES(word) \
+	ENVOY__CONFIG__CORE__V3__HTTP_PROTOCOL_OPTIONS__HEADERS_WITH_UNDERSCORES_ACTION__##word
+
+static const char *underscores_refused(const struct explain *e, const EnvoyHttpConnectionManager *m)
+{
+	for (size_t i = 0; i < e->request.n_headers; i++)
+		if (underscores(m) == UNDERSCORES(REJECT_REQUEST) &&
+		    strchr(e->request.headers[i].name, '_'))
+			return arena_printf(e->a,
+					    "Envoy refuses header %s, for its underscore "
+					    "(portolan.edge.headers-with-underscores)",
+					    e->request.headers[i].name);
+	return NULL;
+}
+
+/* Whether no route sees the header, with this value. */
+static bool is_taken_away(const struct explain *e, const char *name, const char *value)
+{
+	const EnvoyHttpConnectionManager *m = e->manager;
+
+	if (!e->request.taken)
+		return false;
+	if (strchr(name, '_') && underscores(m) == UNDERSCORES(DROP_HEADER))
+		return true;
+	if (strcasecmp(name, "connection") == 0 || strcasecmp(name, "upgrade") == 0)
+		return !e->request.upgrade;
+	if (strcasecmp(name, "expect") == 0)
+		return strcasecmp(value, "100-continue") == 0;
+	if (strcasecmp(name, "x-forwarded-client-cert") == 0)
+		return true;
+	return is_removed(name);
+}
+
 void explain_request_take(struct explain *e, const EnvoyHttpConnectionManager *m)
 {
 	struct explain_request *r = &e->request;
 	bool normalize = m->normalize_path && m->normalize_path->value;
 	const char *path = strchr(r->sent_path, '#') ? NULL : r->sent_path;
 
+	r->taken = false;
 	if (m->strip_trailing_host_dot)
 		r->authority = without_dot(e->a, r->authority);
 	if (path)
@@ -215,9 +293,12 @@ void explain_request_take(struct explain *e, const EnvoyHttpConnectionManager *m
 		path = path_normal(e->a, path);
 	if (path)
 		r->refused = explain_http_refused(e, m);
+	if (path && !r->refused)
+		r->refused = underscores_refused(e, m);
 	if (r->refused)
 		return;
 	r->upgrade = explain_upgrade(e, m);
+	r->taken = true;
 	if (!path)
 		r->refused = "Envoy refuses such a path";
 	else if (!is_authority(r->authority))
@@ -324,8 +405,13 @@ const char **explain_request_header(const struct explain *e, const char *name, s
 			return all;
 		}
 	for (size_t i = 0; i < r->n_headers; i++)
-		if (strcasecmp(r->headers[i].name, name) == 0)
+		if (strcasecmp(r->headers[i].name, name) == 0 &&
+		    !is_taken_away(e, name, r->headers[i].value))
 			all[(*ret_n)++] = r->headers[i].value;
+	/* RFC 9113, section 8.2.3. */
+	for (; *ret_n > 1 && r->http == EXPLAIN_HTTP_2 && strcasecmp(name, "cookie") == 0; --*ret_n)
+		all[*ret_n - 2] =
+			arena_printf(e->scratch, "%s; %s", all[*ret_n - 2], all[*ret_n - 1]);
 	/* Envoy gives each request a number. */
 	if (!*ret_n && strcasecmp(name, "x-request-id") == 0)
 		all[(*ret_n)++] = "";
