@@ -99,6 +99,31 @@ static bool is_loop(const struct proxy_node *node, const K8s__ProxyRedirect *to,
 	return !prefix || strcmp(to->prefix, m->path) == 0;
 }
 
+/* ---- plain HTTP ---- */
+
+/* Challenges of certificate authorities come without any certificate. */
+#define WELL_KNOWN "/.well-known/"
+
+static void look_at_plain(struct proxy_node *node, const struct route *made)
+{
+	const struct proxy_node *root = node;
+	const K8s__ProxyClientValidation *v;
+	const K8s__ProxyTLS *tls;
+
+	while (root->parent)
+		root = root->parent;
+	tls = root->proxy->spec->virtualhost->tls;
+	v = tls ? tls->client_validation : NULL;
+	if (!v || v->optional_client_certificate || v->skip_client_cert_validation ||
+	    made->plain != PLAIN_SERVED || made->kind != ROUTE_FORWARD ||
+	    strncmp(made->match.path, WELL_KNOWN, strlen(WELL_KNOWN)) == 0)
+		return;
+	proxy_warning(node, "TLSWarning/ServedWithoutCertificate",
+		      arena_printf(node->a, "%s.permitInsecure", made->origin.field),
+		      "plain HTTP serves the route without the certificate that "
+		      "tls.clientValidation asks clients for");
+}
+
 /* ---- forwarding ---- */
 
 static bool has_word(char *const *all, size_t n, const char *word)
@@ -203,6 +228,7 @@ void proxy_route_advise(struct proxy_node *node, const K8s__ProxyRoute *route,
 		proxy_warning(node, "RouteError/RedirectLoop",
 			      arena_printf(node->a, "%s.requestRedirectPolicy", field),
 			      "it redirects to the URL that was asked for, without end");
+	look_at_plain(node, made);
 	if (made->kind == ROUTE_FORWARD)
 		look_at_forward(node, route, made);
 }

@@ -80,6 +80,9 @@ int proxy_client_plan(struct proxy_node *node, const K8s__ProxyClientValidation 
 		return 0;
 	if (read_authority(node, v, &authority) < 0 || read_revoked(node, v, &revoked) < 0)
 		return -EINVAL;
+	if (v->crl_only_verify_leaf_cert && !*v->crl_secret)
+		proxy_warning(node, "SpecError/IgnoredField", FIELD ".crlOnlyVerifyLeafCert",
+			      "ignored: there is no crlSecret, so no certificate is looked up");
 	c = arena_new_of(node->a, struct client_validation, 1);
 	*c = (struct client_validation){ .authority = authority.data,
 					 .authority_len = authority.len,

@@ -377,6 +377,7 @@ int proxy_jwt_route(struct proxy_node *node, const K8s__ProxyRoute *route, struc
 	}
 	if (!node->jwt || (desired && desired->disabled))
 		return 0;
+	node->jwt->required |= name != NULL;
 	/* A redirect or a fixed answer shows nothing that a token would protect. */
 	if (!name && route->n_services)
 		name = node->jwt->by_default;
@@ -392,4 +393,13 @@ int proxy_jwt_route(struct proxy_node *node, const K8s__ProxyRoute *route, struc
 			      name);
 	ret->plain = PLAIN_REDIRECTED;
 	return 0;
+}
+
+void proxy_jwt_look(struct proxy_node *node)
+{
+	if (node->jwt && !node->jwt->by_default && !node->jwt->required)
+		proxy_warning(node, "JWTVerificationWarning/NotRequired",
+			      "spec.virtualhost.jwtProviders",
+			      "no route requires a token, so none is looked at: set "
+			      "jwtVerificationPolicy.require in routes, or default in a provider");
 }

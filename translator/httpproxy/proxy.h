@@ -13,6 +13,7 @@ struct proxy_jwt {
 	const char **names;
 	size_t n;
 	const char *by_default; /* or NULL */
+	bool required;          /* a route names one of them */
 };
 
 /* The HTTPProxy that is being read, in the tree of a root. */
@@ -23,7 +24,7 @@ struct proxy_node {
 	const char *namespace;
 	const char *host; /* the root's */
 	const K8s__HTTPProxy *proxy;
-	const struct proxy_jwt *jwt;                     /* the root's; NULL: none */
+	struct proxy_jwt *jwt;                           /* the root's; NULL: none */
 	const struct proxy_node *parent;                 /* that includes this one; NULL: a root */
 	const struct proxy_conditions *conditions;       /* of the includes above */
 	const struct proxy_authorization *authorization; /* the root's, or NULL */
@@ -85,6 +86,8 @@ int proxy_jwt_check(struct proxy_node *node, const K8s__HTTPProxySpec *spec);
 int proxy_jwt_plan(struct proxy_node *node, const K8s__ProxyVirtualHost *v, struct host_tls *ret);
 /* The tokens that the route requires. */
 int proxy_jwt_route(struct proxy_node *node, const K8s__ProxyRoute *route, struct route *ret);
+/* Once all routes are planned: warns of providers that none of them requires. */
+void proxy_jwt_look(struct proxy_node *node);
 bool proxy_jwt_has(const struct proxy_jwt *jwt, const char *name);
 /* Warns of a strategy that is unknown: RoundRobin counts then. */
 void proxy_upstream_check_strategy(struct proxy_node *node, const K8s__ProxyLoadBalancer *policy,

@@ -509,6 +509,8 @@ static void translate(struct root *root)
 		return;
 	}
 	gather(root, &root->node, &routes);
+	if (routes.n && !root->node.bad)
+		proxy_jwt_look(&root->node);
 	if (routes.n || (root->tcp && !root->node.bad))
 		emit_host(root, &routes);
 	emit_verdict(root->node.r, OBJECT_HTTP_PROXY, root->node.key,

@@ -115,6 +115,24 @@ static uint32_t read_version(const struct source *s, const char *name)
 	return 0;
 }
 
+/* Settings of retries that do nothing. */
+static void look_at_retries(const struct source *s, const struct ingress_options *o)
+{
+	const struct go_duration *try = &o->retries->per_try, *all = &o->timeout;
+
+	if (try->usec > 0 && all->usec > 0 && try->usec >= all->usec)
+		ignored(s, PREFIX "per-try-timeout",
+			"it has no effect: the timeout of the whole request is not longer, and "
+			"ends "
+			"it first");
+	if (strstr(o->retries->on, "retriable-status-codes"))
+		ignored(s, PREFIX "retry-on",
+			"retriable-status-codes has no effect: an Ingress cannot name the codes");
+	if (strstr(o->retries->on, "retriable-headers"))
+		ignored(s, PREFIX "retry-on",
+			"retriable-headers has no effect: an Ingress cannot name the headers");
+}
+
 void ingress_options_read(struct reader *r, const char *key, const K8s__ObjectMeta *meta,
 			  struct ingress_options *ret)
 {
@@ -124,7 +142,12 @@ void ingress_options_read(struct reader *r, const char *key, const K8s__ObjectMe
 	ret->websocket_paths = object_annotation(meta, PREFIX "websocket-routes");
 	ret->timeout = read_duration(&s, response && *response ? PREFIX "response-timeout"
 							       : PREFIX "request-timeout");
+	if (response && *response && object_annotation(meta, PREFIX "request-timeout"))
+		ignored(&s, PREFIX "request-timeout",
+			"it has no effect beside " PREFIX "response-timeout");
 	ret->retries = read_retries(&s);
+	if (ret->retries)
+		look_at_retries(&s, ret);
 	ret->min_tls = read_version(&s, ingress_options_of_tls[0]);
 	ret->max_tls = read_version(&s, ingress_options_of_tls[1]);
 	ret->tls_bad = ret->min_tls && ret->max_tls && ret->min_tls > ret->max_tls;

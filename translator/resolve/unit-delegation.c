@@ -15,6 +15,15 @@ static bool knows_namespaces(struct reader *r, const char *own)
 	return read_object(r, OBJECT_NAMESPACE, arena_printf(reader_arena(r), "/%s", own)) != NULL;
 }
 
+/* A label of RFC 1123, as the name of a namespace is. */
+static bool is_label(const char *s)
+{
+	size_t n = strlen(s);
+
+	return n > 0 && n <= 63 && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == n &&
+	       s[0] != '-' && s[n - 1] != '-';
+}
+
 static void look_at_namespaces(struct reader *r, const char *key, const char *own,
 			       const K8s__CertificateDelegation *d, const char *field)
 {
@@ -32,6 +41,12 @@ static void look_at_namespaces(struct reader *r, const char *key, const char *ow
 			if (d->n_target_namespaces > 1)
 				warn(r, key, "IgnoredField", one,
 				     "ignored: a star means all namespaces only where it is alone");
+		} else if (!is_label(name)) {
+			warn(r, key, "IgnoredField", one,
+			     "ignored: no namespace can be called \"%.64s\": name one in each "
+			     "entry, "
+			     "or \"*\" alone for all",
+			     name);
 		} else if (known &&
 			   !read_object(r, OBJECT_NAMESPACE, arena_printf(a, "/%s", name))) {
 			warn(r, key, "NamespaceMissing", one, "there is no namespace %.64s", name);
