@@ -237,7 +237,8 @@ REQUESTS = [
     *((f"http://ing.example.com{p}",) for p in (
         "", "/", "/two", "/two/", "/two/x", "/twox", "/two/exact", "/two/exact/", "/impl12", "/impl", "/impl1/x", "/twin",
         "/missing", "/empty", "/missing/x", "/../two", "/a/../two", "//two", "/%74wo", "/two?x=/y", "/two%2fx", "/tw%6F/./x",
-        "/a\\..\\two", "/two;x", "/TWO", "/%00", "/a|b", "/a/..;/two", "///", "/two//", "/a%zz", "/%%61%61", "/%a%61",
+        "/a\\..\\two", "/two;x", "/TWO", "/%00", "/a|b", "/a/..;/two", "/a/..;x\\c/two", "/a\\..;x/two", "//..;x\\%2F?",
+        "///", "/two//", "/a%zz", "/%%61%61", "/%a%61",
         "/%%61a", "/%a%7e", "/%%%61%61", "/%%61", "/%%41/x", "/%%2561%61", "/%|%61", "/a%%61%61%61%%61%61")),
     ("http://ING.example.com/two",), ("http://ing.example.com:8080/two",), ("http://ing.example.com:80/two",),
     ("http://unknown.example.org/",), ("http://unknown.example.org/all",), ("http://127.0.0.1/all",), ("http://[::1]:80/x",),

@@ -31,10 +31,12 @@ static bool is_slash(char c)
 	return c == '/' || c == '\\';
 }
 
-/* 1 or 2 if the segment consists of that many dots, else 0. "%2e" is a dot; after unescaped dots, a
- * ';' and the text after it do not count. */
+/* 1 or 2 if the segment consists of that many dots, else 0. "%2e" is a dot; between a slash that is
+ * no backslash and unescaped dots on one side, and the next such slash on the other, a ';' and the
+ * text after it do not count. */
 static unsigned dots(const char *p, const char *end)
 {
+	char before = p[-1];
 	bool plain = true;
 	unsigned n = 0;
 
@@ -49,7 +51,20 @@ static unsigned dots(const char *p, const char *end)
 		}
 		n++;
 	}
-	return (p == end || (*p == ';' && plain)) && n < 3 ? n : 0;
+	return (p == end || (*p == ';' && plain && before == '/')) && n < 3 ? n : 0;
+}
+
+static const char *segment_end(const char *p, const char *end)
+{
+	const char *q = p;
+	bool text;
+
+	while (q < end && *q == '.')
+		q++;
+	text = q < end && *q == ';' && dots(p, q + 1);
+	while (q < end && *q != '/' && (text || !is_slash(*q)))
+		q++;
+	return q;
 }
 
 /* Unescaping may turn a lone '%' into an escape ("%%61%61"): then the '%' is escaped itself. */
@@ -123,9 +138,7 @@ const char *path_normal(struct arena *a, const char *path)
 	for (p++; p <= end; p = segment + 1) {
 		unsigned n;
 
-		segment = p;
-		while (segment < end && !is_slash(*segment))
-			segment++;
+		segment = segment_end(p, end);
 		n = dots(p, segment);
 		if (n == 2)
 			out = up(begin, out);
