@@ -84,8 +84,9 @@ static uint8_t *put_field(uint8_t *p, unsigned number, const void *data, size_t 
 	return p + len;
 }
 
-/* A field whose default is said, behind the fields of the Secret
- * (envoy/extensions/transport_sockets /tls/v3/secret.proto): protobuf merges the two parts. */
+/* A field with its default value, behind the Secret's own fields: protobuf merges the two
+ * (envoy/extensions/transport_sockets/tls/v3/secret.proto). Returns its bytes, 0 if there is none.
+ */
 static size_t add_default(uint8_t *p, const struct resource *secret)
 {
 	static const struct {
