@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/base/http-header.h"
 #include "common/base/strbuf.h"
 #include "translator/gateway/route-work.h"
 #include "translator/model/path.h"
@@ -43,7 +44,7 @@ static int add_edits(struct arena *a, const K8s__HTTPHeaderFilter *f, K8s__HTTPH
 
 		if (check_name(a, all[i]->name, ret_why) < 0)
 			return -EINVAL;
-		if (header_is_framing(all[i]->name)) {
+		if (http_header_is_framing(all[i]->name)) {
 			*ret_why = arena_printf(
 				a, "%s says where a message ends: only Envoy writes it",
 				all[i]->name);

@@ -109,11 +109,6 @@ bool header_is_value(const char *s)
 	return !strpbrk(s, "\r\n") && http_header_value_fits(s);
 }
 
-bool header_is_framing(const char *name)
-{
-	return http_header_is_framing(name);
-}
-
 const char *header_escape(struct arena *a, const char *text)
 {
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;

@@ -46,7 +46,5 @@ char *header_canonical(struct arena *a, const char *name);
 /* A value must not end the header (RFC 9110, section 5.5), nor be too long when each "%" is
  * escaped. */
 bool header_is_value(const char *s);
-/* It says where a message ends: Envoy alone may write it (RFC 9112, section 6). */
-bool header_is_framing(const char *name);
 /* "%" becomes "%%", so that the text stays literal. */
 const char *header_escape(struct arena *a, const char *text);

@@ -150,7 +150,7 @@ static int parse_set(struct arena *a, const K8s__ProxyHeaders *p, bool response,
 			*ret_why = not_a_header(a, p->set[i]->name);
 			return -EINVAL;
 		}
-		if (header_is_framing(name)) {
+		if (http_header_is_framing(name)) {
 			*ret_why = arena_printf(
 				a, "%s says where a message ends: only Envoy writes it", name);
 			return -EINVAL;

@@ -1,6 +1,7 @@
 /* What a TLSCertificateDelegation says without effect. */
 #include <string.h>
 
+#include "common/decode/decode-rules.h"
 #include "k8s/projectcontour.pb-c.h"
 #include "translator/kinds.h"
 #include "translator/resolve/object.h"
@@ -13,15 +14,6 @@
 static bool knows_namespaces(struct reader *r, const char *own)
 {
 	return read_object(r, OBJECT_NAMESPACE, arena_printf(reader_arena(r), "/%s", own)) != NULL;
-}
-
-/* A label of RFC 1123, as the name of a namespace is. */
-static bool is_label(const char *s)
-{
-	size_t n = strlen(s);
-
-	return n > 0 && n <= 63 && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == n &&
-	       s[0] != '-' && s[n - 1] != '-';
 }
 
 static void look_at_namespaces(struct reader *r, const char *key, const char *own,
@@ -41,11 +33,10 @@ static void look_at_namespaces(struct reader *r, const char *key, const char *ow
 			if (d->n_target_namespaces > 1)
 				warn(r, key, "IgnoredField", one,
 				     "ignored: a star means all namespaces only where it is alone");
-		} else if (!is_label(name)) {
+		} else if (rule_namespace_problem(name)) {
 			warn(r, key, "IgnoredField", one,
 			     "ignored: no namespace can be called \"%.64s\": name one in each "
-			     "entry, "
-			     "or \"*\" alone for all",
+			     "entry, or \"*\" alone for all",
 			     name);
 		} else if (known &&
 			   !read_object(r, OBJECT_NAMESPACE, arena_printf(a, "/%s", name))) {
