@@ -7,6 +7,7 @@
 #include "common/base/alloc.h"
 #include "common/base/log.h"
 #include "common/base/options.h"
+#include "common/base/word.h"
 #include "common/daemon/runtime-dir.h"
 #include "portolan/bootstrap.h"
 #include "portolan/commands.h"
@@ -65,13 +66,6 @@ static const struct option_row options[] = {
 	  "/tmp/portolan-UID)" },
 	{ 0 },
 };
-
-static bool ends_with(const char *s, const char *end)
-{
-	size_t n = strlen(s), m = strlen(end);
-
-	return n >= m && strcmp(s + n - m, end) == 0;
-}
 
 /* DIR/NAME as an absolute path: Envoy may be started from elsewhere. */
 static char *path_in(const char *dir, const char *name)
@@ -187,7 +181,7 @@ int cmd_bootstrap(const struct command *c, int argc, char **argv)
 	file = at < argc ? argv[at] : "-";
 	if (arg.admin_path && arg.admin_address)
 		return command_misused(c, "--admin-path and --admin-address exclude each other");
-	if (ends_with(file, ".json"))
+	if (word_ends_with(file, ".json"))
 		return command_misused(
 			c, "the bootstrap is YAML, which Envoy does not take from a file "
 			   "named .json: call it .yaml");

@@ -142,6 +142,16 @@ TESTS += tests/unit/test-proxy
 tests_unit_test_proxy_SOURCES = tests/unit/test-proxy.c
 tests_unit_test_proxy_LDADD = $(TRANSLATOR_LIBS)
 
+check_PROGRAMS += tests/unit/test-http-header
+TESTS += tests/unit/test-http-header
+tests_unit_test_http_header_SOURCES = tests/unit/test-http-header.c
+tests_unit_test_http_header_LDADD = $(K8S_LIBS) $(COMMON_LIBS)
+
+check_PROGRAMS += tests/unit/test-word
+TESTS += tests/unit/test-word
+tests_unit_test_word_SOURCES = tests/unit/test-word.c
+tests_unit_test_word_LDADD = $(COMMON_LIBS)
+
 check_PROGRAMS += tests/unit/test-small
 TESTS += tests/unit/test-small
 tests_unit_test_small_SOURCES = tests/unit/test-small.c

@@ -46,4 +46,6 @@ libcommon_a_SOURCES += \
 	common/base/text.c \
 	common/base/text.h \
 	common/base/wire.c \
-	common/base/wire.h
+	common/base/wire.h \
+	common/base/word.c \
+	common/base/word.h

@@ -7,6 +7,7 @@
 
 #include "common/base/cleanup.h"
 #include "common/base/strbuf.h"
+#include "common/base/word.h"
 #include "common/decode/decode-rules.h"
 #include "common/decode/decode-scalar.h"
 #include "common/decode/gateway-rules.h"
@@ -470,13 +471,6 @@ static void check_rules(const struct check *c)
 		       matches);
 }
 
-static bool ends_with(const char *s, const char *end)
-{
-	size_t n = strlen(s), m = strlen(end);
-
-	return n >= m && strcmp(s + n - m, end) == 0;
-}
-
 static bool is_path(const char *s)
 {
 	for (; *s; s++) {
@@ -506,7 +500,7 @@ static void check_path(const struct check *c)
 	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
 		if (strstr(s, never[i]))
 			refuse(c, "value", value, "must not have \"%s\" in it", never[i]);
-	if (ends_with(s, "/..") || ends_with(s, "/."))
+	if (word_ends_with(s, "/..") || word_ends_with(s, "/."))
 		refuse(c, "value", value, "must not end with \"/.\" or \"/..\"");
 	if (!is_path(s))
 		refuse(c, "value", value, "has characters that a path cannot have");
@@ -626,7 +620,7 @@ static void check_x_tls(const struct check *c)
 
 static void check_x_hostname(const struct check *c)
 {
-	if (ends_with(text(c->map, "hostname"), ".cluster.local"))
+	if (word_ends_with(text(c->map, "hostname"), ".cluster.local"))
 		refuse(c, "hostname", member(c->map, "hostname"),
 		       "must not be a name of the cluster: refer to the Service");
 }

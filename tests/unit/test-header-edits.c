@@ -162,3 +162,16 @@ TEST(edits_that_follow_each_other_become_those_of_one_level)
 		CHECK_STR(is + 1, rows[i].joined);
 	}
 }
+
+TEST(the_later_host_replaces_the_earlier_one)
+{
+	struct header_edits none = { 0 }, named = { .host = "a.example" },
+			    read = { .host_header = "x-forwarded-host" };
+
+	CHECK_STR(header_edits_join(arena, &named, &none).host, "a.example");
+	CHECK_STR(header_edits_join(arena, &read, &none).host_header, "x-forwarded-host");
+	CHECK_STR(header_edits_join(arena, &read, &named).host, "a.example");
+	CHECK(!header_edits_join(arena, &read, &named).host_header);
+	CHECK_STR(header_edits_join(arena, &named, &read).host_header, "x-forwarded-host");
+	CHECK(!header_edits_join(arena, &named, &read).host);
+}

@@ -120,13 +120,3 @@ TEST(equal_conditions_have_one_text_whatever_their_order)
 	}
 	arena_free(arena);
 }
-
-TEST(names_of_headers_are_tokens)
-{
-	CHECK(match_is_token("x-a!#$%&'*+.^_`|~9"));
-	CHECK(!match_is_token(""));
-	CHECK(!match_is_token("a b"));
-	CHECK(!match_is_token("a:"));
-	CHECK(!match_is_token("a\n"));
-	CHECK(!match_is_token("\xc3\xa4"));
-}

@@ -20,7 +20,7 @@ static bool is_removed(const K8s__HTTPHeaderFilter *f, const char *name)
 
 static int check_name(struct arena *a, const char *name, const char **ret_why)
 {
-	if (!match_is_token(name)) {
+	if (!http_header_is_token(name)) {
 		*ret_why = arena_printf(a, "\"%s\" is not a header's name", name);
 		return -EINVAL;
 	}

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/base/http-header.h"
 #include "common/base/strbuf.h"
 #include "translator/check/regex.h"
 #include "translator/gateway/route-work.h"
@@ -55,7 +56,7 @@ static int add_header(struct arena *a, const char *type, const char *name, const
 		.value = value,
 	};
 
-	if (!match_is_token(name)) {
+	if (!http_header_is_token(name)) {
 		*ret_why = arena_printf(a, "\"%s\" is not a header's name", name);
 		return -EINVAL;
 	}

@@ -1,5 +1,6 @@
 /* What XTelemetryPolicies say about a Gateway. The oldest holds. */
 #include "translator/gateway/telemetry.h"
+#include "common/base/http-header.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +91,7 @@ static const char *header_of(const char *key)
 	};
 
 	if (strncmp(key, REQUEST_HEADER, strlen(REQUEST_HEADER)) == 0 &&
-	    match_is_token(key + strlen(REQUEST_HEADER)))
+	    http_header_is_token(key + strlen(REQUEST_HEADER)))
 		return key + strlen(REQUEST_HEADER);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (strcmp(rows[i].key, key) == 0)
@@ -141,7 +142,7 @@ const char *telemetry_unsupported(struct arena *a, const K8s__XTelemetryTracing 
 		const K8s__HTTPHeader *h = provider->headers[i];
 
 		/* Envoy reads the value as a format, but sends it as it is written. */
-		if (!match_is_token(h->name) || strcasecmp(h->name, "host") == 0 ||
+		if (!http_header_is_token(h->name) || strcasecmp(h->name, "host") == 0 ||
 		    !header_is_value(h->value) || strchr(h->value, '%'))
 			return arena_printf(
 				a,

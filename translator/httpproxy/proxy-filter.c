@@ -10,6 +10,7 @@
 #include "common/base/clock.h"
 #include "common/base/go-duration.h"
 #include "common/base/strbuf.h"
+#include "common/base/word.h"
 #include "translator/check/regex.h"
 #include "translator/httpproxy/proxy-filter.h"
 #include "translator/resolve/path-unmatched.h"
@@ -34,13 +35,6 @@ static bool is_origin(const char *s)
 	return true;
 }
 
-static bool ends_with(const char *s, const char *end)
-{
-	size_t n = strlen(s), len = strlen(end);
-
-	return n >= len && strcmp(s + n - len, end) == 0;
-}
-
 /* Why no browser sends such an origin (RFC 6454, section 6.2), or NULL. What may be meant as a
  * regular expression is one. */
 static const char *origin_never(const char *s)
@@ -60,8 +54,8 @@ static const char *origin_never(const char *s)
 	if (is_origin(s) && strchr(host, '*'))
 		return "the * is a character like any other: write a regular expression, as "
 		       "https://[^.]+\\.example\\.com";
-	if ((strncmp(s, "https:", 6) == 0 && ends_with(host, ":443")) ||
-	    (strncmp(s, "http:", 5) == 0 && ends_with(host, ":80")))
+	if ((strncmp(s, "https:", 6) == 0 && word_ends_with(host, ":443")) ||
+	    (strncmp(s, "http:", 5) == 0 && word_ends_with(host, ":80")))
 		return "browsers leave the scheme's own port out";
 	return NULL;
 }

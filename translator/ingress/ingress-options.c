@@ -5,6 +5,7 @@
 
 #include "common/base/go-duration.h"
 #include "common/base/strbuf.h"
+#include "common/base/word.h"
 #include "translator/ingress/ingress-options.h"
 #include "translator/model/route.h"
 #include "translator/resolve/object.h"
@@ -153,26 +154,11 @@ void ingress_options_read(struct reader *r, const char *key, const K8s__ObjectMe
 	ret->tls_bad = ret->min_tls && ret->max_tls && ret->min_tls > ret->max_tls;
 }
 
-const char *ingress_options_next(struct arena *a, const char **list)
-{
-	while (*list && **list) {
-		const char *word = *list + strspn(*list, " \t"), *end = strchrnul(word, ',');
-		size_t n = (size_t)(end - word);
-
-		*list = *end ? end + 1 : end;
-		while (n && (word[n - 1] == ' ' || word[n - 1] == '\t'))
-			n--;
-		if (n)
-			return arena_strndup(a, word, n);
-	}
-	return NULL;
-}
-
 bool ingress_options_websocket(struct arena *a, const struct ingress_options *o, const char *path)
 {
 	const char *word;
 
-	for (const char *list = o->websocket_paths; (word = ingress_options_next(a, &list));)
+	for (const char *list = o->websocket_paths; (word = word_next_copy(a, &list));)
 		if (strcmp(word, path) == 0)
 			return true;
 	return false;

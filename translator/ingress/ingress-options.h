@@ -17,8 +17,6 @@ void ingress_options_read(struct reader *r, const char *key, const K8s__ObjectMe
 			  struct ingress_options *ret);
 /* Whether WebSockets are allowed on a path, in the rule's spelling. */
 bool ingress_options_websocket(struct arena *a, const struct ingress_options *o, const char *path);
-/* The next entry of a list with commas, without spaces around it, or NULL; moves the list on. */
-const char *ingress_options_next(struct arena *a, const char **list);
 
 /* Annotations that are about spec.tls. */
 extern const char *const ingress_options_of_tls[3];

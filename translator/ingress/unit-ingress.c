@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/word.h"
 #include "k8s/networking.pb-c.h"
 #include "translator/check/certificate.h"
 #include "translator/host/want.h"
@@ -467,8 +468,7 @@ static void report_unmet(struct translation *p)
 	const K8s__IngressSpec *s = p->ingress->spec;
 	const char *path;
 
-	for (const char *list = p->options.websocket_paths;
-	     (path = ingress_options_next(p->a, &list));)
+	for (const char *list = p->options.websocket_paths; (path = word_next_copy(p->a, &list));)
 		if (!has_path(s, path))
 			warn(p, "AnnotationIgnored",
 			     "metadata.annotations[projectcontour.io/websocket-routes]",

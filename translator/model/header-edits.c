@@ -34,10 +34,12 @@ static bool decides(const struct header_edits *e, const char *name)
 struct header_edits header_edits_join(struct arena *a, const struct header_edits *first,
 				      const struct header_edits *then)
 {
+	const struct header_edits *host = then->host || then->host_header ? then : first;
 	struct header_edits out = {
 		.all = arena_new_of(a, struct header_edit, first->n + then->n + 1),
 		.remove = arena_new_of(a, const char *, first->n_remove + then->n_remove + 1),
-		.host = then->host ? then->host : first->host,
+		.host = host->host,
+		.host_header = host->host_header,
 	};
 
 	for (size_t i = 0; i < first->n; i++)
@@ -94,7 +96,7 @@ char *header_canonical(struct arena *a, const char *name)
 	char *copy;
 	bool upper = true;
 
-	if (!match_is_token(name) || !http_header_name_fits(name))
+	if (!http_header_is_token(name) || !http_header_name_fits(name))
 		return NULL;
 	copy = arena_strdup(a, name);
 	for (char *p = copy; *p; p++) {

@@ -31,7 +31,7 @@ struct header_edits {
 
 /* Nothing is edited. host_header does not count: only a route has it. */
 bool header_edits_are_empty(const struct header_edits *e);
-/* As if `then` were applied after `first`, as one level. host_header does not count. */
+/* As if `then` were applied after `first`, as one level. */
 struct header_edits header_edits_join(struct arena *a, const struct header_edits *first,
 				      const struct header_edits *then);
 /* Sorts by name; edits of one name keep their order. */

@@ -19,11 +19,6 @@ const char *match_lower(struct arena *a, const char *s)
 	return copy;
 }
 
-bool match_is_token(const char *s)
-{
-	return http_header_is_token(s);
-}
-
 bool match_is_readable_header(const char *s)
 {
 	static const char *const pseudo[] = { ":method", ":path", ":authority", ":scheme",
@@ -32,7 +27,7 @@ bool match_is_readable_header(const char *s)
 	for (size_t i = 0; i < ARRAY_SIZE(pseudo); i++)
 		if (strcasecmp(pseudo[i], s) == 0)
 			return true;
-	return match_is_token(s);
+	return http_header_is_token(s);
 }
 
 /* Two conditions on one name that no request can meet both. */

@@ -76,8 +76,6 @@ const char *match_headers_never(struct arena *a, const struct value_match *all, 
 				const char *host);
 /* The same of conditions on query parameters. */
 const char *match_queries_never(struct arena *a, const struct value_match *all, size_t n);
-/* A header's name (RFC 9110, section 5.6.2: token). */
-bool match_is_token(const char *s);
 /* A header that can be read: HTTP/2's pseudo-headers, too (RFC 9113, section 8.3.1). */
 bool match_is_readable_header(const char *s);
 /* Lower case, a copy in the arena. */

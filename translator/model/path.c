@@ -7,6 +7,7 @@
 
 #include "common/base/cleanup.h"
 #include "common/base/strbuf.h"
+#include "common/base/word.h"
 #include "translator/model/path.h"
 
 #define ESCAPED "\"<>^`{|}" /* a request has these only as escapes */
@@ -253,13 +254,6 @@ const char *path_to_send(struct arena *a, const char *path)
 	return arena_strdup(a, strbuf_str(&b));
 }
 
-static bool ends_with(const char *path, const char *end)
-{
-	size_t n = strlen(path), len = strlen(end);
-
-	return n >= len && strcmp(path + n - len, end) == 0;
-}
-
 /* A segment such as {id}, or with its escapes. */
 static bool has_variable(const char *path)
 {
@@ -290,12 +284,12 @@ static bool has_pattern(const char *path)
 const char *path_with_star(const char *path, bool regex)
 {
 	if (regex)
-		return ends_with(path, "/*")
+		return word_ends_with(path, "/*")
 			       ? "in a regular expression /* is any number of slashes: write /.*"
 			       : NULL;
 	if (strcmp(path, "/*") == 0)
 		return "the * is a character like any other: the prefix / has all paths";
-	if (ends_with(path, "/*") || ends_with(path, "/**"))
+	if (word_ends_with(path, "/*") || word_ends_with(path, "/**"))
 		return "the * is a character like any other: without /* the prefix has all paths "
 		       "below";
 	if (has_pattern(path))

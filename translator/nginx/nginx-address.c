@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/word.h"
 #include "translator/nginx/nginx-address.h"
 
 #define ITEM_MAX 64 /* the longest network as text is shorter */
@@ -45,22 +46,6 @@ static bool read_one(const char *item, size_t len, struct nginx_network *ret, ch
 	return true;
 }
 
-/* The next item of the list without the spaces around it; NULL at the end. */
-static const char *next_item(const char **list, size_t *ret_len)
-{
-	const char *p = *list, *end;
-
-	if (!p)
-		return NULL;
-	p += strspn(p, " \t");
-	end = strchrnul(p, ',');
-	*list = *end ? end + 1 : NULL;
-	while (end > p && (end[-1] == ' ' || end[-1] == '\t'))
-		end--;
-	*ret_len = (size_t)(end - p);
-	return p;
-}
-
 bool nginx_addresses_valid(const char *list)
 {
 	struct nginx_network n;
@@ -68,7 +53,7 @@ bool nginx_addresses_valid(const char *list)
 	const char *item;
 	size_t len;
 
-	while ((item = next_item(&list, &len)))
+	while ((item = word_next(&list, &len)))
 		if (!read_one(item, len, &n, text))
 			return false;
 	return true;
@@ -82,7 +67,7 @@ size_t nginx_addresses_read(struct arena *a, const char *list, struct nginx_netw
 	for (const char *p = list; *p; p++)
 		most += *p == ',';
 	*ret = arena_new_of(a, struct nginx_network, most);
-	while ((item = next_item(&list, &len))) {
+	while ((item = word_next(&list, &len))) {
 		char text[ITEM_MAX];
 		struct nginx_network network;
 

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "common/base/clock.h"
+#include "common/base/http-header.h"
 #include "translator/check/destination.h"
 #include "translator/model/access.h"
 #include "translator/model/host-name.h"
@@ -266,7 +267,7 @@ static bool set_header(struct asking *g, const char *field, const char *header, 
 {
 	const char *name = match_lower(g->p->a, header), *value;
 
-	if (!match_is_token(name) || !header_is_value(text))
+	if (!http_header_is_token(name) || !header_is_value(text))
 		return refuse(g, field,
 			      arena_printf(g->p->a, "header \"%s\" cannot be sent", name));
 	value = filled(g, field, text);
@@ -359,7 +360,7 @@ static bool set_answers(struct asking *g)
 		q += n;
 	}
 	for (size_t i = 0; i < s->n_answers; i++)
-		if (!match_is_token(s->answers[i]) || strcmp(s->answers[i], "host") == 0)
+		if (!http_header_is_token(s->answers[i]) || strcmp(s->answers[i], "host") == 0)
 			return refuse(g, "auth-response-headers",
 				      arena_printf(g->p->a, "header \"%s\" cannot be set",
 						   s->answers[i]));

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/base/http-header.h"
 #include "translator/check/regex.h"
 #include "translator/nginx/nginx-address.h"
 #include "translator/nginx/nginx-program.h"
@@ -32,7 +33,7 @@ static bool edit(struct nginx_program *g, const struct nginx_outcome *o, struct 
 {
 	const char *format = nginx_program_format(g, o, value);
 
-	if (!match_is_token(match_lower(g->p->a, name)) || !format)
+	if (!http_header_is_token(match_lower(g->p->a, name)) || !format)
 		return false;
 	if (!*format)
 		drop(g->p->a, e, name);
@@ -65,7 +66,8 @@ static bool lines(struct nginx_program *g, const struct nginx_outcome *o,
 static bool clear(struct nginx_program *g, const struct nginx_directive *d, struct header_edits *e)
 {
 	for (size_t i = 1; i < d->n; i++) {
-		if (*d->words[i] == '-' || !match_is_token(d->words[i]) || strchr(d->words[i], '*'))
+		if (*d->words[i] == '-' || !http_header_is_token(d->words[i]) ||
+		    strchr(d->words[i], '*'))
 			return false;
 		drop(g->p->a, e, d->words[i]);
 	}

@@ -47,26 +47,7 @@ void nginx_edits_remove(struct arena *a, struct header_edits *e, const char *nam
 	e->remove = all;
 }
 
-/* Envoy removes before it sets, so what is removed later must not be set. */
-static void forget(struct arena *a, struct header_edits *e, const char *name)
-{
-	/* Others may share the array. */
-	struct header_edit *all = arena_new_of(a, struct header_edit, e->n + 1);
-	size_t n = 0;
-
-	for (size_t i = 0; i < e->n; i++)
-		if (strcasecmp(e->all[i].name, name) != 0)
-			all[n++] = e->all[i];
-	e->all = all;
-	e->n = n;
-}
-
 void nginx_edits_join(struct arena *a, struct header_edits *e, const struct header_edits *more)
 {
-	for (size_t i = 0; i < more->n_remove; i++)
-		forget(a, e, more->remove[i]);
-	for (size_t i = 0; i < more->n; i++)
-		add(a, e, &more->all[i]);
-	for (size_t i = 0; i < more->n_remove; i++)
-		nginx_edits_remove(a, e, more->remove[i]);
+	*e = header_edits_join(a, e, more);
 }

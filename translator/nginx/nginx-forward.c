@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "common/base/clock.h"
+#include "common/base/http-header.h"
 #include "common/base/strbuf.h"
 #include "translator/nginx/nginx-config.h"
 #include "translator/nginx/nginx-extra.h"
@@ -481,7 +482,7 @@ const K8s__ConfigMap *nginx_forward_custom(struct nginx_plan *p, const struct ng
 	for (size_t i = 0; map && i < map->n_data; i++) {
 		const char *name = map->data[i]->key;
 
-		if (match_is_token(name) && header_is_value(map->data[i]->value) &&
+		if (http_header_is_token(name) && header_is_value(map->data[i]->value) &&
 		    is_allowed(p, name))
 			continue;
 		*ret_why = arena_printf(p->a,

@@ -2,24 +2,14 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/base/http-header.h"
+#include "common/base/word.h"
 #include "translator/nginx/nginx-address.h"
 #include "translator/nginx/nginx-config.h"
 #include "translator/nginx/nginx-global.h"
 #include "translator/nginx/nginx-program.h"
 #include "translator/nginx/nginx-variable.h"
 #include "translator/resolve/object.h"
-
-/* The next item of a list with commas, without the spaces around it; NULL at the end. */
-static const char *next_item(struct arena *a, const char **list)
-{
-	const char *from = *list + strspn(*list, ", ");
-	size_t n = strcspn(from, ",");
-
-	*list = from + n;
-	while (n && from[n - 1] == ' ')
-		n--;
-	return n ? arena_strndup(a, from, n) : NULL;
-}
 
 /* ---- blocking ---- */
 
@@ -45,7 +35,7 @@ static void block(struct nginx_plan *p, const char *key, const char *header)
 				  .text = "/",
 				  .field = "metadata.annotations" };
 
-	for (const char *item; list && (item = next_item(p->a, &list));) {
+	for (const char *item; (item = word_next_copy(p->a, &list));) {
 		struct value_match m = { .name = header };
 		struct route route = { .match = { .kind = PATH_PREFIX, .path = "/" },
 				       .kind = ROUTE_ANSWER,
@@ -98,7 +88,7 @@ static const char *fault_of(struct nginx_plan *p, const struct nginx_source *s, 
 {
 	bool host = strcasecmp(name, "Host") == 0;
 
-	if (!match_is_token(name) || !header_is_value(text))
+	if (!http_header_is_token(name) || !header_is_value(text))
 		return "cannot be sent";
 	if (host ? nginx_variable_plain(p, s, text) : nginx_variable_format(p, s, text))
 		return NULL;
@@ -171,7 +161,7 @@ void nginx_global_response(struct nginx_plan *p, const struct nginx_source *s,
 		size_t n = strcspn(q, ", ");
 		const char *name = arena_strndup(p->a, q, n);
 
-		if (match_is_token(name))
+		if (http_header_is_token(name))
 			nginx_edits_remove(p->a, ret, name);
 		q += n;
 	}
@@ -185,7 +175,7 @@ const char *nginx_global_forbidden(struct reader *r, const struct nginx_ingress 
 	const char *list = nginx_config_text(r, "annotation-value-word-blocklist");
 	struct arena *a = reader_arena(r);
 
-	for (const char *word; list && (word = next_item(a, &list));)
+	for (const char *word; (word = word_next_copy(a, &list));)
 		for (size_t i = 0; i < in->n_values; i++)
 			if (strstr(in->values[i].text, word))
 				return word;
