@@ -294,16 +294,6 @@ static const struct reflector_ops reflector_ops = {
 
 /* ---- starting a collection ---- */
 
-static struct http_call *transport_send(void *ctx, const struct http_request *request)
-{
-	return http_send(ctx, request);
-}
-
-static void transport_cancel(void *ctx _unused_, struct http_call *call)
-{
-	http_cancel(call);
-}
-
 /* Kubernetes' own kinds are served as protobuf; custom resources (and their groups can end in
  * k8s.io, too) are not. */
 static bool is_built_in(const struct object_kind_row *row)
@@ -334,8 +324,7 @@ static void start_collection(struct collection *c)
 	struct reflector_config config = REFLECTOR_CONFIG_DEFAULT;
 
 	config.loop = s->loop;
-	config.transport =
-		(struct reflector_transport){ transport_send, transport_cancel, s->http };
+	config.transport = reflector_transport_of(s->http);
 	config.name = c->name;
 	config.path = path;
 	config.selector = c->kind == OBJECT_SECRET ? SECRET_SELECTOR

@@ -117,7 +117,6 @@ static void read_authority(struct reader *r, const char *namespace, const K8s__C
 	struct grant_end to = { ref->group, ref->kind, authority.namespace, ref->name };
 	ProtobufCBinaryData pem;
 	const char *why;
-	uint8_t *all;
 	int e;
 
 	if (!bundle && !reference_grant_permits(r, &from, &to)) {
@@ -131,13 +130,7 @@ static void read_authority(struct reader *r, const char *namespace, const K8s__C
 			 why);
 		return;
 	}
-	all = arena_alloc(a, ret->authority_len + pem.len + 1);
-	if (ret->authority_len)
-		memcpy(all, ret->authority, ret->authority_len);
-	memcpy(all + ret->authority_len, pem.data, pem.len);
-	all[ret->authority_len + pem.len] = '\n';
-	ret->authority = all;
-	ret->authority_len += pem.len + 1;
+	authority_append(a, &pem, &ret->authority, &ret->authority_len);
 }
 
 void gateway_tls_find_clients(struct reader *r, const char *gateway_key,

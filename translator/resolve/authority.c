@@ -84,3 +84,16 @@ int authority_read(struct reader *r, const struct authority_ref *ref, ProtobufCB
 			     ref->kind, key);
 	return -ENOTSUP;
 }
+
+void authority_append(struct arena *a, const ProtobufCBinaryData *pem, const void **all,
+		      size_t *len)
+{
+	uint8_t *joined = arena_alloc(a, *len + pem->len + 1);
+
+	if (*len)
+		memcpy(joined, *all, *len);
+	memcpy(joined + *len, pem->data, pem->len);
+	joined[*len + pem->len] = '\n';
+	*all = joined;
+	*len += pem->len + 1;
+}

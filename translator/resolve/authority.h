@@ -12,3 +12,6 @@ struct authority_ref {
  * object, or nothing readable in it. Both with a sentence. */
 int authority_read(struct reader *r, const struct authority_ref *ref, ProtobufCBinaryData *ret,
 		   const char **ret_why);
+/* Appends the certificates to *all, of *len bytes, in the arena. */
+void authority_append(struct arena *a, const ProtobufCBinaryData *pem, const void **all,
+		      size_t *len);

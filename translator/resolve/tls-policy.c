@@ -106,7 +106,6 @@ static void add_authority(struct reader *r, const char *namespace,
 	struct arena *a = reader_arena(r);
 	ProtobufCBinaryData pem;
 	const char *why;
-	uint8_t *all;
 	int e = authority_read(r, &authority, &pem, &why);
 
 	if (e < 0) {
@@ -116,13 +115,7 @@ static void add_authority(struct reader *r, const char *namespace,
 		ret->resolved_why = why;
 		return;
 	}
-	all = arena_alloc(a, ret->authority_len + pem.len + 1);
-	if (ret->authority_len)
-		memcpy(all, ret->authority, ret->authority_len);
-	memcpy(all + ret->authority_len, pem.data, pem.len);
-	all[ret->authority_len + pem.len] = '\n';
-	ret->authority = all;
-	ret->authority_len += pem.len + 1;
+	authority_append(a, &pem, &ret->authority, &ret->authority_len);
 }
 
 static void find_authorities(struct reader *r, const char *namespace,

@@ -103,16 +103,6 @@ static const struct reflector_ops ops = {
 	.denied = on_unknown,
 };
 
-static struct http_call *transport_send(void *ctx, const struct http_request *request)
-{
-	return http_send(ctx, request);
-}
-
-static void transport_cancel(void *ctx _unused_, struct http_call *call)
-{
-	http_cancel(call);
-}
-
 void bundle_version_follow(struct bundle_version *b)
 {
 	struct reflector_config config = REFLECTOR_CONFIG_DEFAULT;
@@ -120,8 +110,7 @@ void bundle_version_follow(struct bundle_version *b)
 	if (b->reflector)
 		return;
 	config.loop = b->loop;
-	config.transport =
-		(struct reflector_transport){ transport_send, transport_cancel, b->http };
+	config.transport = reflector_transport_of(b->http);
 	config.name = "CustomResourceDefinition " NAME;
 	config.path = PATH;
 	config.selector = SELECTOR;

@@ -688,6 +688,21 @@ void reflector_hurry(struct reflector *r)
 	event_loop_arm(r->timer, jitter(r->config.backoff_min_usec / 4));
 }
 
+static struct http_call *send_to_server(void *ctx, const struct http_request *request)
+{
+	return http_send(ctx, request);
+}
+
+static void cancel_at_server(void *ctx _unused_, struct http_call *call)
+{
+	http_cancel(call);
+}
+
+struct reflector_transport reflector_transport_of(struct http *http)
+{
+	return (struct reflector_transport){ send_to_server, cancel_at_server, http };
+}
+
 struct reflector *reflector_new(const struct reflector_config *config)
 {
 	struct reflector *r = xnew(struct reflector, 1);

@@ -40,6 +40,8 @@ struct reflector_transport {
 	void (*cancel)(void *ctx, struct http_call *call);
 	void *ctx;
 };
+/* Requests go to the API server; http must outlive the reflector. */
+struct reflector_transport reflector_transport_of(struct http *http);
 
 struct reflector_config {
 	struct event_loop *loop;

@@ -137,16 +137,6 @@ static const struct reflector_ops ops = {
 	.denied = on_denied,
 };
 
-static struct http_call *transport_send(void *ctx, const struct http_request *request)
-{
-	return http_send(ctx, request);
-}
-
-static void transport_cancel(void *ctx _unused_, struct http_call *call)
-{
-	http_cancel(call);
-}
-
 void provision_watch(struct provision *p)
 {
 	for (size_t i = 0; i < OWNED_KINDS; i++) {
@@ -157,8 +147,7 @@ void provision_watch(struct provision *p)
 
 		*w = (struct owned_watch){ .provision = p, .kind = owned_kind(i) };
 		config.loop = p->config.loop;
-		config.transport = (struct reflector_transport){ transport_send, transport_cancel,
-								 p->config.http };
+		config.transport = reflector_transport_of(p->config.http);
 		config.name = name;
 		config.path = path;
 		config.selector = SELECTOR;

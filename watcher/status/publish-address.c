@@ -140,16 +140,6 @@ static const struct reflector_ops ops = {
 	.absent = on_absent,
 };
 
-static struct http_call *transport_send(void *ctx, const struct http_request *request)
-{
-	return http_send(ctx, request);
-}
-
-static void transport_cancel(void *ctx _unused_, struct http_call *call)
-{
-	http_cancel(call);
-}
-
 static bool is_service(const char *text)
 {
 	const char *slash = strchr(text, '/');
@@ -172,8 +162,7 @@ static void follow(struct publish_address *p, const char *service)
 	http_escape(&selector, slash + 1);
 	name = xasprintf("Service %s, whose addresses are published", service);
 	config.loop = p->loop;
-	config.transport =
-		(struct reflector_transport){ transport_send, transport_cancel, p->http };
+	config.transport = reflector_transport_of(p->http);
 	config.name = name;
 	config.path = strbuf_str(&path);
 	config.selector = strbuf_str(&selector);
