@@ -62,6 +62,8 @@ def test_what_has_no_effect_is_named(world):
     ("/", {"auth_secret": "users"}, "auth-secret", "without auth-type"),
     ("/", {"auth_signin": "https://in.test/"}, "auth-signin", "without auth-url"),
     ("/", {"canary_weight": "10"}, "canary-weight", "without canary"),
+    ("/", {"canary": "true", "canary_by_header_value": "x"}, "canary-by-header-value", "without canary-by-header"),
+    ("/", {"canary": "true", "canary_weight_total": "200"}, "canary-weight-total", "without canary-weight"),
     ("/", {"cors_max_age": "10"}, "cors-max-age", "without enable-cors"),
     ("/", {"limit_whitelist": "10.0.0.0/8"}, "limit-whitelist", "without one of limit-rps limit-rpm"),
     ("/", {"session_cookie_name": "x"}, "session-cookie-name", "without affinity"),

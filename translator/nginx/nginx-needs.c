@@ -24,6 +24,8 @@ static const struct {
 	{ "auth-tls-pass-certificate-to-upstream", "auth-tls-secret" },
 	{ "auth-tls-verify-", "auth-tls-secret" },
 	{ "canary-", "canary" },
+	{ "canary-by-header-", "canary-by-header" },
+	{ "canary-weight-total", "canary-weight" },
 	{ "cors-", "enable-cors" },
 	{ "limit-allowlist", "limit-rps limit-rpm limit-connections" },
 	{ "limit-burst-multiplier", "limit-rps limit-rpm" },
@@ -116,12 +118,9 @@ void nginx_needs_check(struct reader *r, const struct nginx_ingress *in)
 			tell_canary(r, in, name);
 			continue;
 		}
-		for (size_t k = 0; k < ARRAY_SIZE(rows); k++) {
-			if (strncmp(name, rows[k].name, strlen(rows[k].name)) != 0)
-				continue;
-			if (strcmp(name, rows[k].needs) != 0)
+		for (size_t k = 0; k < ARRAY_SIZE(rows); k++)
+			if (strncmp(name, rows[k].name, strlen(rows[k].name)) == 0 &&
+			    strcmp(name, rows[k].needs) != 0)
 				check(r, in, name, rows[k].needs);
-			break;
-		}
 	}
 }
