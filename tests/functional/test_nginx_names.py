@@ -76,6 +76,17 @@ def test_a_name_that_is_redirected_is_no_alias(world):
     assert world.served(host=f"b.{world.host}") == "echo"
 
 
+def test_from_www_goes_before_an_alias_of_another_host(world):
+    """nginx has the servers of redirects first."""
+    world.backend("other")
+    world.write(nginx("a", f"a.{world.host}", path("other"), server_alias=f"www.{world.host},b.{world.host}"),
+                nginx("b", world.host, from_to_www_redirect="true"))
+    assert redirect(world.get("/x", host=f"www.{world.host}")) == (308, f"http://{world.host}:80/x")
+    assert world.served(host=f"b.{world.host}") == "other"
+    [status] = [v for k, v in world.site.pipeline.statuses().items() if k.endswith(f"/{world.name}-a")]
+    assert any(f"redirected to {world.host}" in p["message"] for p in status["problems"]), status
+
+
 def test_to_www(world):
     world.write(nginx("a", f"www.{world.host}", from_to_www_redirect="true"))
     assert redirect(world.get("/foo")) == (308, f"http://www.{world.host}:80/foo")

@@ -18,6 +18,42 @@ static bool has_ingress(struct nginx_plan *p, const char *host)
 	return n > 0;
 }
 
+/* ---- names that are redirected ---- */
+
+static const char *other_name(struct arena *a, const char *host)
+{
+	if (*host == '*')
+		return NULL;
+	return strncmp(host, "www.", 4) == 0 ? host + 4 : arena_printf(a, "www.%s", host);
+}
+
+static bool redirects(const struct nginx_ingress *in)
+{
+	bool on = false;
+
+	(void)nginx_bool(nginx_own_text(in, "from-to-www-redirect") ?: "", &on);
+	return on && !in->canary;
+}
+
+/* The host that redirects the name to itself, or NULL: nginx has the servers of redirects first, so
+ * these go before aliases. */
+static const char *redirected_to(struct nginx_plan *p, const char *name)
+{
+	const char *host = other_name(p->a, name);
+	const struct item *const *facts;
+	size_t n = 0;
+
+	facts = host ? read_facts(p->r, FACT_NGINX_HOST, host, strlen(host), &n) : NULL;
+	for (size_t i = 0; i < n; i++) {
+		const char *key = (const char *)item_value(facts[i]);
+		const struct nginx_ingress *in = nginx_ingress_read(p->r, key, false);
+
+		if (in && redirects(in))
+			return host;
+	}
+	return NULL;
+}
+
 /* ---- aliases ---- */
 
 void nginx_name_each(struct arena *a, const struct nginx_ingress *in,
@@ -43,8 +79,6 @@ struct naming {
 	const struct nginx_ingress *in;
 	const struct nginx_locations *locations;
 	const struct host_spec *spec;
-	const struct nginx_ingress *www_of; /* the Ingress with from-to-www-redirect */
-	const char *www;                    /* the name that it redirects; NULL: none */
 };
 
 /* Of two hosts with one alias, the first by name gets it. */
@@ -79,7 +113,7 @@ static void want(struct naming *g, const char *host, const struct nginx_plan *as
 static void add_alias(void *ctx, const char *alias, const char *why)
 {
 	struct naming *g = ctx;
-	const char *owner;
+	const char *owner, *to;
 
 	if (why) {
 		nginx_warning(g->p, g->in, "AliasNotServed", ANNOTATION("server-alias"),
@@ -88,9 +122,12 @@ static void add_alias(void *ctx, const char *alias, const char *why)
 	}
 	if (strcmp(alias, g->p->host) == 0 || has_ingress(g->p, alias))
 		return; /* an Ingress has the name itself */
-	if (g->www && strcmp(alias, g->www) == 0) {
+	to = redirected_to(g->p, alias);
+	if (to) {
 		nginx_warning(g->p, g->in, "AliasNotServed", ANNOTATION("server-alias"),
-			      "alias %s is redirected by from-to-www-redirect", alias);
+			      "alias %s is redirected to %s by from-to-www-redirect, as with "
+			      "ingress-nginx",
+			      alias, to);
 		return;
 	}
 	owner = owner_of(g->p, alias);
@@ -123,14 +160,6 @@ static void add_aliases(struct naming *g)
 
 /* ---- www ---- */
 
-static const char *other_name(struct nginx_plan *p)
-{
-	if (*p->host == '*')
-		return NULL;
-	return strncmp(p->host, "www.", 4) == 0 ? p->host + 4
-						: arena_printf(p->a, "www.%s", p->host);
-}
-
 static void add_www_routes(struct nginx_plan *other, const struct nginx_ingress *in, const char *to)
 {
 	struct nginx_source s = { .ingress = in,
@@ -142,35 +171,27 @@ static void add_www_routes(struct nginx_plan *other, const struct nginx_ingress 
 	nginx_redirect_name(other, &s, &base, to);
 }
 
-static void find_www(struct naming *g)
-{
-	const char *name = other_name(g->p);
-	bool on = false;
-
-	for (size_t i = 0; name && !has_ingress(g->p, name) && i < g->p->n_mains && !on; i++) {
-		g->www_of = g->p->mains[i];
-		(void)nginx_bool(nginx_own_text(g->www_of, "from-to-www-redirect") ?: "", &on);
-	}
-	g->www = on ? name : NULL;
-}
-
 static void add_www(struct naming *g)
 {
+	const char *name = other_name(g->p->a, g->p->host);
+	const struct nginx_ingress *in = NULL;
 	struct nginx_plan other = *g->p;
 	struct host_spec spec = *g->spec;
 
-	if (!g->www)
+	for (size_t i = 0; i < g->p->n_mains && !in; i++)
+		in = redirects(g->p->mains[i]) ? g->p->mains[i] : NULL;
+	if (!name || !in || has_ingress(g->p, name))
 		return;
-	other.host = g->www;
+	other.host = name;
 	other.routes = (struct routes){ 0 };
-	spec.host = g->www;
+	spec.host = name;
 	spec.tcp = NULL;
 	spec.tls = nginx_tls_name(&other, g->spec->tls);
 	other.tls = false;
-	add_www_routes(&other, g->www_of, g->p->host);
+	add_www_routes(&other, in, g->p->host);
 	other.tls = true;
 	if (spec.tls)
-		add_www_routes(&other, g->www_of, g->p->host);
+		add_www_routes(&other, in, g->p->host);
 	spec.routes = other.routes;
 	want_host(other.r, &spec);
 }
@@ -180,7 +201,6 @@ void nginx_names_want(struct nginx_plan *p, const struct nginx_locations *locati
 {
 	struct naming g = { .p = p, .locations = locations, .spec = spec };
 
-	find_www(&g);
 	add_aliases(&g);
 	add_www(&g);
 }
