@@ -3,7 +3,7 @@
 import pytest
 
 from nginx import World, nginx
-from objects import backend, backend_objects, path, port, service
+from objects import backend, backend_objects, path, port, rule, service
 
 
 @pytest.fixture
@@ -87,6 +87,27 @@ def test_a_canary_of_no_default_backend_is_named(world):
     told = world.site.pipeline.statuses()[f"Ingress default/{world.name}-second"]["problems"]
     assert [(p["reason"], p["field"]) for p in told] == [("CanaryWithoutMain", "spec.defaultBackend")]
     world.site.remove(f"{world.name}.yaml")
+
+
+def test_a_canary_with_rules_has_a_default_backend_too(world):
+    """For the hosts that no Ingress names, whatever paths the main Ingress has there."""
+    first = nginx("first", None)
+    first["spec"]["rules"] = [rule(None, path("main"), path("main", at="/elsewhere"))]
+    world.write(first, nginx("second", world.host, path("main")),
+                nginx("third", world.host, path("canary"), default=backend("canary", 80), canary="true", canary_by_header="X-C"))
+    forced = {"X-C": "always"}
+    assert [world.served(at, host=host, headers=forced) for host, at in (
+        (world.host, "/"), ("unknown.test", "/"), ("unknown.test", "/elsewhere"))] == ["canary"] * 3
+    assert world.served(host="unknown.test") == "main"
+    world.site.remove(f"{world.name}.yaml")
+
+
+def test_a_default_backend_of_a_canary_with_rules_that_nothing_has_is_named(world):
+    world.write(nginx("first", world.host, path("main"), default=backend("main", 80)),
+                nginx("second", world.host, path("canary"), default=backend("canary", 80), canary="true", canary_by_header="X-C"))
+    assert [world.served(at, headers={"X-C": "always"}) for at in ("/", "/x")] == ["canary", "canary"]
+    told = world.site.pipeline.statuses()[f"Ingress default/{world.name}-second"]["problems"]
+    assert [(p["reason"], p["field"]) for p in told] == [("CanaryWithoutMain", "spec.defaultBackend")]
 
 
 def test_a_canary_of_another_namespace_has_its_own_service(world):

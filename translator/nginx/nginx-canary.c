@@ -195,40 +195,46 @@ void nginx_canary_append(struct nginx_plan *p, const struct nginx_source *s,
 
 /* ---- which canary belongs to which Service ---- */
 
-static const struct nginx_source *main_of(const struct nginx_plan *p, const struct nginx_path *path)
+static bool has_service(const struct nginx_source *s)
 {
-	const struct nginx_source *canary = path->of;
-
-	for (size_t i = 0; i < p->n_paths; i++) {
-		const struct nginx_source *s = p->paths[i].of;
-
-		if (p->paths[i].exact == path->exact && strcmp(p->paths[i].text, path->text) == 0 &&
-		    s->implicit == canary->implicit)
-			return s;
-	}
-	return NULL;
+	return s->backend && s->backend->service;
 }
 
-void nginx_canary_add(struct nginx_plan *p, const struct nginx_path *path)
+/* A canary's default backend is for all paths of the hosts that no Ingress names. */
+static bool is_main_of(const struct nginx_path *main, const struct nginx_path *canary)
 {
-	const struct nginx_source *s = path->of, *main = main_of(p, path);
-	const char *key, *own;
+	const struct nginx_source *m = main->of, *c = canary->of;
 
-	if (!main || !main->backend || !main->backend->service || !s->backend->service) {
-		if (s->implicit)
-			nginx_warning(p, s->ingress, "CanaryWithoutMain", s->field,
-				      "there is no main Ingress with spec.defaultBackend and "
-				      "without rules, so the canary is not served");
-		else
-			nginx_warning(
-				p, s->ingress, "CanaryWithoutMain", s->field,
-				"host %s has no main Ingress with path %s, so the canary is not "
-				"served",
-				p->host, path->text);
-		return;
-	}
-	key = nginx_upstream_key(p->a, main->ingress->namespace, main->backend->service);
-	own = nginx_upstream_key(p->a, s->ingress->namespace, s->backend->service);
+	if (!has_service(m))
+		return false;
+	return c->implicit || (!m->implicit && main->exact == canary->exact &&
+			       strcmp(main->text, canary->text) == 0);
+}
+
+static void report_alone(struct nginx_plan *p, const struct nginx_path *path)
+{
+	const struct nginx_source *s = path->of;
+
+	if (s->implicit)
+		nginx_warning(p, s->ingress, "CanaryWithoutMain", s->field,
+			      "a canary's default backend is for hosts that no Ingress names, as "
+			      "with ingress-nginx, and no main Ingress has a backend there: give "
+			      "one spec.defaultBackend without rules, or a rule without a host; "
+			      "the canary's default backend is not served");
+	else
+		nginx_warning(p, s->ingress, "CanaryWithoutMain", s->field,
+			      "host %s has no main Ingress with path %s, so the canary is not "
+			      "served",
+			      p->host, path->text);
+}
+
+static void attach(struct nginx_plan *p, const struct nginx_source *s,
+		   const struct nginx_source *main)
+{
+	const char *key =
+		nginx_upstream_key(p->a, main->ingress->namespace, main->backend->service);
+	const char *own = nginx_upstream_key(p->a, s->ingress->namespace, s->backend->service);
+
 	for (size_t i = 0; i < p->n_canaries; i++) {
 		if (strcmp(p->canaries[i].main, key) != 0)
 			continue;
@@ -242,4 +248,21 @@ void nginx_canary_add(struct nginx_plan *p, const struct nginx_path *path)
 		return;
 	p->canaries[p->n_canaries++] =
 		(struct nginx_canary){ s->ingress, s->backend, s->field, key };
+}
+
+void nginx_canary_add(struct nginx_plan *p, const struct nginx_path *path)
+{
+	const struct nginx_source *s = path->of;
+	bool found = false;
+
+	for (size_t i = 0; has_service(s) && i < p->n_paths; i++) {
+		if (!is_main_of(&p->paths[i], path))
+			continue;
+		attach(p, s, p->paths[i].of);
+		found = true;
+		if (!s->implicit)
+			break;
+	}
+	if (!found)
+		report_alone(p, path);
 }

@@ -124,7 +124,8 @@ void unit_nginx_ingress(struct reader *r, const char *key, size_t key_len _unuse
 	e.sort = sort_key(e.a, e.in, &e.sort_len);
 	for (size_t i = 0; i < s->n_rules; i++)
 		emit_rule(&e, s->rules[i], i);
-	if (s->default_backend && !s->n_rules)
+	/* That of a canary is for hosts that no Ingress names, beside its rules, too. */
+	if (s->default_backend && (!s->n_rules || e.in->canary))
 		emit_once(&e, FACT_NGINX_HOST, "*");
 	emit_service(&e, s->default_backend);
 	emit_verdict(r, OBJECT_INGRESS, key,
@@ -186,7 +187,7 @@ static void add_ingress(struct collection *c, const struct nginx_ingress *in)
 	const K8s__IngressSpec *s = in->object->spec;
 	const char *why;
 
-	if (in->canary && s->default_backend && !s->n_rules)
+	if (in->canary && s->default_backend && strcmp(c->p->host, "*") == 0)
 		add_default(c, in);
 	for (size_t i = 0; i < s->n_rules; i++) {
 		const K8s__IngressRuleValue *value = s->rules[i]->ingress_rule_value;
