@@ -177,6 +177,22 @@ TEST(snippets_are_cut_into_directives)
 	CHECK(d.all[2].depth == 1 && d.all[2].line == 4);
 }
 
+TEST(backslashes_of_regular_expressions_stay)
+{
+	_cleanup_(arena_freep) struct arena *a = arena_new(1024);
+	struct nginx_directives d;
+	const char *why;
+
+	CHECK(nginx_tokens_read(
+		      a, "x \"^/v\\d{2}\\.\" ^/v\\d\\{2\\} '\\s\\'\\\\';\ny \"\\\"\\t\\\n\";\nz;",
+		      &d, &why) == 0);
+	CHECK_STR(d.all[0].words[1], "^/v\\d{2}\\.");
+	CHECK_STR(d.all[0].words[2], "^/v\\d\\{2\\}");
+	CHECK_STR(d.all[0].words[3], "\\s'\\");
+	CHECK_STR(d.all[1].words[1], "\"\t\\\n");
+	CHECK(d.n == 3 && d.all[2].line == 4);
+}
+
 TEST(snippets_that_nginx_could_not_read)
 {
 	static const char *const texts[] = { "return 403",       "a { b;", "}",

@@ -20,9 +20,16 @@ static int fail(struct scan *s, const char *why)
 	return -EINVAL;
 }
 
-static char unescape(char c)
+/* With or without quotes a backslash stays before all other characters: it belongs to a regular
+ * expression. */
+static void put_escaped(struct strbuf *b, char c)
 {
-	return c == 'n' ? '\n' : c == 't' ? '\t' : c == 'r' ? '\r' : c;
+	static const char from[] = "ntr\"'\\", to[] = "\n\t\r\"'\\";
+	const char *known = strchr(from, c);
+
+	if (!known)
+		strbuf_putc(b, '\\');
+	strbuf_putc(b, known ? to[known - from] : c);
 }
 
 static int take_word(struct scan *s)
@@ -42,13 +49,8 @@ static int take_word(struct scan *s)
 			break;
 		s->line += *s->at == '\n';
 		if (*s->at == '\\' && s->at[1]) {
-			/* Outside of quotes a backslash stays: it belongs to a regex. */
-			if (!quote && !strchr(" \t;{}\"'#", s->at[1]))
-				strbuf_putc(&b, '\\');
-			strbuf_putc(&b, quote || strchr("ntr", s->at[1]) == NULL
-						? (quote ? unescape(s->at[1]) : s->at[1])
-						: s->at[1]);
-			s->at++;
+			s->line += s->at[1] == '\n';
+			put_escaped(&b, *++s->at);
 			continue;
 		}
 		if (*s->at == '$' && s->at[1] == '{')
