@@ -47,6 +47,20 @@ def test_without_such_headers_it_says_what_it_knows(world):
     assert seen["X-Original-Forwarded-Host"] is None
 
 
+@pytest.mark.parametrize("believed, sent, port", [
+    ("true", SENT, "1234"), ("true", {}, "80"), ("true", {"X-Forwarded-Proto": "https"}, "443"), ("false", SENT, "80")])
+def test_a_snippet_knows_the_port_that_backends_are_told(world, believed, sent, port):
+    """To backends and to clients, and where a snippet answers by itself."""
+    configured(world, nginx("a", world.host, configuration_snippet="""
+        proxy_set_header X-Port $pass_port;
+        more_set_headers "X-Answer: $pass_server_port";
+        if ($uri = /gone) { return 302 http://else.test:$pass_port/; }
+        """), use_forwarded_headers=believed)
+    assert world.seen(headers=sent).headers["X-Port"] == port
+    assert world.get(headers=sent).headers["x-answer"] == port
+    assert redirect(world.get("/gone", headers=sent)) == (302, f"http://else.test:{port}/")
+
+
 def test_headers_are_replaced_otherwise(world):
     configured(world, nginx("a", world.host))
     seen = world.seen(headers=SENT).headers

@@ -18,6 +18,8 @@ static const struct {
 	{ "uri", "%PATH(NQ)%" },
 	{ "document_uri", "%PATH(NQ)%" },
 	{ "pass_access_scheme", "%REQ(x-forwarded-proto)%" },
+	{ "pass_port", NGINX_FORWARDED("port") },
+	{ "pass_server_port", NGINX_FORWARDED("port") },
 	{ "request_method", "%REQ(:method)%" },
 	{ "server_protocol", "%PROTOCOL%" },
 	{ "remote_addr", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%" },
@@ -26,7 +28,7 @@ static const struct {
 	{ "proxy_add_x_forwarded_for", "%REQ(x-forwarded-for)%" },
 	{ "request_id", "%REQ(x-request-id)%" },
 	{ "req_id", "%REQ(x-request-id)%" },
-	{ "status", "%RESPONSE_CODE%" },
+	{ "status", "%RESP(:status)%" },
 	{ "upstream_addr", "%UPSTREAM_HOST%" },
 	{ "hostname", "%HOSTNAME%" },
 	{ "connection", "%CONNECTION_ID%" },
@@ -74,8 +76,9 @@ static const char *known(struct nginx_plan *p, const struct nginx_source *s, con
 		return nginx_scheme(p);
 	if (strcmp(name, "https") == 0)
 		return p->tls ? "on" : "";
-	if (strcmp(name, "server_port") == 0 || strcmp(name, "pass_port") == 0 ||
-	    strcmp(name, "pass_server_port") == 0)
+	if (strcmp(name, "server_port") == 0 ||
+	    (!nginx_config_believes(p->r) &&
+	     (strcmp(name, "pass_port") == 0 || strcmp(name, "pass_server_port") == 0)))
 		return p->tls ? "443" : "80";
 	if (strcmp(name, "host") == 0 && *p->host != '*')
 		return p->host;
