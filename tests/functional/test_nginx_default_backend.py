@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from nginx import SETTINGS, World, nginx
+from nginx import SETTINGS, World, config_map, nginx
 from objects import port, service, slice_of
 
 
@@ -37,3 +37,23 @@ def test_unknown_names_before_there_is_any_ingress(world):
 def test_unknown_paths_of_a_host(world):
     world.write(nginx("a", world.host, "/a"))
     assert (world.get("/b").backend, world.served("/a")) == ("default", "echo")
+
+
+@pytest.mark.parametrize("snippet, at, page", [
+    ("location /gone { return 404; }", "/gone/x", True),
+    ("location /gone { deny all; }", "/gone/x", True),
+    ('if ($http_x_a = "") { return 404; }', "/", True),
+    ("location /gone { return 404 text; }", "/gone/x", False),
+    ("location /gone { return 410; }", "/gone/x", False),
+])
+def test_pages_of_what_a_server_snippet_answers(world, snippet, at, page):
+    """By the ConfigMap: outside of the locations nginx knows no annotation of an Ingress."""
+    world.write(config_map("controller", {"custom-http-errors": "403,404"}, "ingress-nginx"),
+                nginx("a", world.host, server_snippet=snippet))
+    answer = world.get(at)
+    assert (answer.backend == "default") is page
+    if page:
+        assert world.site.backends["default"].asked[-1].headers["X-Code"] in ("403", "404")
+    world.write(nginx("a", world.host, server_snippet=snippet, custom_http_errors="403,404,410", default_backend=f"{world.name}-echo"))
+    assert world.get(at).backend is None
+    world.site.remove(f"{world.name}.yaml")

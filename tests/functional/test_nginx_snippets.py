@@ -83,6 +83,9 @@ def test_conditions(world, condition, meets, fails):
     ("($request_uri = /a?b=c)", "/a?b=c", "/a"),
     ("($uri ~ \\.php$)", "/x.php?a=b", "/x.phpx"),
     ("($uri = /a)", "/a?b=c", "/ab"),
+    ('($uri ~ "^/v\\d{2}$")', "/v12", "/vd{2}"),
+    ("($request_uri ~ '^/v\\d+\\?\\w')", "/v1?x", "/vd"),
+    ("($request_uri ~* ^/v\\d+\\?\\w)", "/V1?x", "/vd"),
     ("($arg_debug = 1)", "/?x=y&debug=1", "/?debug=2"),
     ("($arg_debug)", "/?debug=2", "/?x=debug"),
     ("($args ~ debug)", "/?a=debug", "/debug?a=b"),
@@ -132,6 +135,27 @@ def test_headers_by_condition(world):
     one, other = world.get(headers={"X-A": "yes"}).headers, world.get().headers
     assert (one["x-always"], one["x-frame-options"], one["x-sometimes"]) == ("1", "DENY", "yes")
     assert other["x-always"] == "1" and "x-sometimes" not in other
+
+
+@pytest.mark.parametrize("more, ask, status", [
+    ({}, {}, 200),
+    ({}, {"at": "/bad"}, 404),
+    ({"denylist_source_range": "127.0.0.0/8"}, {}, 403),
+    ({"auth_url": "http://NAME-no.default.svc.cluster.local/"}, {}, 401),
+    ({"limit_rps": "1", "limit_burst_multiplier": "1"}, {"tries": 3}, 503),
+    ({"force_ssl_redirect": "true"}, {"at": "/x"}, 308),
+    ({"permanent_redirect": "http://else.test"}, {}, 301),
+    ({"backend_protocol": "HTTPS"}, {}, 503),
+])
+def test_status_of_any_answer(world, more, ask, status):
+    """Of the backend and of Envoy's own filters."""
+    world.backends["echo"].reply = lambda asked: (404 if asked.path == "/bad" else 200, ())
+    world.backend("no", reply=lambda asked: (401, ()))
+    more = {k: v.replace("NAME", world.name) for k, v in more.items()}
+    world.write(nginx("a", world.host, configuration_snippet='more_set_headers "X-Status: $status";', **more))
+    for _ in range(ask.get("tries", 1)):
+        answer = world.get(ask.get("at", "/"))
+    assert (answer.status, answer.headers["x-status"]) == (status, str(status))
 
 
 @pytest.mark.parametrize("text, expected", [
@@ -248,8 +272,9 @@ def test_the_order_of_locations(world):
         location ^~ /p { return 412; }
         location ~ \\.x$ { return 414; }
         location /p/long { return 415; }
+        location ~ "^/d\\d{2}$" { return 416; }
         """))
-    expected = {"/a/c": 410, "/a/b/c": 411, "/a/b/c.x": 414, "/p/a.x": 412, "/p/long/a": 415, "/p/long/a.x": 414, "/c": "echo"}
+    expected = {"/d12": 416, "/ddd": "echo", "/a/c": 410, "/a/b/c": 411, "/a/b/c.x": 414, "/p/a.x": 412, "/p/long/a": 415, "/p/long/a.x": 414, "/c": "echo"}
     assert {at: world.served(at) for at in expected} == expected
 
 
@@ -267,6 +292,28 @@ def test_conditions_of_a_server(world, condition, meets, fails):
         assert world.served(headers=meets) == 403
     if fails is not None:
         assert world.served("/ok", headers=fails) == "echo"
+
+
+@pytest.mark.parametrize("condition, meets, fails", [
+    ("($arg_token != s.3)", ["/", "/?token=s.33", "/?token=sx3", "/?tokens=s.3", "/token=s.3", "/?a=token=s.3"],
+     ["/?token=s.3", "/?a=b&token=s.3&c=d", "/?Token=s.3"]),
+    ('($arg_token = "")', ["/", "/?token=", "/?token", "/?a=b&token=&c=d"], ["/?token=x", "/?a=b&token=0"]),
+    ("($arg_token !~ ^[a-f0-9]+$)", ["/", "/?token=xyz", "/?token=abx&b=a"], ["/?token=ab0&x=y", "/?token=0"]),
+    ("($arg_token !~* abc)", ["/", "/?token=ab&x=abc", "/?x=abc"], ["/?token=xABCx", "/?a=b&token=abc"]),
+    ('($cookie_token = "")', [{}, {"Cookie": "a=b"}, {"Cookie": "token="}, {"Cookie": "token=; a=b"}], [{"Cookie": "a=b; token=x"}]),
+    ('($args = "")', ["/", "/?"], ["/?a"]),
+])
+def test_negated_conditions_of_a_server(world, condition, meets, fails):
+    world.write(nginx("a", world.host, server_snippet=f"if {condition} {{ return 403; }}"))
+    ask = lambda one: world.served(one) if isinstance(one, str) else world.served(headers=one)
+    assert [ask(one) for one in meets] == [403] * len(meets)
+    assert [ask(one) for one in fails] == ["echo"] * len(fails)
+
+
+@pytest.mark.parametrize("regex", ["^a.*b$", "^[^x]+$", "a\\Wb", "^[$-z]+$"])
+def test_a_negated_parameter_whose_regex_may_reach_into_the_next_one_is_refused(world, regex):
+    world.write(nginx("a", world.host, server_snippet=f"if ($arg_token !~ \"{regex}\") {{ return 403; }}"))
+    assert world.served("/?token=ab") == 503
 
 
 @pytest.mark.parametrize("text, expected", [

@@ -8,16 +8,16 @@
 #include "translator/nginx/nginx-program.h"
 #include "translator/nginx/nginx-variable.h"
 
-/* The place of a variable's text in a header's value: the text before it, and the texts around a
- * match that is not bound to its begin or end. */
+/* The place of a variable's text in a header's value: the text before it, the texts around a match
+ * that is not bound to its begin or end, what follows its end, and any one character of it. */
 struct shape {
-	const char *before, *head, *tail, *end;
+	const char *before, *head, *tail, *end, *one;
 };
 
-static const struct shape whole = { "", ".*", ".*", "" };
-static const struct shape host = { "", "[^:]*", ".*", "(?::[0-9]+)?" };
-static const struct shape path = { "", "[^?]*", ".*", "(?:\\?.*)?" };
-static const struct shape query_string = { "[^?]*\\?", ".*", ".*", "" };
+static const struct shape whole = { "", ".*", ".*", "", "." };
+static const struct shape host = { "", "[^:]*", ".*", "(?::[0-9]+)?", "[^:]" };
+static const struct shape path = { "", "[^?]*", ".*", "(?:\\?.*)?", "[^?]" };
+static const struct shape query_string = { "[^?]*\\?", ".*", ".*", "", "." };
 
 struct operand {
 	const char *text;   /* known before there is a request; NULL: it is not */
@@ -71,6 +71,7 @@ static bool read_variable(struct arena *a, const char *name, struct operand *ret
 			"[^;]*",
 			"[^;]*(?:;.*)?",
 			"(?:\\s*;.*)?",
+			"[^;\\s]",
 		};
 	}
 	return ret->header || ret->query;
@@ -174,14 +175,16 @@ static bool set_match(struct nginx_program *g, const struct operand *x, const ch
 	bool plain = x->query || (!*x->shape.before && !*x->shape.end);
 
 	*ret = (struct value_match){ .name = x->query ? x->query : x->header };
+	ret->missing_as_empty = !x->query && (regex || *value || !plain);
 	if (!regex && !*value) {
 		/* Absent is empty to nginx. */
-		ret->op = MATCH_PRESENT;
-		ret->value = "";
+		ret->op = plain ? MATCH_PRESENT : MATCH_REGEX;
+		ret->value = plain ? ""
+				   : arena_printf(g->p->a, "%s%s%s", x->shape.before, x->shape.one,
+						  x->shape.tail);
 		ret->invert = true;
-		return plain;
+		return true;
 	}
-	ret->missing_as_empty = !x->query;
 	ret->op = regex || !plain ? MATCH_REGEX : MATCH_EXACT;
 	if (regex)
 		ret->value = search(g->p->a, value, &x->shape, any_case);
@@ -189,6 +192,38 @@ static bool set_match(struct nginx_program *g, const struct operand *x, const ch
 		ret->value = plain ? value : equal(g->p->a, value, &x->shape);
 	ret->ignore_case = !regex && x->header && strcmp(x->header, ":authority") == 0 && plain;
 	return ret->value != NULL;
+}
+
+/* Whether no match of the regular expression has an "&", so that it ends within one parameter. */
+static bool stays_within(const char *regex)
+{
+	for (const char *q = regex; *q; q++) {
+		if (*q == '\\' && (!q[1] || !strchr("dw.-/+_", *++q)))
+			return false;
+		if (*q != '\\' && !isalnum((unsigned char)*q) && !strchr("_-/,:=.^$()|?*+{}[]", *q))
+			return false;
+		if ((*q == '.' && (q == regex || q[-1] != '\\')) || (*q == '[' && q[1] == '^') ||
+		    (*q == '$' && q[1] == '-'))
+			return false;
+	}
+	return true;
+}
+
+/* A parameter as a part of the whole address: Envoy inverts conditions on headers only. False: it
+ * cannot be said. */
+static bool set_inverse(struct nginx_program *g, const struct operand *x, const char *op,
+			const char *value, struct value_match *ret)
+{
+	struct operand y = { .header = ":path" };
+
+	y.shape = (struct shape){
+		arena_printf(g->p->a, "[^?]*\\?(?:.*&)?(?i:%s)=", x->query),
+		"[^&]*",
+		"[^&]*(?:&.*)?",
+		"(?:&.*)?",
+		"[^&]",
+	};
+	return !(strchr(op, '~') && !stays_within(value)) && set_match(g, &y, op, value, ret);
 }
 
 static enum nginx_truth compare(const struct operand *x, const char *op, const char *value)
@@ -241,6 +276,12 @@ enum nginx_truth nginx_condition_read(struct nginx_program *g, const struct ngin
 	*ret_query = x.query != NULL;
 	/* A condition cannot always be inverted: the outcomes change places. */
 	*ret_swap = (*op == '!') != ret->invert;
+	/* No route of a server's forwards, so there they cannot. */
+	if (x.query && *ret_swap && g->server) {
+		*ret_query = false;
+		if (!set_inverse(g, &x, op, value, ret))
+			return NGINX_REFUSED;
+	}
 	ret->invert = false;
 	return NGINX_DEPENDS;
 }

@@ -208,7 +208,7 @@ static bool run_if_in(struct nginx_program *g, struct nginx_outcome *o,
 		return run_body(g, o, d, at + 1, end);
 	case NGINX_DEPENDS:
 		/* No route of a server's forwards: what is not met must not need one. */
-		if (swap && g->server && !query) {
+		if (swap && g->server) {
 			m.invert = true;
 			swap = false;
 		}

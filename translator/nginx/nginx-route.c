@@ -146,7 +146,7 @@ static void append_forward(struct nginx_plan *p, const struct nginx_source *s,
 static void append_phases(struct nginx_plan *p, const struct nginx_source *s,
 			  const struct route *base, const struct route_filters *filters)
 {
-	if (nginx_snippet_answer(p, s, p->snippet.outcome, base, true) ||
+	if (nginx_snippet_answer(p, s, p->snippet.outcome, base) ||
 	    nginx_redirect_fixed(p, s, base))
 		return;
 	if (!nginx_redirect_is_secured(p, s)) {

@@ -180,7 +180,7 @@ static void answer(struct nginx_plan *p, const struct nginx_outcome *o, struct r
 }
 
 bool nginx_snippet_answer(struct nginx_plan *p, const struct nginx_source *s,
-			  const struct nginx_outcome *o, const struct route *base, bool pages)
+			  const struct nginx_outcome *o, const struct route *base)
 {
 	struct route route = *base;
 
@@ -189,7 +189,7 @@ bool nginx_snippet_answer(struct nginx_plan *p, const struct nginx_source *s,
 	if (o->kind == NGINX_REDIRECTED) {
 		route.kind = ROUTE_REDIRECT;
 		route.redirect = o->redirect;
-	} else if (pages && !o->body && !o->closed && nginx_error_answer(p, s, o->status, &route)) {
+	} else if (!o->body && !o->closed && nginx_error_answer(p, s, o->status, &route)) {
 		p->forward = MIN(p->forward, p->routes.n);
 	} else {
 		answer(p, o, &route);
@@ -199,6 +199,18 @@ bool nginx_snippet_answer(struct nginx_plan *p, const struct nginx_source *s,
 }
 
 /* ---- a server's ---- */
+
+/* Outside of the locations the ConfigMap counts, and no Ingress's annotations. */
+static bool append_answer(struct nginx_plan *p, const struct nginx_source *s,
+			  const struct nginx_outcome *o, const struct route *base)
+{
+	struct nginx_ingress *bare = arena_memdup(p->a, s->ingress, sizeof(*bare));
+	struct nginx_source own = *s;
+
+	bare->n_values = 0;
+	own.ingress = bare;
+	return nginx_snippet_answer(p, &own, o, base);
+}
 
 /* A location block, and how nginx searches for it: = first, then the longest prefix if it has ^~,
  * then regular expressions in their order, then the longest prefix. */
@@ -277,7 +289,7 @@ static void append_place(struct nginx_plan *p, const struct nginx_source *s,
 		nginx_snippet_match(p, o, &one.match);
 		nginx_response_headers(p, s, &one.response);
 		nginx_edits_join(p->a, &one.response, &o->response);
-		(void)nginx_snippet_answer(p, s, o, &one, false);
+		(void)append_answer(p, s, o, &one);
 	}
 }
 
@@ -392,7 +404,7 @@ static bool add_outcomes(struct nginx_plan *p, const struct nginx_source *s,
 		nginx_snippet_match(p, o, &base.match);
 		nginx_response_headers(p, s, &base.response);
 		nginx_edits_join(p->a, &base.response, &o->response);
-		if (!nginx_snippet_answer(p, s, o, &base, false))
+		if (!append_answer(p, s, o, &base))
 			nginx_edits_join(p->a, &p->server.response, &o->response);
 	}
 	p->server.addresses = found->addresses;

@@ -20,10 +20,10 @@ void nginx_snippet_read(struct nginx_plan *p, const struct nginx_source *s,
 /* Adds the conditions of an outcome. */
 void nginx_snippet_match(struct nginx_plan *p, const struct nginx_outcome *o,
 			 struct route_match *m);
-/* Adds the route of an outcome that answers by itself. Returns whether it does. pages: those of
- * custom-http-errors count. */
+/* Adds the route of an outcome that answers by itself, with the page of custom-http-errors. Returns
+ * whether it does. */
 bool nginx_snippet_answer(struct nginx_plan *p, const struct nginx_source *s,
-			  const struct nginx_outcome *o, const struct route *base, bool pages);
+			  const struct nginx_outcome *o, const struct route *base);
 /* server-snippet, of the host's first Ingress that has one and of the ConfigMap: its routes, and
  * plan->server. */
 void nginx_snippet_server(struct nginx_plan *p);
