@@ -148,6 +148,27 @@ def test_tries(world, words, method, tries):
     assert len(backend.asked) == tries
 
 
+@pytest.mark.parametrize("words, method, tries", [
+    ("error http_502", "GET", 2), ("error http_502", "POST", 1), ("error non_idempotent", "GET", 2),
+    ("error non_idempotent", "POST", 2), ("http_502", "GET", 1), ("off", "GET", 1)])
+def test_tries_after_a_connection_that_broke(world, words, method, tries):
+    """The backend closes the first connection, instead of an answer."""
+    backend = world.backends["echo"]
+
+    def reply(asked):
+        if len(backend.asked) == 1:
+            raise ConnectionAbortedError
+        return 200, []
+
+    backend.reply = reply
+    world.write(nginx("a", world.host, proxy_next_upstream=words))
+    connection = world.site.client.connect(world.host)
+    connection.request(method, "/", headers={"Host": world.host})
+    assert connection.getresponse().status == (200 if tries == 2 else 503)
+    connection.close()
+    assert len(backend.asked) == tries
+
+
 @pytest.mark.parametrize("value, tries", [("1", 1), ("2", 2), ("0", 10)])
 def test_how_many_tries(world, value, tries):
     backend = world.backends["echo"]

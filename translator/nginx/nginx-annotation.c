@@ -198,7 +198,8 @@ const struct nginx_annotation nginx_annotations[] = {
 	{ "proxy-next-upstream", NGINX_WORDS, NGINX_DEFAULTED, NGINX_PATH, NGINX_NEAR, false,
 	  "error timeout invalid_header http_500 http_502 http_503 http_504 http_403 http_404 "
 	  "http_429 non_idempotent off",
-	  "a request that was sent is repeated only for the codes of an answer" },
+	  "a request that was sent is repeated where the value has a code of an answer, such as "
+	  "http_502, or non_idempotent" },
 	{ "proxy-next-upstream-tries", NGINX_INT, NGINX_DEFAULTED, NGINX_PATH, NGINX_NEAR, false,
 	  NULL, "0 (no limit) is served as 10 tries" },
 	{ "proxy-next-upstream-timeout", NGINX_INT, NGINX_DEFAULTED, NGINX_PATH, NGINX_NO, false,

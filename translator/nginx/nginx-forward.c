@@ -67,12 +67,24 @@ static const struct {
 	{ "http_429", "retriable-status-codes", 429 },
 };
 
+static bool has_word(const char *words, const char *word, size_t len)
+{
+	for (const char *q = words; *q; q += strspn(q, ",")) {
+		size_t n = strcspn(q, ",");
+
+		if (n == len && strncmp(q, word, n) == 0)
+			return true;
+		q += n;
+	}
+	return false;
+}
+
 static void add_words(struct strbuf *on, const char *words)
 {
 	for (const char *q = words; *q; q += strspn(q, ",")) {
 		size_t n = strcspn(q, ",");
 
-		if (!on->len || !memmem(on->s, on->len, q, n))
+		if (!has_word(strbuf_str(on), q, n))
 			strbuf_printf(on, "%s%.*s", on->len ? "," : "", (int)n, q);
 		q += n;
 	}
@@ -83,7 +95,7 @@ static bool read_conditions(struct nginx_plan *p, const struct nginx_ingress *in
 			    struct retries *ret)
 {
 	const char *words = nginx_text(p->r, in, "proxy-next-upstream");
-	bool any_method = false;
+	bool any_method = false, has_error = false;
 	_cleanup_strbuf_ struct strbuf on = STRBUF_INIT;
 
 	ret->codes = arena_new_of(p->a, uint32_t, ARRAY_SIZE(conditions));
@@ -93,6 +105,7 @@ static bool read_conditions(struct nginx_plan *p, const struct nginx_ingress *in
 		if (n == 3 && strncmp(q, "off", 3) == 0)
 			return false;
 		any_method |= n == 14 && strncmp(q, "non_idempotent", n) == 0;
+		has_error |= n == 5 && strncmp(q, "error", n) == 0;
 		for (size_t i = 0; i < ARRAY_SIZE(conditions); i++) {
 			if (strlen(conditions[i].word) != n ||
 			    strncmp(conditions[i].word, q, n) != 0)
@@ -104,8 +117,12 @@ static bool read_conditions(struct nginx_plan *p, const struct nginx_ingress *in
 		q += n;
 	}
 	/* By an answer, the backend has had the request. */
-	ret->idempotent_only = ret->n_codes && !any_method &&
-			       !nginx_config_flag(p->r, "retry-non-idempotent", false);
+	any_method |= nginx_config_flag(p->r, "retry-non-idempotent", false);
+	ret->idempotent_only = ret->n_codes && !any_method;
+	/* Envoy's rule about methods is for all conditions together: where no method is tried again
+	 * that must not be, a connection that broke behind the request is a reason, too. */
+	if (has_error && (any_method || ret->idempotent_only))
+		add_words(&on, "reset");
 	ret->on = arena_strdup(p->a, strbuf_str(&on));
 	return on.len > 0;
 }

@@ -189,9 +189,7 @@ const struct nginx_key nginx_keys[] = {
 	  "ports of tcp-services and udp-services have no settings of their own" },
 	{ "relative-redirects", NGINX_NEAR, "as the annotation of the name" },
 	{ "retry-non-idempotent", NGINX_NEAR,
-	  "requests that were answered are repeated by proxy-next-upstream's codes; others that "
-	  "were "
-	  "sent are not" },
+	  "a request whose backend says nothing in time is not repeated" },
 	{ "reuse-port", NGINX_NONE, NULL },
 	{ "server-name-hash-bucket-size", NGINX_NONE, NULL },
 	{ "server-name-hash-max-size", NGINX_NONE, NULL },
