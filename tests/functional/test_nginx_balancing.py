@@ -1,5 +1,7 @@
 """Which of several backends serves a request, and how many requests: canaries, sessions, limits."""
 
+import re
+
 import pytest
 
 from nginx import World, nginx
@@ -34,6 +36,22 @@ def test_a_session_does_not_stay_where_that_is_asked_for(world):
     with_canary(world, {"affinity": "cookie"}, canary_by_header="X-C", affinity_canary_behavior="legacy")
     forced = world.get(headers={"X-C": "always"})
     assert world.served(headers={"Cookie": cookies(forced)}) == "main"
+
+
+def test_ingresses_of_one_service_have_the_cookie_of_the_newest(world):
+    world.write(nginx("old", world.host, path("main"), affinity="cookie", session_cookie_name="OLD", created="2020-01-01T00:00:00Z"),
+                nginx("new", f"b.{world.host}", path("main", at="/b"), affinity="cookie", session_cookie_name="NEW",
+                      session_cookie_path="/all", session_cookie_max_age="60", created="2021-01-01T00:00:00Z"),
+                nginx("none", f"c.{world.host}", path("main"), created="2022-01-01T00:00:00Z"),
+                nginx("other", f"d.{world.host}", path("canary"), affinity="cookie", session_cookie_name="OTHER"))
+    [cookie] = world.get("/all/x").cookies
+    assert re.match("NEW=.*; Max-Age=60; Path=/all; HttpOnly$", cookie), cookie
+    [cookie] = world.get(host=f"d.{world.host}").cookies
+    assert cookie.startswith("OTHER=")
+    assert not world.get(host=f"c.{world.host}").cookies
+    told = {k.split(f"{world.name}-")[1]: [p["reason"] for p in v["problems"] if p["severity"] != "INFO"]
+            for k, v in world.site.pipeline.statuses().items() if k.startswith(f"Ingress default/{world.name}-")}
+    assert "AnnotationOverruled" in told["old"] and "AnnotationOverruled" not in told["new"] + told["other"]
 
 
 def test_a_canary_without_affinity_sets_no_cookie(world):

@@ -269,9 +269,10 @@ static long session_age(struct nginx_plan *p, const struct nginx_ingress *in)
 }
 
 /* The text of a regular expression is no path that a browser would send a cookie to. */
-static const char *session_path(struct nginx_plan *p, const struct nginx_source *s)
+static const char *session_path(struct nginx_plan *p, const struct nginx_source *s,
+				const struct nginx_ingress *in)
 {
-	const char *path = nginx_own_text(s->ingress, "session-cookie-path");
+	const char *path = nginx_own_text(in, "session-cookie-path");
 
 	if (!path && nginx_location_is_pattern(s->text))
 		nginx_warning(p, s->ingress, "AnnotationWithoutEffect",
@@ -282,23 +283,49 @@ static const char *session_path(struct nginx_plan *p, const struct nginx_source 
 	return path ? path : s->text;
 }
 
-/* The cookie is set where the Ingress itself has the annotation, and is honoured wherever the
- * Service is a backend. */
+static void report_session(struct nginx_plan *p, const struct nginx_ingress *own,
+			   const struct nginx_ingress *counts)
+{
+	static const char *const names[] = { "session-cookie-name",    "session-cookie-path",
+					     "session-cookie-max-age", "session-cookie-expires",
+					     "session-cookie-domain",  "session-cookie-samesite",
+					     "session-cookie-secure" };
+
+	for (size_t i = 0; own != counts && i < ARRAY_SIZE(names); i++) {
+		const char *text = nginx_own_text(own, names[i]);
+		const char *other = nginx_own_text(counts, names[i]);
+
+		if (strcmp(text ? text : "", other ? other : "") == 0)
+			continue;
+		nginx_warning(p, own, "AnnotationOverruled",
+			      "metadata.annotations[" NGINX_PREFIX "affinity]",
+			      "the newer Ingress %s has affinity for the same Service: its "
+			      "session-cookie-… count here, too, as with ingress-nginx",
+			      counts->key);
+		return;
+	}
+}
+
+/* The cookie is set where the Ingress itself has the annotation. All Ingresses of a Service have
+ * one cookie, which the last of them describes. */
 static void read_session(struct nginx_plan *p, const struct nginx_source *s,
 			 struct route_filters *ret)
 {
-	const struct nginx_ingress *in = s->ingress;
-	const char *name = nginx_own_text(in, "session-cookie-name");
+	const struct nginx_ingress *in;
 	struct session_cookie *session;
+	const char *name;
 	bool secure = false;
 
-	if (!nginx_own_text(in, "affinity"))
+	if (!nginx_own_text(s->ingress, "affinity"))
 		return;
+	in = nginx_upstream_last(p, s, "affinity");
+	report_session(p, s->ingress, in);
+	name = nginx_own_text(in, "session-cookie-name");
 	(void)nginx_bool(nginx_own_text(in, "session-cookie-secure") ?: "", &secure);
 	session = arena_new_of(p->a, struct session_cookie, 1);
 	*session = (struct session_cookie){
 		.name = name ? name : "INGRESSCOOKIE",
-		.path = session_path(p, s),
+		.path = session_path(p, s, in),
 		.ttl_usec = session_age(p, in) * USEC_PER_SEC,
 		.domain = nginx_own_text(in, "session-cookie-domain"),
 		.same_site = nginx_own_text(in, "session-cookie-samesite"),

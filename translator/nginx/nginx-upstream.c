@@ -53,6 +53,30 @@ const struct nginx_ingress *nginx_upstream_first(struct nginx_plan *p, const str
 	return first ? first : in;
 }
 
+const struct nginx_ingress *nginx_upstream_last(struct nginx_plan *p, const struct nginx_source *s,
+						const char *annotation)
+{
+	const struct item *const *facts;
+	const char *key;
+	size_t n = 0;
+
+	if (!s->backend || !s->backend->service)
+		return s->ingress;
+	key = nginx_upstream_key(p->a, s->ingress->namespace, s->backend->service);
+	facts = read_facts(p->r, FACT_NGINX_SERVICE, key, strlen(key), &n);
+	while (n > 0) {
+		const char *name = (const char *)item_value(facts[--n]);
+		const struct nginx_ingress *in;
+
+		if (strcmp(name, s->ingress->key) == 0)
+			return s->ingress;
+		in = nginx_ingress_read(p->r, name, false);
+		if (in && nginx_own_text(in, annotation))
+			return in;
+	}
+	return s->ingress;
+}
+
 /* ---- ports ---- */
 
 static bool is_target(const K8s__ServicePort *port, const char *text)
