@@ -98,7 +98,11 @@ static int read_sides(const char *const *manifests, size_t n, struct side *befor
 		world_overlay(&after->read, &over);
 	}
 	world_objects_done(&over);
-	return r;
+	if (r < 0)
+		return r;
+	world_add_certificate("diff", &world, &before->read, &after->read);
+	world_add_certificate("diff", &world, &after->read, &before->read);
+	return 0;
 }
 
 static struct json_object *compare(const struct side *before, const struct side *after)

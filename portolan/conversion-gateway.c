@@ -113,7 +113,18 @@ static struct json_object *path_modifier(const char *type, const char *key, cons
 
 static int redirect_code(struct json_object *r)
 {
-	return strcmp(json_text(r, "response_code"), "FOUND") == 0 ? 302 : 301;
+	static const struct {
+		const char *name;
+		int code;
+	} codes[] = { { "FOUND", 302 },
+		      { "SEE_OTHER", 303 },
+		      { "TEMPORARY_REDIRECT", 307 },
+		      { "PERMANENT_REDIRECT", 308 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
+		if (strcmp(json_text(r, "response_code"), codes[i].name) == 0)
+			return codes[i].code;
+	return 301;
 }
 
 static void add_redirect(struct json_object *r, struct json_object *filters)
@@ -202,12 +213,28 @@ static void add_headers(struct json_object *settings, struct json_object *filter
 
 /* ---- rules ---- */
 
+/* "0.500s" → "500ms": durations of Gateway API have no fractions, and five digits a unit. */
+static char *duration_of(const char *text)
+{
+	char *end;
+	unsigned long s = strtoul(text, &end, 10), ms = 0, weight = 100;
+
+	for (end += *end == '.'; *end >= '0' && *end <= '9'; end++, weight /= 10)
+		ms += (unsigned long)(*end - '0') * weight;
+	if (s > 99999)
+		return xasprintf("%luh%lum%lus", s / 3600, s / 60 % 60, s % 60);
+	return !ms  ? xasprintf("%lus", s)
+	       : !s ? xasprintf("%lums", ms)
+		    : xasprintf("%lus%lums", s, ms);
+}
+
 static void put_forward(struct json_object *route, struct json_object *rule,
 			struct json_object *filters)
 {
 	struct json_object *action = json_member(json_member(route, "settings"), "route");
 	struct json_object *clusters = json_member(route, "clusters"), *t;
 	struct json_object *backends = json_object_new_array();
+	_cleanup_free_ char *timeout = NULL;
 
 	add_rewrite(action, filters);
 	add_mirrors(action, filters);
@@ -221,7 +248,8 @@ static void put_forward(struct json_object *route, struct json_object *rule,
 	if (!*json_text(action, "timeout"))
 		return;
 	t = json_object_new_object();
-	put(t, "request", json_text(action, "timeout"));
+	timeout = duration_of(json_text(action, "timeout"));
+	put(t, "request", timeout);
 	(void)json_object_object_add(rule, "timeouts", t);
 }
 

@@ -73,6 +73,14 @@ static struct json_object *service(const char *cluster, bool mirror, struct json
 	return o;
 }
 
+static void put_protocol(struct json_object *cluster, struct json_object *service)
+{
+	bool http2 = converted_is_http2(cluster), tls = converted_tls(cluster) != NULL;
+
+	if (http2 || tls)
+		put(service, "protocol", !http2 ? "tls" : tls ? "h2" : "h2c");
+}
+
 static struct json_object *services(struct json_object *route)
 {
 	struct json_object *list = json_object_new_array();
@@ -82,9 +90,11 @@ static struct json_object *services(struct json_object *route)
 
 	for (size_t i = 0; i < json_length(clusters); i++) {
 		struct json_object *c = json_object_array_get_idx(clusters, i);
+		struct json_object *o =
+			service(json_text(c, "name"), false, json_member(c, "weight"));
 
-		(void)json_object_array_add(list, service(json_text(c, "name"), false,
-							  json_member(c, "weight")));
+		put_protocol(c, o);
+		(void)json_object_array_add(list, o);
 	}
 	for (size_t i = 0; i < json_length(mirrors); i++)
 		(void)json_object_array_add(

@@ -58,6 +58,22 @@ const char *converted_namespace(struct json_object *route, char *buffer)
 	return *buffer ? buffer : "default";
 }
 
+bool converted_is_http2(struct json_object *cluster)
+{
+	struct json_object *options =
+		json_member(json_member(cluster, "settings"), "typed_extension_protocol_options");
+	struct json_object *http =
+		json_member(options, "envoy.extensions.upstreams.http.v3.HttpProtocolOptions");
+
+	return json_member(json_member(http, "explicit_http_config"), "http2_protocol_options") !=
+	       NULL;
+}
+
+struct json_object *converted_tls(struct json_object *cluster)
+{
+	return json_member(json_member(cluster, "settings"), "transport_socket");
+}
+
 bool converted_is_limit(struct json_object *route)
 {
 	return strcmp(json_text(route, "action"), "direct-response") == 0 &&
@@ -106,6 +122,39 @@ void converted_note(struct converted_host *h, const char *fmt, ...)
 	(void)json_object_array_add(h->notes, json_object_new_string(text));
 }
 
+/* HTTPProxy has variables without arguments, and a request's headers; Gateway API has none. */
+static bool can_say(const char *variable, size_t n, bool proxy)
+{
+	return proxy && (strncmp(variable, "REQ(", 4) == 0 || !memchr(variable, '(', n));
+}
+
+/* A value as users write it, of Envoy's format, where "%%" stands for "%". */
+static bool say_value(const char *format, bool proxy, struct strbuf *ret)
+{
+	while (*format) {
+		const char *end = *format == '%' ? strchr(format + 1, '%') : NULL;
+		size_t n = end ? (size_t)(end - format) - 1 : 0;
+
+		if (n && !can_say(format + 1, n, proxy))
+			return false;
+		if (n)
+			strbuf_add(ret, format, n + 2);
+		else
+			strbuf_putc(ret, *format);
+		format = end ? end + 1 : format + 1;
+	}
+	return true;
+}
+
+static void add_header(struct json_object *list, const char *name, const char *value)
+{
+	struct json_object *o = json_object_new_object();
+
+	(void)json_object_object_add(o, "name", json_object_new_string(name));
+	(void)json_object_object_add(o, "value", json_object_new_string(value));
+	(void)json_object_array_add(list, o);
+}
+
 static void add_names(struct json_object *list, struct json_object *to)
 {
 	if (json_length(list))
@@ -125,16 +174,16 @@ bool converted_headers(struct json_object *settings, const char *which, struct j
 	for (size_t i = 0; i < json_length(list); i++) {
 		struct json_object *h = json_object_array_get_idx(list, i);
 		struct json_object *header = json_member(h, "header");
-		struct json_object *to = json_object_new_object();
 		bool sets = strcmp(json_text(h, "append_action"), "OVERWRITE_IF_EXISTS_OR_ADD") ==
 			    0;
+		_cleanup_strbuf_ struct strbuf value = STRBUF_INIT;
+		bool said = (sets || !proxy) &&
+			    say_value(json_text(header, "value"), proxy, &value);
 
-		all &= sets || !proxy;
-		(void)json_object_object_add(to, "name",
-					     json_object_new_string(json_text(header, "key")));
-		(void)json_object_object_add(to, "value",
-					     json_object_new_string(json_text(header, "value")));
-		(void)json_object_array_add(sets ? set : append, to);
+		all &= said;
+		if (said)
+			add_header(sets ? set : append, json_text(header, "key"),
+				   strbuf_str(&value));
 	}
 	if (json_length(set))
 		(void)json_object_object_add(o, "set", json_object_get(set));

@@ -9,6 +9,7 @@
 #include "common/answer/json-print.h"
 #include "common/base/alloc.h"
 #include "common/base/text.h"
+#include "common/configuration/configuration.h"
 #include "common/decode/object-kind.h"
 #include "portolan/conversion.h"
 #include "portolan/stage-options.h"
@@ -132,12 +133,18 @@ static bool is_routing(unsigned kind)
 	return false;
 }
 
-static void copy_backends(struct world_objects *to, const struct world_objects *from)
+/* A watcher makes it for ingress-nginx's hosts only, and no other object can refer to it. */
+static bool is_own_certificate(const struct item *i)
+{
+	return i->kind == OBJECT_SECRET && strcmp(item_key(i), OWN_CERTIFICATE_KEY) == 0;
+}
+
+static void copy_objects(struct world_objects *to, const struct world_objects *from, bool routing)
 {
 	struct item *i;
 
 	for (size_t pos = 0; (i = state_next(from->objects, &pos));)
-		if (!is_routing(i->kind))
+		if ((routing || !is_routing(i->kind)) && !is_own_certificate(i))
 			(void)state_put(to->objects, item_ref(i));
 	state_commit(to->objects, state_source(from->objects));
 	state_commit(to->notes, 1);
@@ -165,7 +172,7 @@ static int translate(const struct work *w, struct json_object *objects, struct j
 	int r = read_objects(w, objects, &made);
 
 	if (r >= 0) {
-		copy_backends(&all, &w->m->world);
+		copy_objects(&all, &w->m->world, false);
 		world_overlay(&all, &made);
 		r = world_translate("migrate", w->o, all.objects, "surface=1", &statuses, ret);
 	}
@@ -332,11 +339,6 @@ static void make_plain(const struct work *w, struct json_object *surface)
 	}
 }
 
-static struct json_object *copy_of(struct json_object *o)
-{
-	return json_tokener_parse(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
-}
-
 /* ---- the outcome ---- */
 
 /* The settings admit no client that was refused before, and open no path that was closed. */
@@ -377,6 +379,22 @@ static bool same_filters(struct json_object *was, struct json_object *is)
 	       same_member(json_member(a, "route"), json_member(b, "route"), "rate_limits");
 }
 
+/* Backends that expect TLS or HTTP/2 are not spoken to without, nor less strictly. */
+static bool same_backends(struct json_object *was, struct json_object *is)
+{
+	struct json_object *b = json_member(was, "clusters"), *a = json_member(is, "clusters");
+
+	for (size_t i = 0; i < json_length(b) && i < json_length(a); i++) {
+		struct json_object *before = json_object_array_get_idx(b, i),
+				   *after = json_object_array_get_idx(a, i);
+
+		if (!json_object_equal(converted_tls(before), converted_tls(after)) ||
+		    converted_is_http2(before) != converted_is_http2(after))
+			return false;
+	}
+	return true;
+}
+
 static struct json_object *find_member(struct json_object *list, const char *key, const char *value)
 {
 	for (size_t i = 0; i < json_length(list); i++) {
@@ -392,16 +410,17 @@ static bool keeps_filters(struct json_object *was, struct json_object *is)
 {
 	struct json_object *routes = json_member(was, "routes");
 
-	if (!was)
+	/* A host that is not there at all has a note of its own. */
+	if (!was || !is)
 		return true;
-	if (!is || !same_filters(was, is))
+	if (!same_filters(was, is))
 		return false;
 	for (size_t i = 0; i < json_length(routes); i++) {
 		struct json_object *r = json_object_array_get_idx(routes, i);
 		struct json_object *now =
 			find_member(json_member(is, "routes"), "match", json_text(r, "match"));
 
-		if (now && !same_filters(r, now))
+		if (now && (!same_filters(r, now) || !same_backends(r, now)))
 			return false;
 	}
 	return true;
@@ -443,8 +462,8 @@ static bool note_differences(struct converted_host *h, struct json_object *befor
 		    keeps_filters(h->https, host_of(after, "https", h->name));
 
 	if (!good)
-		converted_note(h, "filters of it (access, limits, CORS) cannot be said: it is not "
-				  "written without them");
+		converted_note(h, "filters of it (access, limits, CORS), or TLS or HTTP/2 to its "
+				  "backends, cannot be said: it is not written without them");
 	surface_compare(json_member(before, h->name), json_member(after, h->name), &o, changes);
 	for (size_t i = 0; i < json_length(changes); i++) {
 		struct json_object *c = json_object_array_get_idx(changes, i);
@@ -529,14 +548,29 @@ static void work_done(struct work *w)
 	free(w->chosen);
 }
 
+/* What the source's own objects make: without the default certificate, which is nobody's object. */
+static int translate_source(const struct work *w, struct json_object **ret)
+{
+	struct world_objects all = { state_new(), state_new() };
+	_cleanup_(state_freep) struct state *statuses = NULL;
+	int r;
+
+	copy_objects(&all, &w->m->world, true);
+	r = world_translate("migrate", w->o, all.objects, "surface=1", &statuses, ret);
+	world_objects_done(&all);
+	return r;
+}
+
 int conversion_make(struct conversion *c, const struct migration *m, const struct world_options *o)
 {
 	struct work w = { .c = c, .m = m, .o = o };
-	struct json_object *before, *then;
+	struct json_object *before = NULL, *then;
 	int r;
 
 	c->hosts = json_object_new_array();
-	before = copy_of(m->surface);
+	r = translate_source(&w, &before);
+	if (r < 0)
+		return r;
 	make_plain(&w, before);
 	collect(&w, before);
 	if (c->target == CONVERT_GATEWAY)

@@ -62,8 +62,12 @@ char *converted_name(const char *host, const char *suffix);
 struct json_object *converted_object(const char *api_version, const char *kind,
 				     const char *namespace, const char *name);
 void converted_note(struct converted_host *h, const char *fmt, ...) _printf_(2, 3);
+/* How a cluster's backends are spoken to. NULL: without TLS. */
+bool converted_is_http2(struct json_object *cluster);
+struct json_object *converted_tls(struct json_object *cluster);
 /* Members added to o: set and remove, in the form of both targets. False: the headers have other
- * edits. */
+ * edits, which are left out: a variable that the target does not know would reach backends as
+ * text. */
 bool converted_headers(struct json_object *settings, const char *which, struct json_object *o,
 		       bool proxy);
 

@@ -51,25 +51,34 @@ static void put_rights(struct strbuf *b)
 	}
 }
 
-static void put_class(struct strbuf *b, const char *name, const char *controller)
+static void put_class(struct strbuf *b, const char *name, const char *controller, bool is_default)
 {
 	strbuf_puts(b, "---\napiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata:\n"
 		       "  name: ");
 	strbuf_json(b, name, strlen(name));
-	strbuf_printf(b, "\nspec:\n  controller: %s\n", controller);
+	if (is_default)
+		strbuf_puts(b, "\n  annotations:\n"
+			       "    ingressclass.kubernetes.io/is-default-class: \"true\"");
+	strbuf_puts(b, "\nspec:\n  controller: ");
+	strbuf_json(b, controller, strlen(controller));
+	strbuf_putc(b, '\n');
 }
 
 static void put_classes(const struct migration *m, struct strbuf *b)
 {
 	strbuf_puts(b, "# The class of objects that you move one by one.\n");
-	put_class(b, "portolan", "portolan.io/ingress-controller");
+	put_class(b, "portolan", PORTOLAN_CONTROLLER, false);
 	if (!(m->from & MIGRATION_NGINX))
 		return;
 	strbuf_puts(b, "# The classes of ingress-nginx: its chart takes them away when it is "
 		       "uninstalled.\n");
-	for (size_t i = 0; i < json_length(m->nginx_classes); i++)
-		put_class(b, json_object_get_string(json_object_array_get_idx(m->nginx_classes, i)),
-			  "k8s.io/ingress-nginx");
+	for (size_t i = 0; i < json_length(m->nginx_classes); i++) {
+		const char *name =
+			json_object_get_string(json_object_array_get_idx(m->nginx_classes, i));
+
+		put_class(b, name, m->nginx_controller,
+			  m->default_class && strcmp(m->default_class, name) == 0);
+	}
 }
 
 static void put_gateway_classes(const struct migration *m, struct strbuf *b)

@@ -22,12 +22,35 @@ void migration_done(struct migration *m)
 	json_object_put(m->contour_classes);
 	json_object_put(m->nginx_classes);
 	json_object_put(m->gateway_classes);
+	json_object_put(m->remarks);
 	json_object_put(m->surface);
 	json_object_put(m->verdicts);
 	json_object_put(m->objects);
 	json_object_put(m->passed);
 	strbuf_done(&m->configuration);
 	free(m->configured_by);
+	free(m->nginx_controller);
+	free(m->default_class);
+}
+
+char *migration_name(const struct item *i)
+{
+	const char *key = item_key(i);
+
+	return xasprintf("%s %s", object_kind(i->kind)->kind, *key == '/' ? key + 1 : key);
+}
+
+void migration_remark(struct migration *m, const struct item *i, enum migration_class class,
+		      char *text)
+{
+	_cleanup_free_ char *name = migration_name(i);
+	struct json_object *o = json_object_new_object();
+
+	if (class < MIGRATION_CLASSES_)
+		(void)json_object_object_add(o, "class", json_object_new_int((int)class));
+	(void)json_object_object_add(o, "text", json_object_new_string(text));
+	(void)json_object_object_add(m->remarks, name, o);
+	free(text);
 }
 
 const char *migration_class_name(enum migration_class c)
@@ -79,6 +102,7 @@ static const struct meaning {
 	  "Contour calls it orphaned as well" },
 	{ "CertificateExpiry", MIGRATION_CONTOUR | MIGRATION_NGINX, MIGRATION_SAME, MIGRATION_SAME,
 	  "clients see the same certificate there" },
+	{ "DefaultCertificate", MIGRATION_NGINX, MIGRATION_SAME, MIGRATION_SAME, "so it is there" },
 	{ "CertificateName", MIGRATION_CONTOUR, MIGRATION_SAME, MIGRATION_SAME,
 	  "clients see the same certificate there" },
 	{ "TLSWarning", MIGRATION_CONTOUR, MIGRATION_SAME, MIGRATION_SAME,
@@ -243,11 +267,23 @@ static void judge_gateway_class(struct judging *j)
 			   " (apply.yaml of --write has it)"));
 }
 
+/* What the source says outweighs the verdict. */
+static void judge_remark(struct judging *j, const char *name)
+{
+	struct json_object *remark = json_member(j->m->remarks, name);
+
+	if (!remark)
+		return;
+	if (json_member(remark, "class"))
+		j->class = (enum migration_class)json_number(remark, "class");
+	add_reason(j, "", xstrdup(json_text(remark, "text")));
+}
+
 static void judge_item(struct migration *m, const struct item *i)
 {
 	const struct object_kind_row *row = object_kind(i->kind);
 	const char *key = item_key(i), *slash = strchr(key, '/');
-	_cleanup_free_ char *name = xasprintf("%s %s", row->kind, slash == key ? key + 1 : key);
+	_cleanup_free_ char *name = migration_name(i);
 	_cleanup_free_ char *namespace = xstrndup(key, slash ? (size_t)(slash - key) : 0);
 	struct judging j = { .m = m, .item = i, .reasons = json_object_new_array() };
 	struct json_object *o = json_object_new_object();
@@ -257,6 +293,7 @@ static void judge_item(struct migration *m, const struct item *i)
 	judge_verdict(&j);
 	judge_old(&j);
 	judge_gateway_class(&j);
+	judge_remark(&j, name);
 	(void)json_object_object_add(o, "kind", json_object_new_string(row->kind));
 	(void)json_object_object_add(o, "namespace", json_object_new_string(namespace));
 	(void)json_object_object_add(o, "name", json_object_new_string(slash ? slash + 1 : key));
@@ -326,8 +363,11 @@ static void judge_unread(struct migration *m)
 	}
 }
 
-static bool is_our_configuration(const struct item *i)
+/* The configuration and the default certificate, which were added to the source's objects. */
+static bool is_ours(const struct item *i)
 {
+	if (i->kind == OBJECT_SECRET)
+		return strcmp(item_key(i), OWN_CERTIFICATE_KEY) == 0;
 	return i->kind == OBJECT_CONTOUR_CONFIGURATION && !i->meta_len &&
 	       strcmp(item_key(i), CONFIGURATION_KEY) == 0;
 }
@@ -337,9 +377,10 @@ int migration_judge(struct migration *m, const struct world_options *o)
 	_cleanup_(state_freep) struct state *statuses = NULL;
 	struct item **all;
 	size_t n;
-	int r = world_translate("migrate", o, m->world.objects, "surface=1", &statuses,
-				&m->surface);
+	int r;
 
+	world_add_certificate("migrate", o, &m->world, NULL);
+	r = world_translate("migrate", o, m->world.objects, "surface=1", &statuses, &m->surface);
 	if (r < 0)
 		return r;
 	if (json_member(m->surface, "error")) {
@@ -351,7 +392,7 @@ int migration_judge(struct migration *m, const struct world_options *o)
 	m->passed = json_object_new_array();
 	all = state_sorted(m->world.objects, &n);
 	for (size_t i = 0; i < n; i++)
-		if (object_kind(all[i]->kind) && !is_our_configuration(all[i]))
+		if (object_kind(all[i]->kind) && !is_ours(all[i]))
 			judge_item(m, all[i]);
 	free(all);
 	judge_unread(m);

@@ -8,6 +8,8 @@
 #include "common/base/strbuf.h"
 #include "portolan/world.h"
 
+#define PORTOLAN_CONTROLLER "portolan.io/ingress-controller"
+
 /* The controller of the objects. */
 enum {
 	MIGRATION_CONTOUR = 1,
@@ -25,9 +27,14 @@ enum migration_class {
 struct migration {
 	unsigned from;
 	struct world_objects world;
-	/* Of the source: names of classes, a list each; the configuration as YAML, and the object
-	 * that most of it came from. */
+	/* Of the source: names of classes, a list each; spec.controller of ingress-nginx's, and the
+	 * class that Ingresses get which name none ("": there is no such class); the configuration
+	 * as YAML, and the object that most of it came from. */
 	struct json_object *contour_classes, *nginx_classes;
+	char *nginx_controller, *default_class;
+	/* What the source says of objects that Portolan would not serve as they are now:
+	 * {"KIND NAMESPACE/NAME": {"class": …, "text": …}}; without a class it is a hint only. */
+	struct json_object *remarks;
 	/* Names of GatewayClasses that were Contour's; in the world they are Portolan's. */
 	struct json_object *gateway_classes;
 	struct strbuf configuration;
@@ -40,6 +47,12 @@ struct migration {
 	size_t counts[MIGRATION_CLASSES_], n_passed;
 };
 void migration_done(struct migration *m);
+
+/* The text is taken. class: MIGRATION_CLASSES_ for a hint. */
+void migration_remark(struct migration *m, const struct item *i, enum migration_class class,
+		      char *text);
+/* "Ingress default/web" */
+char *migration_name(const struct item *i);
 
 /* "same", "different", "not-served", "never-served" */
 const char *migration_class_name(enum migration_class c);

@@ -6,12 +6,14 @@
 
 #include "common/answer/json-print.h"
 #include "common/base/alloc.h"
+#include "common/configuration/configuration.h"
 #include "portolan/json-diff.h"
 #include "portolan/surface.h"
 
 struct comparison {
 	const struct surface_options *o;
 	struct json_object *changes;
+	struct json_object *host_before, *host_after;
 	struct json_object *before_certificates, *after_certificates; /* by Secret */
 	size_t reconnected; /* hosts whose connections are handled differently */
 	char *first_reconnected;
@@ -203,6 +205,51 @@ static char *other_differences(struct json_object *was, struct json_object *is)
 	return json_diff_text(&d);
 }
 
+/* Filters that keep requests out, of a route or of its host. */
+static const struct guard {
+	const char *filter, *what;
+	bool always; /* the listener's, where a route says nothing */
+} guards[] = {
+	{ "envoy.filters.http.rbac", "addresses", false },
+	{ "envoy.filters.http.basic_auth", "passwords", false },
+	{ "envoy.filters.http.jwt_authn", "tokens", false },
+	{ "envoy.filters.http.ext_authz", "authorization", true },
+	{ "portolan.ask", "authorization", false },
+	{ "portolan.access", "authorization, passwords or addresses", false },
+	{ "envoy.filters.http.ratelimit", "rates", true },
+	{ "envoy.filters.http.local_ratelimit", "local rates", false },
+};
+
+static struct json_object *filter_of(struct json_object *o, const char *name)
+{
+	return json_member(json_member(json_member(o, "settings"), "typed_per_filter_config"),
+			   name);
+}
+
+static bool is_guarded(struct json_object *host, struct json_object *route, const struct guard *g)
+{
+	struct json_object *config = filter_of(route, g->filter);
+
+	if (!config)
+		config = filter_of(host, g->filter);
+	return config ? !json_object_get_boolean(json_member(config, "disabled")) : g->always;
+}
+
+static void say_opened(struct comparison *c, const char *host, struct json_object *was,
+		       struct json_object *is)
+{
+	_cleanup_strbuf_ struct strbuf lost = STRBUF_INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(guards); i++)
+		if (is_guarded(c->host_before, was, &guards[i]) &&
+		    !is_guarded(c->host_after, is, &guards[i]))
+			strbuf_printf(&lost, "%s%s", lost.len ? ", " : "", guards[i].what);
+	if (lost.len && is_served(is))
+		surface_add(c->changes, "route-opened", true, host, json_text(is, "match"),
+			    xasprintf("requests are not checked any more: %s", strbuf_str(&lost)),
+			    json_member(is, "made_by"));
+}
+
 static void compare_route(struct comparison *c, const char *host, struct json_object *was,
 			  struct json_object *is)
 {
@@ -224,6 +271,7 @@ static void compare_route(struct comparison *c, const char *host, struct json_ob
 			surface_add(c->changes, "route-changed", false, host, match,
 				    TAKE_PTR(other), json_member(is, "made_by"));
 	}
+	say_opened(c, host, was, is);
 	if (!lost)
 		say_endpoints(c, host, was, is, strcmp(from, to) != 0);
 }
@@ -344,6 +392,12 @@ static int64_t expiry(struct json_object *certificates, struct json_object *c)
 	return json_number(json_member(certificates, json_text(c, "secret")), "not_after");
 }
 
+/* The one that the watcher makes. */
+static bool is_default(struct json_object *certificate)
+{
+	return strcmp(json_text(certificate, "secret"), OWN_CERTIFICATE_KEY) == 0;
+}
+
 static void compare_certificate(struct comparison *c, const char *host, struct json_object *was,
 				struct json_object *is)
 {
@@ -354,7 +408,13 @@ static void compare_certificate(struct comparison *c, const char *host, struct j
 	_cleanup_free_ char *ends = day(until), *ended = day(before);
 	bool expired = until && until < (int64_t)time(NULL);
 
-	if (b && (!a || (*json_text(b, "version") && !*json_text(a, "version")))) {
+	if (b && is_default(a) && !is_default(b)) {
+		surface_add(c->changes, "certificate-lost", true, host, NULL,
+			    xasprintf("certificate of Secret %s → the default certificate, which "
+				      "no client trusts",
+				      json_text(b, "secret")),
+			    NULL);
+	} else if (b && (!a || (*json_text(b, "version") && !*json_text(a, "version")))) {
 		surface_add(c->changes, "certificate-lost", true, host, NULL,
 			    xasprintf("the certificate of Secret %s is not there any more",
 				      json_text(b, "secret")),
@@ -362,8 +422,8 @@ static void compare_certificate(struct comparison *c, const char *host, struct j
 	} else if (a && b &&
 		   (strcmp(json_text(a, "secret"), json_text(b, "secret")) != 0 ||
 		    strcmp(json_text(a, "version"), json_text(b, "version")) != 0)) {
-		surface_add(c->changes, "certificate-changed", expired || (until && until < before),
-			    host, NULL,
+		surface_add(c->changes, "certificate-changed",
+			    expired || (until && until < before && !is_default(b)), host, NULL,
 			    xasprintf("certificate of Secret %s until %s → Secret %s until %s%s",
 				      json_text(b, "secret"), ended, json_text(a, "secret"), ends,
 				      expired ? ", which has passed" : ""),
@@ -425,6 +485,8 @@ static void compare_host(struct comparison *c, const char *name, struct json_obj
 	struct json_diff d;
 	char *settings;
 
+	c->host_before = was;
+	c->host_after = is;
 	compare_certificate(c, name, was, is);
 	compare_guards(c, name, was, is);
 	compare_routes(c, name, was, is);

@@ -9,9 +9,12 @@
 #include <unistd.h>
 
 #include "common/base/alloc.h"
+#include "common/configuration/configuration.h"
+#include "common/decode/object-kind.h"
 #include "common/link/frame-stream.h"
 #include "common/link/frame.h"
 #include "common/recording/recording-moment.h"
+#include "k8s/contour-configuration.pb-c.h"
 #include "portolan/live-objects.h"
 #include "portolan/once.h"
 #include "portolan/recorded-world.h"
@@ -236,6 +239,75 @@ int world_read(const char *command, const struct world_options *o, const char *c
 	if (world_is_recording(paths, n))
 		return read_recording(command, o, paths, n, ret);
 	return read_manifests(command, o, paths, n, -1, ret);
+}
+
+/* ---- the certificate that a running watcher makes ---- */
+
+static bool wants_certificate(const struct world_objects *w)
+{
+	const struct item *i = state_get(w->objects, OBJECT_CONTOUR_CONFIGURATION,
+					 CONFIGURATION_KEY, strlen(CONFIGURATION_KEY));
+	K8s__ContourConfiguration *c =
+		i ? k8s__contour_configuration__unpack(NULL, i->value_len, item_value(i)) : NULL;
+	const K8s__ConfigPortolan *p = c && c->spec ? c->spec->portolan : NULL;
+	const K8s__ConfigIngressNginx *nginx = p ? p->ingress_nginx : NULL;
+	bool enabled = stage_option_given("ingress-nginx") || (nginx && nginx->enabled);
+	bool named = nginx && *nginx->default_ssl_certificate;
+
+	if (c)
+		k8s__contour_configuration__free_unpacked(c, NULL);
+	return enabled && !named;
+}
+
+/* A watcher that reads a document without content: it notes that, and makes the certificate. */
+static void make_certificate(const char *command, const struct world_options *o, struct state *into)
+{
+	static const char nothing[] = "{}\n";
+	_cleanup_close_ int in = memfd_create("nothing", MFD_CLOEXEC);
+	struct words w = { 0 };
+	pid_t watcher = 0;
+	int ends[2];
+
+	if (in < 0 || write(in, nothing, strlen(nothing)) < 0 || lseek(in, 0, SEEK_SET) < 0 ||
+	    once_words("portolan-watcher", o->log_level, &w) < 0)
+		return;
+	words_add(&w, "--write-stream=-");
+	words_add(&w, "--write-notes=/dev/null");
+	words_add(&w, "--ingress-nginx");
+	words_add(&w, "--stand-in");
+	words_add(&w, "--manifests=-");
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		words_done(&w);
+		return;
+	}
+	(void)once_start(command, &w, in, ends[1], -1, &watcher);
+	(void)close(ends[1]);
+	read_states(ends[0], into);
+	(void)close(ends[0]);
+	(void)once_wait(watcher);
+}
+
+void world_add_certificate(const char *command, const struct world_options *o,
+			   struct world_objects *world, const struct world_objects *like)
+{
+	_cleanup_(state_freep) struct state *made = state_new();
+	struct item *i = state_get(world->objects, OBJECT_SECRET, OWN_CERTIFICATE_KEY,
+				   strlen(OWN_CERTIFICATE_KEY));
+
+	if (i || !wants_certificate(world))
+		return;
+	if (like)
+		i = state_get(like->objects, OBJECT_SECRET, OWN_CERTIFICATE_KEY,
+			      strlen(OWN_CERTIFICATE_KEY));
+	if (!i) {
+		make_certificate(command, o, made);
+		i = state_get(made, OBJECT_SECRET, OWN_CERTIFICATE_KEY,
+			      strlen(OWN_CERTIFICATE_KEY));
+	}
+	if (!i)
+		return;
+	(void)state_put(world->objects, item_ref(i));
+	state_commit(world->objects, state_source(world->objects) + 1);
 }
 
 void world_overlay(struct world_objects *base, const struct world_objects *over)

@@ -49,6 +49,10 @@ int world_read(const char *command, const struct world_options *o, const char *c
 /* Manifests that are in a file without a name. */
 int world_read_text(const char *command, const struct world_options *o, int fd,
 		    struct world_objects *ret);
+/* Adds the default certificate of ingress-nginx's hosts where a watcher that runs would make one.
+ * like: a world whose own is taken, if it has one, so that the two can be compared; or NULL. */
+void world_add_certificate(const char *command, const struct world_options *o,
+			   struct world_objects *world, const struct world_objects *like);
 /* Whether the paths name such a world, judged by the first. */
 bool world_is_live(const char *const *paths, size_t n);
 bool world_is_recording(const char *const *paths, size_t n);

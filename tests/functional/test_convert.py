@@ -1,5 +1,6 @@
 """`portolan migrate --to`: other objects for the same routes, and only where that is proven."""
 
+import re
 import subprocess
 
 import pytest
@@ -195,3 +196,71 @@ def test_with_write_the_report_stays_and_the_objects_go_into_a_file(folder):
 def test_bad_usage(folder):
     for words in (["--to=istio", "x"], ["--with-differences", "x"]):
         assert run(folder, "migrate", *words).returncode == 2
+
+
+# ---- what the other API says in other words ----
+
+def proxy_of(route):
+    return [objects.proxy("p", {"services": [{"name": "web", "port": 80}], **route}, fqdn="p.example")]
+
+
+@pytest.mark.parametrize("timeout", ["500ms", "1.5s", "90s", "200000s"])
+def test_a_timeout_has_no_fraction_in_gateway_api(convert, timeout):
+    code, made, comments = convert(proxy_of({"timeoutPolicy": {"response": timeout}}), "gateway-api")
+    assert code == EQUAL, comments
+    [route] = [o for o in made if o["kind"] == "HTTPRoute"]
+    assert re.fullmatch(r"([0-9]{1,5}(h|m|s|ms)){1,4}", route["spec"]["rules"][0]["timeouts"]["request"])
+
+
+@pytest.mark.parametrize("code", [301, 302])
+@pytest.mark.parametrize("to", ["gateway-api", "httpproxy"])
+def test_a_redirect_keeps_its_code(convert, to, code):
+    proxy = objects.proxy("p", {"requestRedirectPolicy": {"hostname": "b.example", "statusCode": code}}, fqdn="p.example")
+    assert convert([proxy], to)[0] == EQUAL
+
+
+@pytest.mark.parametrize("code", [303, 307, 308])
+def test_gateway_api_has_more_codes_of_redirects(folder, code):
+    write(folder, "all.yaml", [
+        *backends(),
+        {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": "old"},
+         "spec": {"controllerName": "projectcontour.io/gateway-controller"}},
+        {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "gw", "namespace": "default"},
+         "spec": {"gatewayClassName": "old", "listeners": [{"name": "http", "protocol": "HTTP", "port": 80}]}},
+        {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "r", "namespace": "default"},
+         "spec": {"parentRefs": [{"name": "gw"}], "hostnames": ["g.example"], "rules": [{"filters": [
+             {"type": "RequestRedirect", "requestRedirect": {"hostname": "b.example", "statusCode": code}}]}]}}])
+    done = run(folder, "migrate", "--to=gateway-api", "all.yaml")
+    assert done.returncode == EQUAL and f"statusCode: {code}" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("protocol", ["tls", "h2", "h2c"])
+def test_backends_are_spoken_to_as_before_or_the_host_is_not_written(convert, protocol):
+    content = [objects.proxy("p", {"services": [{"name": "web", "port": 80, "protocol": protocol}]}, fqdn="p.example")]
+    code, made, comments = convert(content, "httpproxy")
+    assert code == EQUAL, comments
+    code, made, comments = convert(content, "gateway-api", "--with-differences")
+    assert code == NOT_ALL and "HTTPRoute" not in [o["kind"] for o in made]
+    assert "TLS or HTTP/2 to its backends" in "".join(comments)
+
+
+def test_a_header_keeps_its_text(convert):
+    values = {"set": [{"name": "A", "value": "50% off, 100%"}, {"name": "B", "value": "%HOSTNAME% 5% %REQ(x-b)%"}]}
+    code, made, comments = convert(proxy_of({"requestHeadersPolicy": values}), "httpproxy")
+    assert code == EQUAL and made[0]["spec"]["routes"][0]["requestHeadersPolicy"] == values, comments
+
+
+@pytest.mark.parametrize("to", ["httpproxy", "gateway-api"])
+def test_no_variable_reaches_backends_as_its_name(convert, folder, to):
+    """ingress-nginx's X-Forwarded-For and others are variables, which Gateway API does not have."""
+    code, made, comments = convert([nginx("one", "n.example")], to, "--with-differences")
+    assert code == DIFFERENT, comments
+    write(folder, "new.yaml", [*backends(), *made])
+    text = run(folder, "translate", "new.yaml", "--print", "yaml").stdout
+    assert "n.example" in text
+    assert "%%" not in text, [line for line in text.splitlines() if "%%" in line]
+
+
+def test_the_default_certificate_is_nobodys_object(convert):
+    code, made, comments = convert([nginx("one", "n.example")], "gateway-api", "--with-differences")
+    assert "ingress-nginx-default-certificate" not in str(made) and code == DIFFERENT, comments

@@ -210,3 +210,63 @@ def test_the_pages_job_fails_where_something_gets_worse(folder):
     commit(world(routes=["/"]))
     done = run()
     assert done.returncode != 0 and "::error" in done.stdout, done
+
+
+# ---- ingress-nginx ----
+
+NGINX = "nginx.ingress.kubernetes.io/"
+
+
+def nginx(*more, tls=(), **annotations):
+    return world(*more, routes=("/",), klass="nginx", tls=tls,
+                 annotations={NGINX + k.replace("_", "-"): v for k, v in annotations.items()} or None)
+
+
+def listed(diff, before, after, *words):
+    """(exit code, the list of changes)"""
+    done = diff(before, after, "-o", "json", *words)
+    return done.returncode, json.loads(done.stdout)["changes"]
+
+
+def test_the_default_certificate_is_there_as_where_a_watcher_runs(diff):
+    """It is made anew for each question, and the same in both worlds."""
+    without, missing = nginx(), nginx(tls=[("cert", "a.example")])
+    assert diff(missing, missing, "--ingress-nginx").returncode == NOTHING
+    code, found = listed(diff, without, missing, "--ingress-nginx")
+    assert code == SOME and "redirect 308 to https://a.example" in str(found)
+
+
+def test_a_certificate_that_gives_way_to_the_default_one_is_lost(diff):
+    missing = nginx(tls=[("cert", "a.example")])
+    there = [*missing, objects.tls_secret("cert", Authority().issue("a.example"))]
+    code, found = listed(diff, there, missing, "--ingress-nginx")
+    assert code == WORSE and [c["host"] for c in found if c["change"] == "certificate-lost"] == ["https://a.example"]
+    code, found = listed(diff, missing, there, "--ingress-nginx")
+    assert code == SOME and [c["host"] for c in found if c["change"] == "certificate-changed"] == ["https://a.example"]
+
+
+@pytest.mark.parametrize("guard,words", [
+    ({"whitelist_source_range": "10.0.0.0/8"}, "addresses"),
+    ({"auth_url": "http://auth.example/check"}, "authorization"),
+    ({"limit_rps": "5"}, "local rates"),
+], ids=lambda v: next(iter(v)) if isinstance(v, dict) else None)
+def test_a_route_that_is_not_guarded_any_more_is_worse(diff, guard, words):
+    code, found = listed(diff, nginx(**guard), nginx(), "--ingress-nginx")
+    assert code == WORSE
+    opened = [c for c in found if c["change"] == "route-opened"]
+    assert opened and all(c["worse"] and words in c["text"] for c in opened)
+    code, found = listed(diff, nginx(), nginx(**guard), "--ingress-nginx")
+    assert code == SOME and not [c for c in found if c["change"] == "route-opened"]
+
+
+def test_a_guard_that_moves_from_the_route_to_its_host_is_not_lost(diff):
+    addresses = [{"source": "Remote", "cidr": "10.0.0.0/8"}]
+
+    def proxy(on_route, on_host):
+        return [*world(routes=("/",), host="other.example"),
+                objects.proxy("p", objects.to("web", **({"ipAllowPolicy": addresses} if on_route else {})),
+                              fqdn="p.example", **({"ipAllowPolicy": addresses} if on_host else {}))]
+
+    assert listed(diff, proxy(True, False), proxy(False, True))[0] == SOME
+    assert listed(diff, proxy(True, False), proxy(False, False))[0] == WORSE
+    assert listed(diff, proxy(False, True), proxy(False, False))[0] == WORSE

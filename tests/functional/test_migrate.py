@@ -266,3 +266,124 @@ def test_nobodys_objects_and_bad_usage(migrate, folder):
     assert done.returncode == NO_ANSWER and "no object of Contour or ingress-nginx" in done.stderr
     for words in ((), ("--from", "haproxy", "x"), ("-o", "xml", "x")):
         assert subprocess.run([PORTOLAN, "migrate", *words], capture_output=True, timeout=60).returncode == 2
+
+
+# ---- whose objects ----
+
+def reason_texts(done, name):
+    return " ".join(reasons(done, name))
+
+
+def test_an_ingress_nginx_by_any_controller_name_is_one(migrate, folder):
+    done = migrate([*backends(), ingress("one", "one.example", klass="inner"),
+                    objects.ingress_class("inner", "k8s.io/internal-ingress-nginx")], "-o", "json", "--write", "out")
+    assert {o["name"]: o["class"] for o in report(done)["objects"]}["one"] == "same"
+    assert yaml.safe_load((folder / "out/portolan.yaml").read_text())["ingressNginx"] == {
+        "enabled": True, "classes": ["inner"], "controllerName": "k8s.io/internal-ingress-nginx"}
+    assert "k8s.io/internal-ingress-nginx" in (folder / "out/apply.yaml").read_text()
+
+
+def test_of_several_one_is_judged_and_the_others_are_not_said_to_be_unserved_there(migrate):
+    content = [*backends(), ingress("one", "one.example"), ingress("two", "two.example", klass="inner"),
+               ingress("three", "three.example", klass="alb"),
+               objects.ingress_class("nginx", "k8s.io/ingress-nginx"),
+               objects.ingress_class("inner", "k8s.io/internal-ingress-nginx"),
+               objects.ingress_class("alb", "ingress.k8s.aws/alb")]
+    done = migrate(content, "-o", "json")
+    found = {f"{o['kind']}/{o['name']}": o["class"] for o in report(done)["objects"]}
+    assert found["Ingress/one"] == "same" and found["IngressClass/nginx"] == "same"
+    assert found["Ingress/two"] == "not-served" and "--class inner judges its objects" in reason_texts(done, "two")
+    assert found["IngressClass/inner"] == "not-served"
+    assert found["Ingress/three"] == found["IngressClass/alb"] == "never-served"
+    found = classes(migrate, content, "--class=inner")
+    assert (found["Ingress/one"], found["Ingress/two"]) == ("not-served", "same")
+
+
+def test_contours_status_says_that_it_served_the_class(migrate):
+    content = [*backends(), *proxies()[:1], *proxies()[3:4]]
+    assert classes(migrate, content)["HTTPProxy/other"] == "never-served"
+    done = migrate(content, "-o", "json")
+    assert "if it was served there, say --class elsewhere" in reason_texts(done, "other")
+    content[-1]["status"] = {"currentStatus": "valid", "description": "Valid HTTPProxy"}
+    assert classes(migrate, content)["HTTPProxy/other"] == "same"
+
+
+@pytest.mark.parametrize("controller,klass", [("k8s.io/ingress-nginx", "nginx"), ("projectcontour.io/x", "contour"),
+                                              ("haproxy.org/x", "haproxy")])
+def test_ingresses_of_files_get_the_default_class(migrate, controller, klass):
+    """The API server gives it to those that are made; one of a cluster without a class is older than the class."""
+    content = [*backends(), objects.ingress_class(klass, controller, default=True), ingress("one", "one.example"),
+               *proxies()[:1], ingress("new", "new.example", klass=None),
+               ingress("old", "old.example", klass=None, created="2024-01-01T00:00:00Z")]
+    found = classes(migrate, content)
+    assert found["Ingress/new"] == ("never-served" if klass == "haproxy" else "same")
+    assert found["Ingress/old"] == "same"  # Contour takes what has no class
+    done = migrate([o for o in content if o["kind"] != "HTTPProxy"], "-o", "json", "--from=ingress-nginx")
+    found = {o["name"]: o["class"] for o in report(done)["objects"]}
+    assert found["new"] == ("same" if klass == "nginx" else "never-served")
+    assert found["old"] == "never-served" and f"before {klass} was the default" in reason_texts(done, "old")
+
+
+def test_the_classes_to_apply_keep_their_default(migrate, folder):
+    migrate([*backends(), objects.ingress_class("nginx", "k8s.io/ingress-nginx", default=True),
+             ingress("one", "one.example")], "--write", "out")
+    [made] = [o for o in yaml.safe_load_all((folder / "out/apply.yaml").read_text())
+              if o and o["kind"] == "IngressClass" and o["metadata"]["name"] == "nginx"]
+    assert made["metadata"]["annotations"] == {"ingressclass.kubernetes.io/is-default-class": "true"}
+
+
+# ---- what configures them ----
+
+def config_map(name, namespace="infra", labels=None, **data):
+    return {"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": name, "namespace": namespace, **({"labels": labels} if labels else {})},
+            "data": {k.replace("_", "-"): v for k, v in data.items()}}
+
+
+LABELS = {"app.kubernetes.io/name": "ingress-nginx", "app.kubernetes.io/component": "controller"}
+
+
+@pytest.mark.parametrize("settings,tcp", [
+    (config_map("edge-ingress-nginx-controller", proxy_body_size="9m"), config_map("edge-ingress-nginx-tcp", **{"5432": "default/web:80"})),
+    (config_map("edge", labels=LABELS, proxy_body_size="9m"), config_map("edge-tcp", labels=LABELS, **{"5432": "default/web:80"})),
+    (config_map("nginx-configuration", proxy_body_size="9m"), config_map("tcp-services", **{"5432": "default/web:80"})),
+], ids=["release", "labels", "old"])
+def test_the_config_maps_of_any_release_count(migrate, folder, settings, tcp):
+    headers = config_map("edge-custom-add-headers", labels=LABELS, X_A="b")
+    found = classes(migrate, [*backends(), ingress("one", "one.example"), settings, tcp, headers], "--write", "out")
+    made = yaml.safe_load((folder / "out/portolan.yaml").read_text())["ingressNginx"]
+    assert made["configMap"] == f"infra/{settings['metadata']['name']}"
+    assert made["tcpServicesConfigMap"] == f"infra/{tcp['metadata']['name']}"
+    assert found[f"ConfigMap/{settings['metadata']['name']}"] == found[f"ConfigMap/{tcp['metadata']['name']}"] == "same"
+    assert found["ConfigMap/edge-custom-add-headers"] == "never-served"
+
+
+def test_settings_that_are_not_looked_at_are_said(migrate):
+    done = migrate([*backends(), ingress("one", "one.example"), config_map("ingress-nginx-controller", proxy_body_size="9m"),
+                    config_map("inner-ingress-nginx-controller", "other", hsts="false"),
+                    config_map("inner-ingress-nginx-tcp", "other", **{"5432": "default/web:80"})], "-o", "json")
+    found = {o["name"]: o["class"] for o in report(done)["objects"]}
+    assert found["ingress-nginx-controller"] == "same"
+    for name in ("inner-ingress-nginx-controller", "inner-ingress-nginx-tcp"):
+        assert found[name] == "not-served" and "is not looked at" in reason_texts(done, name)
+
+
+def test_contours_file_in_a_config_map_of_another_name(migrate, folder):
+    migrate([*backends(), *proxies()[:1], config_map("my-contour", **{"contour.yaml": "disablePermitInsecure: true\n"})],
+            "--write", "out")
+    assert (folder / "out/portolan.yaml").read_text() == "disablePermitInsecure: true\n"
+
+
+def test_a_host_without_its_secret_has_the_default_certificate_as_there(migrate):
+    """Tests of real requests: tests/functional/test_nginx_certificates.py."""
+    done = migrate([*backends(), ingress("shop", "shop.example", tls=[("gone", "shop.example")])], "-o", "json")
+    answer = report(done)
+    assert {o["name"]: o["class"] for o in answer["objects"]}["shop"] == "same"
+    assert "the default certificate is served; so it is there" in reason_texts(done, "shop")
+    assert answer["total"] == 3  # the certificate is nobody's object
+
+
+def test_files_that_cannot_be_read_are_said_where_nothing_else_is(migrate, folder):
+    (folder / "all.yaml.gz").write_bytes(b"\x1f\x8b\x08\x00\x01\x02\x03")
+    done = subprocess.run([PORTOLAN, "migrate", "all.yaml.gz"], cwd=folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == NO_ANSWER and "all.yaml.gz" in done.stderr, done.stderr

@@ -124,8 +124,8 @@ static struct host_tls *choose(struct nginx_plan *p, const struct nginx_ingress 
 	fallback = otherwise(p);
 	if (p->quiet)
 		return fallback;
-	nginx_warning(p, in, "CertificateMissing", field, "host %s: %s; %s", p->host,
-		      problem(p, key, facts),
+	nginx_warning(p, in, fallback ? "DefaultCertificate" : "CertificateMissing", field,
+		      "host %s: %s; %s", p->host, problem(p, key, facts),
 		      fallback ? "the default certificate is served"
 			       : "it is not served over HTTPS, as there is no default certificate "
 				 "(a watcher that runs makes one, or "
