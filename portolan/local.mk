@@ -50,6 +50,7 @@ portolan_portolan_SOURCES = \
 	portolan/terminal.c \
 	portolan/terminal.h \
 	portolan/migration-files.c \
+	portolan/migration-mention.c \
 	portolan/migration-report.c \
 	portolan/migration-source.c \
 	portolan/migration.c \

@@ -19,7 +19,9 @@ static const struct {
 	[MIGRATION_NOT_SERVED] = { "Not served, or in part not",
 				   "the reasons say why, and what to do" },
 	[MIGRATION_NEVER] = { "Never served there either",
-			      "of other controllers, unused, invalid, or of kinds without routes" },
+			      "their controllers are others, or nothing uses them, or they are "
+			      "invalid, or of kinds that neither Contour nor ingress-nginx "
+			      "serves" },
 };
 
 static size_t total(const struct migration *m)
@@ -131,7 +133,7 @@ static void put_passed(const struct migration *m, struct strbuf *out, const char
 		struct json_object *p = json_object_array_get_idx(m->passed, i);
 		_cleanup_free_ char *kind = text_of(json_text(p, "kind"));
 
-		strbuf_printf(out, "%s%lld of kind %s: no routes depend on them\n", lead,
+		strbuf_printf(out, "%s%lld of kind %s: not read\n", lead,
 			      (long long)json_number(p, "count"), kind);
 	}
 }

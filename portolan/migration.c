@@ -307,7 +307,7 @@ static void judge_item(struct migration *m, const struct item *i)
 
 /* ---- unreadable objects, and objects of other controllers ---- */
 
-static void judge_document(struct migration *m, const char *name, struct json_object *v)
+static void judge_document(struct migration *m, struct json_object *v)
 {
 	struct judging j = { .m = m, .verdict = v, .reasons = json_object_new_array() };
 	struct json_object *o = json_object_new_object();
@@ -317,7 +317,7 @@ static void judge_document(struct migration *m, const char *name, struct json_ob
 	(void)json_object_object_add(o, "namespace",
 				     json_object_new_string(json_text(v, "namespace")));
 	(void)json_object_object_add(o, "name", json_object_new_string(json_text(v, "name")));
-	(void)json_object_object_add(o, "origin", json_object_new_string(name));
+	(void)json_object_object_add(o, "origin", json_object_new_string(json_text(v, "origin")));
 	(void)json_object_object_add(
 		o, "class", json_object_new_string(migration_class_name(MIGRATION_NOT_SERVED)));
 	(void)json_object_object_add(o, "reasons", j.reasons);
@@ -347,18 +347,19 @@ static void take_passed(struct migration *m, struct json_object *v)
  * readable version. */
 static void judge_unread(struct migration *m)
 {
-	json_object_object_foreach (m->verdicts, name, v) {
+	json_object_object_foreach (m->verdicts, subject, v) {
 		enum object_kind kind = object_kind_named(json_text(v, "kind"));
 		_cleanup_free_ char *key =
 			xasprintf("%s/%s", json_text(v, "namespace"), json_text(v, "name"));
 
+		(void)subject;
 		if (strcmp(json_text(v, "kind"), "Document") == 0) {
 			if (strcmp(json_text(v, "name"), NOTE_PASSED) == 0)
 				take_passed(m, v);
 			else
-				judge_document(m, name, v);
+				judge_document(m, v);
 		} else if (!state_get(m->world.objects, kind, key, strlen(key))) {
-			judge_document(m, name, v);
+			judge_document(m, v);
 		}
 	}
 }
@@ -395,6 +396,7 @@ int migration_judge(struct migration *m, const struct world_options *o)
 		if (object_kind(all[i]->kind) && !is_ours(all[i]))
 			judge_item(m, all[i]);
 	free(all);
+	migration_mentioned(m);
 	judge_unread(m);
 	return 0;
 }

@@ -70,6 +70,12 @@ int migration_source(struct migration *m, const char *config, const char *const 
 /* Translates the world and puts its objects into classes. Negative after a sentence on stderr. */
 int migration_judge(struct migration *m, const struct world_options *o);
 
+/* ---- migration-mention.c ---- */
+
+/* Objects that nothing served refers to, but something that is not served: they are not served
+ * either, though they were there. */
+void migration_mentioned(struct migration *m);
+
 /* ---- migration-report.c ---- */
 
 void migration_report_text(const struct migration *m, struct strbuf *out);

@@ -246,7 +246,7 @@ static void pass_over(struct run *r, const char *api, const char *kind, size_t n
 struct list {
 	const char *api, *item_kind; /* for items that do not say: NULL in a plain List */
 	size_t index;
-	bool in_list;
+	const struct path *path; /* of its items; NULL: it is a document */
 };
 
 /* An object of a kind or version that is nearly ours was meant for us. */
@@ -277,9 +277,13 @@ static bool is_near_miss(struct run *r, const struct node *n, const char *api, c
 
 static void on_object(struct run *r, struct node *n, struct list *list);
 
-static void on_list(struct run *r, struct node *items, const char *api, const char *kind)
+/* parent: the path of the list itself; NULL: it is a document. Lists may be in lists, as deep as
+ * the limits of a document let them. */
+static void on_list(struct run *r, struct node *items, const char *api, const char *kind,
+		    const struct path *parent)
 {
-	struct list list = { .in_list = true };
+	const struct path path = { .parent = parent, .key = "items", .key_len = 5 };
+	struct list list = { .path = &path };
 	size_t len = strlen(kind) - 4;
 
 	if (len) {
@@ -308,9 +312,8 @@ static bool is_list(const struct node *n, const char *kind, struct node **ret_it
 
 static void on_object(struct run *r, struct node *n, struct list *list)
 {
-	const struct path items = { .key = "items", .key_len = 5 };
-	const struct path item = { .parent = &items, .index = list->index };
-	const struct path *path = list->in_list ? &item : NULL;
+	const struct path item = { .parent = list->path, .index = list->index };
+	const struct path *path = list->path ? &item : NULL;
 	struct node *inner;
 	const char *api, *kind;
 	unsigned k;
@@ -334,8 +337,8 @@ static void on_object(struct run *r, struct node *n, struct list *list)
 	k = object_kind_find(api, kind);
 	if (k) {
 		decode_object(r, k, n, path, true);
-	} else if (!list->in_list && is_list(n, kind, &inner)) {
-		on_list(r, inner, api, kind);
+	} else if (is_list(n, kind, &inner)) {
+		on_list(r, inner, api, kind, path);
 	} else if (is_near_miss(r, n, api, kind, path)) {
 		emit_unreadable(r, n->line);
 	} else {

@@ -4,6 +4,7 @@ other controllers' objects."""
 
 import collections
 import json
+import re
 import subprocess
 
 import pytest
@@ -387,3 +388,27 @@ def test_files_that_cannot_be_read_are_said_where_nothing_else_is(migrate, folde
     (folder / "all.yaml.gz").write_bytes(b"\x1f\x8b\x08\x00\x01\x02\x03")
     done = subprocess.run([PORTOLAN, "migrate", "all.yaml.gz"], cwd=folder, capture_output=True, text=True, timeout=60)
     assert done.returncode == NO_ANSWER and "all.yaml.gz" in done.stderr, done.stderr
+
+
+def test_what_only_unserved_objects_mention_is_not_said_to_be_unused(migrate):
+    login = [objects.service("login", objects.port(80)), objects.slice_of("login", 8080, "10.0.0.9")]
+    unused = [objects.service("unused", objects.port(80)), objects.slice_of("unused", 8080, "10.0.0.10")]
+    found = classes(migrate, [*backends(), *login, *unused, ingress("one", "one.example"),
+                              ingress("login", "login.example", {"configuration-snippet": "deny all;\n"}, service="login")])
+    assert found["Ingress/login"] == found["Service/login"] == found["EndpointSlice/login-1"] == "not-served"
+    assert found["Service/unused"] == found["EndpointSlice/unused-1"] == "never-served"
+
+
+def test_lists_in_lists_are_read(migrate):
+    """kubectl's lists of lists, and those of one kind as the API answers."""
+    one = ingress("one", "one.example")
+    found = classes(migrate, [{"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "v1", "kind": "List", "items": backends()},
+        {"apiVersion": "networking.k8s.io/v1", "kind": "IngressList",
+         "items": [{"metadata": one["metadata"], "spec": one["spec"]}]}]}])
+    assert found == {"Service/web": "same", "EndpointSlice/web-1": "same", "Ingress/one": "same"}
+
+
+def test_an_unreadable_object_has_its_place(migrate):
+    done = migrate([*backends(), ingress("one", "one.example"), ingress("Bad_Name", "two.example")])
+    assert re.search(r"^  Ingress default/Bad_Name \(all\.yaml:[0-9]+\)$", done.stdout, re.M), done.stdout

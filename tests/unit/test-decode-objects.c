@@ -208,6 +208,24 @@ TEST(lists_are_unfolded_and_an_item_loses_only_itself)
 		"ConfigMap default/a@2 {" META("a") "}\nConfigMap default/b@3 {" META("b") "}\n");
 }
 
+TEST(lists_in_lists_are_unfolded)
+{
+	check_text(DECODE_YAML,
+		   "apiVersion: v1\nkind: List\nitems:\n"
+		   "- apiVersion: v1\n  kind: List\n  items:\n"
+		   "  - {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}\n"
+		   "- apiVersion: v1\n  kind: ConfigMapList\n  items:\n"
+		   "  - {metadata: {name: b}}\n"
+		   "  - {metadata: {name: c}, data: []}\n",
+		   "ConfigMap default/a@7 {" META(
+			   "a") "}\n"
+				"ConfigMap default/b@11 {" META(
+					"b") "}\n"
+					     "? ConfigMap default/c@12\n"
+					     "f, document 1, line 12: items[1].items[1].data: must "
+					     "be a mapping, not a list\n");
+}
+
 TEST(objects_of_other_kinds_are_passed_over)
 {
 	_cleanup_(decoder_freep) struct decoder *d = decoder_new(NULL);
