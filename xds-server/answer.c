@@ -56,7 +56,6 @@ struct picks {
 	size_t n, cap, n_puts;
 	size_t bytes;
 	const struct pin *pin; /* of the only resource, if an older version of it is sent */
-	bool again;            /* the only resource was in a rejected batch */
 };
 
 static void picks_done(struct picks *p)
@@ -307,7 +306,6 @@ static void pick_puts(struct stream *s, struct subscription *sub, bool waits, st
 		batch = (el.floor == 0 || burst) && !(e->flags & ENTRY_ALONE);
 		if (p->n && !batch)
 			break;
-		p->again = e->flags & ENTRY_ALONE;
 		take(p, &el, r, FLIGHT_PUT);
 		q->head++;
 		if (sub->kind == RESOURCE_LISTENER && order.n_aside + order.n_gone) {
@@ -428,8 +426,8 @@ static void send_message(struct stream *s, struct subscription *sub, const struc
 	s->nonce++;
 	if (p->pin)
 		message_add_pin(&m, p->pin);
-	else if (p->again && sub->kind == RESOURCE_SECRET)
-		message_add_reworded(&m, puts[0]);
+	else if (sub->kind == RESOURCE_SECRET)
+		message_add_secrets(&m, s->c.store, puts, n_puts);
 	else
 		message_add_resources(&m, s->c.store, puts, n_puts);
 	if (m.delta)

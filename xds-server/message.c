@@ -84,63 +84,133 @@ static uint8_t *put_field(uint8_t *p, unsigned number, const void *data, size_t 
 	return p + len;
 }
 
-/* A field with its default value, behind the Secret's own fields: protobuf merges the two
- * (envoy/extensions/transport_sockets/tls/v3/secret.proto). Returns its bytes, 0 if there is none.
- */
-static size_t add_default(uint8_t *p, const struct resource *secret)
-{
-	static const struct {
-		uint32_t number;
-		uint8_t size, bytes[6];
-	} defaults[] = {
-		/* tls_certificate.password.inline_string = "" */
-		{ 2,
-		  6,
-		  { 2 << 3 | WIRE_BYTES, 4, 3 << 3 | WIRE_BYTES, 2, 3 << 3 | WIRE_BYTES, 0 } },
-		/* validation_context.require_signed_certificate_timestamp = false */
-		{ 4, 4, { 4 << 3 | WIRE_BYTES, 2, 6 << 3 | WIRE_BYTES, 0 } },
-	};
-	const uint8_t *value = item_value(secret->item);
-	struct wire w = { value, value + secret->item->value_len };
-	struct wire_field f;
+/* ---- Secrets ---- */
 
-	while (wire_next(&w, &f) == 1)
-		for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
-			if (defaults[i].number == f.number && f.type == WIRE_BYTES) {
-				memcpy(p, defaults[i].bytes, defaults[i].size);
-				return defaults[i].size;
-			}
-	return 0;
+#define WORDING_HEAD   "unused/"
+#define WORDING_DIGITS 16
+#define WORDING_SIZE   (sizeof(WORDING_HEAD) - 1 + WORDING_DIGITS)
+
+/* The first field of a Secret's content, a DataSource: tls_certificate (2) has certificate_chain,
+ * validation_context (4) has trusted_ca. */
+struct source {
+	struct wire_field content, source;
+};
+
+static bool find_field(const uint8_t *data, size_t len, uint32_t a, uint32_t b,
+		       struct wire_field *ret)
+{
+	struct wire w = { data, data + len };
+
+	while (wire_next(&w, ret) == 1)
+		if (ret->type == WIRE_BYTES && (ret->number == a || ret->number == b))
+			return true;
+	return false;
+}
+
+static bool find_source(const struct item *secret, struct source *ret)
+{
+	return find_field(item_value(secret), secret->value_len, 2, 4, &ret->content) &&
+	       find_field(ret->content.data, ret->content.len, 1, 1, &ret->source);
+}
+
+struct secret_sizes {
+	size_t source, content, value, any, resource, total;
+};
+
+static struct secret_sizes secret_sizes(const struct message *m, const struct resource *r)
+{
+	struct secret_sizes z = { .value = r->item->value_len };
+	struct source s;
+
+	if (find_source(r->item, &s)) {
+		z.source = s.source.len + field_size(field_size(WORDING_SIZE));
+		z.content = s.content.len - field_size(s.source.len) + field_size(z.source);
+		z.value += field_size(z.content) - field_size(s.content.len);
+	}
+	z.any = field_size(strlen(resource_kind(r->kind)->type_url)) + field_size(z.value);
+	z.resource = field_size(r->item->meta_len) + field_size(r->name_len) + field_size(z.any);
+	z.total = field_size(m->delta ? z.resource : z.any);
+	return z;
+}
+
+static uint8_t *put_bytes(uint8_t *p, const uint8_t *from, const uint8_t *until)
+{
+	if (until > from)
+		memcpy(p, from, (size_t)(until - from));
+	return p + (until - from);
+}
+
+/* DataSource.watched_directory.path (5, 1): it has a meaning only for files. */
+static uint8_t *put_wording(uint8_t *p, uint64_t number)
+{
+	p = put_head(p, 5, field_size(WORDING_SIZE));
+	p = put_head(p, 1, WORDING_SIZE);
+	memcpy(p, WORDING_HEAD, sizeof(WORDING_HEAD) - 1);
+	p += sizeof(WORDING_HEAD) - 1;
+	for (unsigned i = 0; i < WORDING_DIGITS; i++, number <<= 4)
+		*p++ = (uint8_t)"0123456789abcdef"[number >> 60];
+	return p;
+}
+
+/* The Secret, with the wording at the end of its source. */
+static uint8_t *put_value(uint8_t *p, const struct item *secret, const struct secret_sizes *z,
+			  uint64_t wording)
+{
+	const uint8_t *value = item_value(secret), *end = value + secret->value_len;
+	struct source s;
+
+	if (!find_source(secret, &s))
+		return put_bytes(p, value, end);
+	p = put_bytes(p, value, s.content.data + s.content.len - field_size(s.content.len));
+	p = put_head(p, s.content.number, z->content);
+	p = put_bytes(p, s.content.data, s.source.data + s.source.len - field_size(s.source.len));
+	p = put_head(p, s.source.number, z->source);
+	p = put_bytes(p, s.source.data, s.source.data + s.source.len);
+	p = put_wording(p, wording);
+	return put_bytes(p, s.source.data + s.source.len, end);
 }
 
 /* Resource.version = 1, resource = 2, name = 3; Any.type_url = 1, value = 2; resources = 2 in both
  * responses. */
-void message_add_reworded(struct message *m, const struct resource *secret)
+static uint8_t *put_secret(const struct message *m, uint8_t *p, const struct resource *r,
+			   uint64_t wording)
 {
-	const char *url = resource_kind(secret->kind)->type_url;
-	const struct item *i = secret->item;
-	uint8_t extra[6];
-	size_t n_extra = add_default(extra, secret), value = i->value_len + n_extra;
-	size_t any = field_size(strlen(url)) + field_size(value);
-	size_t resource = field_size(i->meta_len) + field_size(secret->name_len) + field_size(any);
-	size_t size = field_size(m->delta ? resource : any);
-	struct buffer *b = buffer_new(size);
-	uint8_t *p = b->data;
+	const char *url = resource_kind(r->kind)->type_url;
+	struct secret_sizes z = secret_sizes(m, r);
 
+	assert(!r->parts);
 	if (m->delta) {
-		p = put_head(p, 2, resource);
-		p = put_field(p, 1, item_meta(i), i->meta_len);
-		p = put_field(p, 3, secret->name, secret->name_len);
+		p = put_head(p, 2, z.resource);
+		p = put_field(p, 1, item_meta(r->item), r->item->meta_len);
+		p = put_field(p, 3, r->name, r->name_len);
 	}
-	p = put_head(p, 2, any);
+	p = put_head(p, 2, z.any);
 	p = put_field(p, 1, url, strlen(url));
-	p = put_head(p, 2, value);
-	memcpy(p, item_value(i), i->value_len);
-	memcpy(p + i->value_len, extra, n_extra);
-	p += value;
-	assert(p == b->data + size && !secret->parts);
+	p = put_head(p, 2, z.value);
+	return put_value(p, r->item, &z, wording);
+}
+
+void message_add_secrets(struct message *m, struct resource_store *store, struct resource *const *r,
+			 size_t n)
+{
+	uint64_t wording = store->wordings++;
+	struct buffer *b;
+	size_t size = 0;
+	uint8_t *p;
+
+	if (!n)
+		return;
+	for (size_t i = 0; i < n; i++)
+		size += secret_sizes(m, r[i]).total;
+	b = buffer_new(size);
+	p = b->data;
+	for (size_t i = 0; i < n; i++)
+		p = put_secret(m, p, r[i], wording);
+	assert(p == b->data + size);
 	add_segment(m, b, 0, size);
 }
+
+/* ---- the tail ---- */
 
 /* DiscoveryResponse.version_info = 1, DeltaDiscoveryResponse.removed_resources = 6; type_url = 4
  * and nonce = 5 in both. */

@@ -21,10 +21,12 @@ struct message {
 void message_add_resources(struct message *m, struct resource_store *store, struct resource **r,
 			   size_t n);
 void message_add_pin(struct message *m, const struct pin *pin);
-/* A Secret in other bytes that mean the same. Envoy's SdsApi keeps the hash of what it gets before
- * it looks at it, and takes what has the same hash without a look: so it would accept a Secret that
- * it has refused, if it got the same bytes again. */
-void message_add_reworded(struct message *m, const struct resource *secret);
+/* Secrets, each in bytes that no other message has: Envoy's SdsApi keeps the hash of what it gets
+ * before it looks at it, and takes what has the same hash without a look. So it would accept a
+ * Secret that it has refused, if it got the same bytes again: on this stream, or on a later one,
+ * from another process. What a client of delta holds is not sent to it again. */
+void message_add_secrets(struct message *m, struct resource_store *store, struct resource *const *r,
+			 size_t n);
 /* The fields after the resources. version: for state of the world, otherwise NULL; removed: for
  * delta. */
 void message_add_tail(struct message *m, unsigned kind, const char *version, uint64_t nonce,

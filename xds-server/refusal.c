@@ -98,6 +98,13 @@ void refusals_expect(struct refusals *f, const char *node_id)
 	(void)refuser(f, node_id);
 }
 
+static int compare_refusers(const void *a, const void *b)
+{
+	const struct refuser *x = *(struct refuser *const *)a, *y = *(struct refuser *const *)b;
+
+	return strcmp(x->id, y->id);
+}
+
 static bool add_refuser(struct refusal *f, struct refuser *r)
 {
 	for (unsigned i = 0; i < f->n_by; i++)
@@ -105,14 +112,18 @@ static bool add_refuser(struct refusal *f, struct refuser *r)
 			return true;
 	if (f->n_by < NAMED_MAX)
 		f->by[f->n_by++] = r;
+	/* By name: the same Envoys are told of in the same words, whoever was first. */
+	qsort(f->by, f->n_by, sizeof(struct refuser *), compare_refusers);
 	return f->n_by > 0;
 }
 
 static void take_refuser_out(struct refusal *f, const struct refuser *r)
 {
 	for (unsigned i = 0; i < f->n_by; i++)
-		if (f->by[i] == r)
-			f->by[i--] = f->by[--f->n_by];
+		if (f->by[i] == r) {
+			memmove(f->by + i, f->by + i + 1, (--f->n_by - i) * sizeof(f->by[0]));
+			return;
+		}
 }
 
 /* ---- refused versions ---- */

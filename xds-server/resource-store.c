@@ -3,6 +3,7 @@
  * A version is encoded once, when the first stream sends it, and shared; unchanged parts keep their
  * bytes from version to version. */
 #include <assert.h>
+#include <event2/util.h>
 #include <string.h>
 
 #define XXH_INLINE_ALL
@@ -442,6 +443,7 @@ struct resource_store *resource_store_new(struct state *state, const struct reso
 	for (unsigned k = 0; k < RESOURCE_KIND_MAX_; k++)
 		s->tables[k].names = HASHMAP_INIT(name_of);
 	fleets_init(&s->fleets);
+	evutil_secure_rng_get_bytes(&s->wordings, sizeof(s->wordings));
 	s->observer = (struct state_observer){ .change = on_change, .commit = on_commit, .ctx = s };
 	state_observe(state, &s->observer);
 	return s;

@@ -77,6 +77,7 @@ struct resource_store {
 	size_t encoded_bytes;
 	struct pieces pieces;
 	size_t foreign_bytes; /* of names that only references keep */
+	uint64_t wordings;    /* counts messages with Secrets, from a random number: message.h */
 	struct fleets fleets;
 	const struct resource_store_ops *ops;
 	void *ctx;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/base/alloc.h"
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "translator/guard/quarantine-note.h"
 #include "translator/guard/quarantine-subject.h"
@@ -39,9 +40,26 @@ static void dispute_free(struct dispute *d)
 		disputed_free(vec_at(&d->changes, i));
 	vec_done(&d->changes);
 	notes_free(&d->notes);
+	item_unref(d->report);
 	free(d->text);
 	free(d->key);
 	free(d);
+}
+
+struct item *dispute_published(const struct quarantine *q, const struct item *report)
+{
+	const char *name = memchr(report->data, '\0', report->key_len);
+	unsigned kind = name ? resource_kind_of_name(report->data) : 0;
+
+	return kind ? state_get(q->resources, kind, name + 1,
+				report->key_len - (size_t)(name + 1 - report->data))
+		    : NULL;
+}
+
+bool dispute_is_about(const struct item *published, ProtobufCBinaryData version)
+{
+	return published && published->meta_len == version.len &&
+	       memcmp(item_meta(published), version.data, version.len) == 0;
 }
 
 static struct dispute *find(struct quarantine *q, const struct item *report)
@@ -135,7 +153,13 @@ static void note_again(struct quarantine *q, struct dispute *d, const struct ref
 	}
 }
 
-void dispute_note(struct quarantine *q, const struct item *report, const struct item *published,
+static void say(struct dispute *d)
+{
+	d->seen = true;
+	d->unsaid = 0;
+}
+
+void dispute_note(struct quarantine *q, struct item *report, const struct item *published,
 		  const struct subject *s, const Portolan__Ipc__RejectReport *refusal)
 {
 	struct dispute *d = find(q, report);
@@ -143,7 +167,9 @@ void dispute_note(struct quarantine *q, const struct item *report, const struct 
 	bool of_hosts = hold_is_of_hosts(published->data);
 	_cleanup_free_ char *text = NULL, *who = NULL;
 
-	d->seen = true;
+	say(d);
+	item_unref(d->report);
+	d->report = item_ref(report);
 	who = notes_who(what.nodes, what.n_nodes, what.n_all);
 	/* A table of hosts has a new version with each change. */
 	text = xasprintf("%s %.*s: %s: %s", who, of_hosts ? 0 : (int)refusal->version.len,
@@ -161,12 +187,27 @@ void dispute_note(struct quarantine *q, const struct item *report, const struct 
 		add_changes(q, d, s, &what);
 }
 
-void dispute_keep(struct quarantine *q, const struct item *report)
+static Portolan__Ipc__RejectReport *read_report(const struct item *report)
+{
+	return portolan__ipc__reject_report__unpack(NULL, report->value_len, item_value(report));
+}
+
+/* Whether the last report was about the served version, and said that nobody has accepted it. */
+static bool is_of_nobody(const struct dispute *d, const struct item *published)
+{
+	Portolan__Ipc__RejectReport *r = read_report(d->report);
+	bool yes = r && !r->accepted && dispute_is_about(published, r->version);
+
+	portolan__ipc__reject_report__free_unpacked(r, NULL);
+	return yes;
+}
+
+void dispute_keep(struct quarantine *q, const struct item *report, const struct item *published)
 {
 	struct dispute *d = hashmap_get(&q->disputes, report->data, report->key_len);
 
-	if (d && d->changes.n)
-		d->seen = true;
+	if (d && (d->changes.n || is_of_nobody(d, published)))
+		say(d);
 }
 
 void dispute_begin(struct quarantine *q)
@@ -191,6 +232,44 @@ static void drop_gone(struct quarantine *q, struct dispute *d)
 	}
 }
 
+static bool any_may_say_it_again(const struct quarantine *q, const struct dispute *d, bool recent)
+{
+	Portolan__Ipc__RejectReport *r = read_report(d->report);
+	bool may = false, away;
+
+	for (size_t i = 0; r && i < r->n_node_ids && !may; i++)
+		may = newcomer_begins(q, r->node_ids[i], &away) || (away && recent);
+	portolan__ipc__reject_report__free_unpacked(r, NULL);
+	return may;
+}
+
+/* No report speaks of it any more: xds-server has started again, or the Envoys have left. Those
+ * that come back are asked again. What nobody accepted is refused until they have answered. */
+static bool goes_on(const struct quarantine *q, struct dispute *d)
+{
+	const struct item *published = dispute_published(q, d->report);
+	int64_t now = clock_monotonic();
+
+	if (!d->unsaid)
+		d->unsaid = now;
+	return is_of_nobody(d, published) &&
+	       any_may_say_it_again(q, d, now - d->unsaid < DISPUTE_RETURN_USEC);
+}
+
+int64_t dispute_next(const struct quarantine *q)
+{
+	const struct dispute *d;
+	int64_t next = -1, now = q->disputes.n ? clock_monotonic() : 0;
+
+	HASHMAP_FOREACH (&q->disputes, d) {
+		int64_t end = d->unsaid + DISPUTE_RETURN_USEC;
+
+		if (d->unsaid && end > now && (next < 0 || end < next))
+			next = end;
+	}
+	return next;
+}
+
 void dispute_end(struct quarantine *q)
 {
 	_cleanup_free_ struct dispute **over = xnew(struct dispute *, q->disputes.n + 1);
@@ -199,7 +278,7 @@ void dispute_end(struct quarantine *q)
 
 	HASHMAP_FOREACH (&q->disputes, d) {
 		drop_gone(q, d);
-		if (!d->seen)
+		if (!d->seen && !goes_on(q, d))
 			over[n++] = d;
 	}
 	while (n) {

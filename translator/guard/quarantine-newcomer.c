@@ -21,6 +21,7 @@
 struct newcomer {
 	uint64_t number; /* in the order in which they came, also after an absence */
 	uint64_t look;   /* when it was connected last */
+	bool answered;   /* then */
 	size_t len;
 	char id[];
 };
@@ -33,7 +34,7 @@ const void *newcomer_key(const void *entry, size_t *ret_len)
 	return e->id;
 }
 
-void newcomer_note(struct quarantine *q, const char *node_id)
+void newcomer_note(struct quarantine *q, const char *node_id, bool answered)
 {
 	size_t len = strlen(node_id);
 	struct newcomer *e = hashmap_get(&q->envoys, node_id, len);
@@ -49,7 +50,17 @@ void newcomer_note(struct quarantine *q, const char *node_id)
 		return;
 	if (!e->number || e->look + 1 < q->look)
 		e->number = ++q->newest;
+	/* One of its streams that has not is asked again. */
+	e->answered = answered && (e->look != q->look || e->answered);
 	e->look = q->look;
+}
+
+bool newcomer_begins(const struct quarantine *q, const char *node_id, bool *ret_away)
+{
+	const struct newcomer *e = hashmap_get_str(&q->envoys, node_id);
+
+	*ret_away = !e || e->look + 1 != q->look;
+	return !*ret_away && !e->answered;
 }
 
 void newcomer_end_look(struct quarantine *q)

@@ -45,6 +45,8 @@ struct dispute {
 	size_t key_len; /* of the report */
 	char *key;
 	char *text;
+	struct item *report; /* the last one that said so */
+	int64_t unsaid;      /* monotonic, since when no report says so; 0: one does */
 	struct vec notes;
 	struct vec changes; /* struct disputed: of a table of hosts, those that the Envoys lack */
 	bool seen;          /* while the reports are looked through */
@@ -129,8 +131,9 @@ void hold_explain(struct quarantine *q, const struct subject *s, struct hold *h)
 /* ---- Envoys that come later (quarantine-newcomer.c) ---- */
 
 const void *newcomer_key(const void *entry, size_t *ret_len);
-/* It is connected. Call it for all, then newcomer_end_look(). */
-void newcomer_note(struct quarantine *q, const char *node_id);
+/* It is connected; answered: it has got through a first world, or is not waited for. Call it for
+ * all, then newcomer_end_look(). */
+void newcomer_note(struct quarantine *q, const char *node_id, bool answered);
 void newcomer_end_look(struct quarantine *q);
 /* Call it when the change is held back. */
 void newcomer_held(const struct quarantine *q, struct hold *h);
@@ -138,21 +141,32 @@ void newcomer_held(const struct quarantine *q, struct hold *h);
 void newcomer_ask(struct quarantine *q, struct subject *s);
 /* When newcomer_ask() would do something, if no Envoy comes until then; -1: never. */
 int64_t newcomer_next(const struct quarantine *q);
+/* Whether it is connected and has not got through a first world yet; away: whether it is not
+ * connected. */
+bool newcomer_begins(const struct quarantine *q, const char *node_id, bool *ret_away);
 void newcomer_free_all(struct quarantine *q);
 
 /* ---- disputes (quarantine-dispute.c) ---- */
 
 /* Of one table; more are served and not named. */
 #define DISPUTED_MAX 1024
+/* An Envoy that has lost its stream, or all of them xds-server, comes back within this time. */
+#define DISPUTE_RETURN_USEC (10 * USEC_PER_SEC)
 
 /* Refused but served items, until one of the two ends. s: the subject, or NULL. */
-void dispute_note(struct quarantine *q, const struct item *report, const struct item *published,
+void dispute_note(struct quarantine *q, struct item *report, const struct item *published,
 		  const struct subject *s, const Portolan__Ipc__RejectReport *refusal);
-/* A shared table has a new version with each change of a host: what was refused before is in
- * dispute until the present one is answered. */
-void dispute_keep(struct quarantine *q, const struct item *report);
+/* The served version is not answered by all. What was in dispute stays so: the same version, if
+ * nobody has accepted it, and a shared table, which has a new version with each change of a host.
+ */
+void dispute_keep(struct quarantine *q, const struct item *report, const struct item *published);
 void dispute_begin(struct quarantine *q);
-/* Those that were not noted since are over. */
+/* Those that were not noted since are over, unless their Envoys may still say so again. */
 void dispute_end(struct quarantine *q);
+/* As newcomer_next(), of dispute_end(). */
+int64_t dispute_next(const struct quarantine *q);
+/* The served item of such a report's resource. */
+struct item *dispute_published(const struct quarantine *q, const struct item *report);
+bool dispute_is_about(const struct item *published, ProtobufCBinaryData version);
 void dispute_free_all(struct quarantine *q);
 const void *dispute_key(const void *entry, size_t *ret_len);

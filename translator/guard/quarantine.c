@@ -138,7 +138,8 @@ static uint64_t look_at_envoys(struct quarantine *q)
 			continue;
 		r = portolan__ipc__envoy_report__unpack(NULL, i->value_len, item_value(i));
 		if (r && r->node_id)
-			newcomer_note(q, r->node_id);
+			newcomer_note(q, r->node_id,
+				      r->stalled || r->answered_source || r->acked_source);
 		/* An older xds-server reports only accepted worlds. */
 		if (r && !r->has_answered_source)
 			least = MIN(least, r->acked_source);
@@ -150,27 +151,10 @@ static uint64_t look_at_envoys(struct quarantine *q)
 	return least == UINT64_MAX ? 0 : least;
 }
 
-static bool is_version(const struct item *published, ProtobufCBinaryData version)
-{
-	return published && published->meta_len == version.len &&
-	       memcmp(item_meta(published), version.data, version.len) == 0;
-}
-
 static struct item *report_on(const struct quarantine *q, enum report_kind report,
 			      const struct subject *s)
 {
 	return state_get(q->reports, report, s->report_key, s->report_key_len);
-}
-
-/* The published item of such a report's resource. */
-static struct item *published_of(const struct quarantine *q, const struct item *report)
-{
-	const char *name = memchr(report->data, '\0', report->key_len);
-	unsigned kind = name ? resource_kind_of_name(report->data) : 0;
-
-	return kind ? state_get(q->resources, kind, name + 1,
-				report->key_len - (size_t)(name + 1 - report->data))
-		    : NULL;
 }
 
 /* All that have the resource of this report have answered its published version. */
@@ -184,24 +168,23 @@ static bool is_answered(const struct quarantine *q, const struct item *report,
 	if (!accept)
 		return false;
 	r = portolan__ipc__accept_report__unpack(NULL, accept->value_len, item_value(accept));
-	yes = r && is_version(published, r->version);
+	yes = r && dispute_is_about(published, r->version);
 	portolan__ipc__accept_report__free_unpacked(r, NULL);
 	return yes;
 }
 
 static void take_rejection(struct quarantine *q, struct item *report)
 {
-	struct item *published = published_of(q, report);
+	struct item *published = dispute_published(q, report);
 	Portolan__Ipc__RejectReport *r;
 	struct subject *s;
-
-	if (published && !is_answered(q, report, published))
-		dispute_keep(q, report);
 
 	r = portolan__ipc__reject_report__unpack(NULL, report->value_len, item_value(report));
 	if (r && !r->message)
 		r->message = (char *)protobuf_c_empty_string;
-	if (r && published && is_version(published, r->version)) {
+	if (published && !is_answered(q, report, published))
+		dispute_keep(q, report, published);
+	if (r && published && dispute_is_about(published, r->version)) {
 		s = subject_find(q, published->kind, published->data, published->key_len);
 		if (r->accepted)
 			dispute_note(q, report, published, s, r);
@@ -242,7 +225,7 @@ static bool is_undecided(const struct quarantine *q, const struct subject *s)
 	if (!published || !report)
 		return false;
 	r = portolan__ipc__reject_report__unpack(NULL, report->value_len, item_value(report));
-	yes = r && is_version(published, r->version) && r->undecided;
+	yes = r && dispute_is_about(published, r->version) && r->undecided;
 	portolan__ipc__reject_report__free_unpacked(r, NULL);
 	return yes;
 }
@@ -268,7 +251,7 @@ static void take_acceptance(struct quarantine *q, struct subject *s, uint64_t so
 	if (!published || !report)
 		return;
 	r = portolan__ipc__accept_report__unpack(NULL, report->value_len, item_value(report));
-	if (r && is_version(published, r->version))
+	if (r && dispute_is_about(published, r->version))
 		subject_accepted(q, s, UINT64_MAX);
 	portolan__ipc__accept_report__free_unpacked(r, NULL);
 }
@@ -328,7 +311,9 @@ void quarantine_reports(struct quarantine *q)
 
 int64_t quarantine_next(const struct quarantine *q)
 {
-	return newcomer_next(q);
+	int64_t next = newcomer_next(q), end = dispute_next(q);
+
+	return next < 0 || (end >= 0 && end < next) ? end : next;
 }
 
 bool quarantine_settle(struct quarantine *q, uint64_t source)
