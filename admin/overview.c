@@ -210,8 +210,22 @@ static void put_problems(struct view *v)
 	strbuf_puts(&v->out, "</section>\n");
 }
 
-static void put_backends(struct view *v, struct json_object *route)
+/* Envoy's words, if all Envoys refuse the host's certificate or table, or what the route goes to;
+ * else "". */
+static const char *refused(struct json_object *host, struct json_object *route)
 {
+	struct json_object *clusters = json_member(route, "clusters");
+	const char *why =
+		strcmp(json_text(route, "scheme"), "http") != 0 ? json_text(host, "refused") : "";
+
+	for (size_t i = 0; i < json_length(clusters) && !*why; i++)
+		why = json_text(json_object_array_get_idx(clusters, i), "refused");
+	return why;
+}
+
+static void put_backends(struct view *v, struct json_object *host, struct json_object *route)
+{
+	const char *why = refused(host, route);
 	struct json_object *clusters = json_member(route, "clusters");
 	int64_t ready = 0, all = 0;
 	bool counted = false;
@@ -234,8 +248,15 @@ static void put_backends(struct view *v, struct json_object *route)
 			strbuf_printf(&v->out, " %lld", (long long)json_number(route, "status"));
 		strbuf_puts(&v->out, "</span>");
 	}
+	if (*why) {
+		strbuf_puts(&v->out, "<br><small>");
+		html_text(&v->out, why);
+		strbuf_puts(&v->out, "</small>");
+	}
 	strbuf_puts(&v->out, "</td><td class=\"n\">");
-	if (counted) {
+	if (*why) {
+		html_badge(&v->out, "bad", "refused");
+	} else if (counted) {
 		_cleanup_free_ char *text =
 			xasprintf("%lld/%lld", (long long)ready, (long long)all);
 
@@ -261,7 +282,7 @@ static void put_host(struct view *v, struct json_object *h)
 		strbuf_puts(&v->out, "</td>");
 		html_cell(&v->out, "%s", json_text(r, "scheme"));
 		html_cell(&v->out, "%s", json_text(r, "match"));
-		put_backends(v, r);
+		put_backends(v, h, r);
 		strbuf_puts(&v->out, "<td>");
 		put_object_link(&v->out, json_member(r, "made_by"));
 		strbuf_puts(&v->out, "</td></tr>\n");

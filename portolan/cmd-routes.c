@@ -43,7 +43,19 @@ static void put_backend(struct json_object *cluster, struct strbuf *out)
 		strbuf_printf(out, " (%lld)", (long long)json_number(cluster, "weight"));
 }
 
-static void add_backends(struct text_table *t, struct json_object *route)
+/* By all Envoys: the certificate of the host, its table, or what the route goes to. */
+static bool is_refused(struct json_object *host, struct json_object *route)
+{
+	struct json_object *clusters = json_member(route, "clusters");
+	bool any = false;
+
+	for (size_t i = 0; i < json_length(clusters); i++)
+		any |= json_member(json_object_array_get_idx(clusters, i), "refused") != NULL;
+	return any ||
+	       (json_member(host, "refused") && strcmp(json_text(route, "scheme"), "http") != 0);
+}
+
+static void add_backends(struct text_table *t, struct json_object *host, struct json_object *route)
 {
 	_cleanup_strbuf_ struct strbuf names = STRBUF_INIT;
 	struct json_object *clusters = json_member(route, "clusters");
@@ -65,7 +77,9 @@ static void add_backends(struct text_table *t, struct json_object *route)
 	} else {
 		text_table_add(t, "%s", names.s);
 	}
-	if (!counted)
+	if (is_refused(host, route))
+		text_table_add_coloured(t, COLOUR_BAD, "refused");
+	else if (!counted)
 		text_table_add(t, "-");
 	else
 		text_table_add_coloured(t,
@@ -89,7 +103,7 @@ static void add_route(struct text_table *t, struct json_object *host, struct jso
 		       : *certificate               ? certificate
 						    : "passthrough");
 	text_table_add(t, "%s", json_text(route, "match"));
-	add_backends(t, route);
+	add_backends(t, host, route);
 	text_table_add(t, "%s %s%s%s", json_text(by, "kind"), ns, *ns ? "/" : "",
 		       json_text(by, "name"));
 	if (!wide)

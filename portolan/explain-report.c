@@ -264,6 +264,29 @@ static void put_others(struct strbuf *out, struct json_object *answer, const cha
 		line(out, "", "and %lld more", more);
 }
 
+/* "secret default/web, by 1 of 2 Envoys (a): no such key" */
+static void put_refused(struct strbuf *out, struct json_object *answer)
+{
+	struct json_object *list = json_member(answer, "refused");
+
+	for (size_t i = 0; i < json_length(list); i++) {
+		struct json_object *r = json_object_array_get_idx(list, i),
+				   *envoys = json_member(r, "envoys");
+		long long n = number(r, "refuse"), of = number(r, "of");
+		_cleanup_strbuf_ struct strbuf names = STRBUF_INIT;
+
+		for (size_t k = 0; k < json_length(envoys); k++)
+			strbuf_printf(&names, "%s%s", k ? ", " : "",
+				      json_object_get_string(json_object_array_get_idx(envoys, k)));
+		if (n > (long long)json_length(envoys))
+			strbuf_printf(&names, " and %lld more", n - (long long)json_length(envoys));
+		line(out, "refused", "%s %s, by %lld of %lld Envoy%s (%s): %s",
+		     json_text(r, "kind"), json_text(r, "name"), n, of, of == 1 ? "" : "s",
+		     strbuf_str(&names), json_text(r, "message"));
+		line(out, "", "%s", json_text(r, "effect"));
+	}
+}
+
 void explain_report_request(struct json_object *answer, struct strbuf *out)
 {
 	struct json_object *r = json_member(answer, "request");
@@ -276,6 +299,7 @@ void explain_report_request(struct json_object *answer, struct strbuf *out)
 	put_connection(out, answer);
 	put_route(out, answer);
 	put_clusters(out, answer);
+	put_refused(out, answer);
 	put_others(out, answer, "lost", "lost");
 	put_others(out, answer, "missed", "did not match");
 	put_others(out, answer, "absent", "not served");

@@ -240,8 +240,7 @@ static void put_state(struct strbuf *b, const struct wait_report *r, enum wait_s
 		put_lagging(b, r);
 		break;
 	case WAIT_REFUSED:
-		strbuf_puts(b,
-			    "Envoys refuse what it makes; what they accepted before is served\n");
+		strbuf_puts(b, "Envoys refuse what it makes\n");
 		put_refused(b, r);
 		put_problems(b, r->status);
 		break;

@@ -311,7 +311,7 @@ int translator_new(const struct settings_options *options, struct translator **r
 
 struct world translator_world(const struct translator *t)
 {
-	return (struct world){ t->graph, t->objects, t->resources, t->statuses };
+	return (struct world){ t->graph, t->objects, t->resources, t->statuses, t->quarantine };
 }
 
 void translator_free(struct translator *t)

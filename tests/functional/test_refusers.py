@@ -1,7 +1,9 @@
 """A refusal belongs to the Envoys that made it: the others go on, and it ends with them."""
 
 import json
+import re
 import subprocess
+import urllib.request
 
 import pytest
 
@@ -283,3 +285,110 @@ def test_a_first_version_that_is_refused_is_told_to_its_objects(pipeline, type):
         pipeline.write("bad.yaml", *objects)
         until(lambda: any("bad" in n for n in world.resources[type]), world)
         assert not told(pipeline, "bad", "RejectedByEnvoy")
+
+
+def ask(pipeline, *words):
+    run = subprocess.run([program("portolan"), *words, f"--runtime-dir={pipeline.dir}"], capture_output=True, text=True, timeout=60)
+    return run.returncode, run.stdout or run.stderr
+
+
+def page(pipeline):
+    """The first page of the admin port."""
+    admin = subprocess.Popen([program("portolan-admin"), "--runtime-dir", pipeline.dir, "--admin-address", "127.0.0.1:0"],
+                             stderr=subprocess.PIPE, text=True)
+    try:
+        at = re.search(r"listening at (http://\S+)", admin.stderr.readline())[1]
+        with urllib.request.urlopen(at, timeout=60) as answer:
+            return answer.read().decode()
+    finally:
+        admin.terminate()
+        admin.wait(60)
+        admin.stderr.close()
+
+
+def name_of(type):
+    """Of the resource that is refused."""
+    return {"CDS": "cluster default/bad/80/", "EDS": "endpoint default/bad", "RDS": "route https/bad.example.com",
+            "SDS": "secret default/bad"}[type]
+
+
+# What a request meets at an Envoy that lacks one resource of its host.
+LACKS = {"CDS": "answered with 503", "EDS": "answered with 503", "RDS": "answered with 404", "SDS": "the handshake fails"}
+
+
+@pytest.mark.parametrize("type", LACKS)
+def test_explain_wait_and_routes_say_what_a_refused_first_version_means(pipeline, type):
+    authority = Authority()
+    objects = [*app("bad", "10.0.0.2", 80)[1:], tls_secret("bad", authority.issue("bad.example.com")),
+               proxy("bad", to("bad"), fqdn="bad.example.com", tls={"secretName": "bad"})]
+    url, effect = "https://bad.example.com/", LACKS[type]
+
+    def refuse(response):
+        return f"no {type}" if response.type == type and any("bad" in n for n in response.resources) else None
+
+    pipeline.write("good.yaml", *app("good", "10.0.0.1", 80))
+    with World(pipeline.xds_address, node="envoy", refuse=refuse) as envoy:
+        envoy.quiet()
+        pipeline.write("bad.yaml", *objects)
+        until(lambda: told(pipeline, "bad", "RejectedByEnvoy"), envoy)
+        code, text = ask(pipeline, "explain", url)
+        assert code == 1 and effect in text.splitlines()[0], text
+        assert f"Envoy envoy refuses {name_of(type)}" in text and f"no {type}" in text.splitlines()[0], text
+        code, text = ask(pipeline, "explain", url, "--json")
+        answer = json.loads(text)
+        assert not answer["served"]
+        [refusal] = answer["refused"]
+        assert f"{refusal['kind']} {refusal['name']}".startswith(name_of(type))
+        assert (refusal["envoys"], refusal["refuse"], refusal["of"], refusal["message"]) == (["envoy"], 1, 1, f"no {type}")
+        assert ask(pipeline, "explain", "http://good.example.com/")[0] == 0
+        [row] = [r for r in ask(pipeline, "routes")[1].splitlines() if r.startswith("bad.")]
+        assert " refused " in row, row
+        assert f"<small>Envoy envoy refuses {name_of(type)}" in page(pipeline)
+        code, text = ask(pipeline, "wait", "httpproxy/default/bad", "--timeout", "5s")
+        assert code == 1 and "HTTPProxy default/bad: Envoys refuse what it makes\n" in text, text
+        # One that accepts it: there is an answer now, and a word about the other.
+        with World(pipeline.xds_address, node="another") as another:
+            until(lambda: told(pipeline, "bad", "RejectedBySomeEnvoys"), envoy, another)
+            code, text = ask(pipeline, "explain", url)
+            assert code == 0 and "is forwarded to" in text.splitlines()[0], text
+            assert f"refused        {name_of(type)}" in text and "by 1 of 2 Envoys (envoy): no" in text, text
+            assert "without that, " in text
+            [row] = [r for r in ask(pipeline, "routes")[1].splitlines() if r.startswith("bad.")]
+            assert " 1/1 " in row, row
+
+
+def test_a_listener_that_some_refuse_is_told_to_the_hosts_whose_chains_they_lack(pipeline):
+    def refuse(response):
+        chains = [n for r in response.resources.values() for c in getattr(r, "filter_chains", ())
+                  for n in c.filter_chain_match.server_names]
+        return "no such chain" if "bad.example.com" in chains else None
+
+    pipeline.write("good.yaml", *secure("good"))
+    with World(pipeline.xds_address, node="old", refuse=refuse) as old, World(pipeline.xds_address, node="new") as new:
+        until(lambda: chains(old) and chains(new), old, new)
+        pipeline.xds.wait_accepted(pipeline.settle(), envoys=2)
+        pipeline.write("bad.yaml", *secure("bad"))
+        until(lambda: told(pipeline, "bad", "RejectedBySomeEnvoys"), old, new)
+        pipeline.write("late.yaml", *secure("late"))
+        until(lambda: told(pipeline, "late", "RejectedBySomeEnvoys"), old, new)
+        [said] = told(pipeline, "late", "RejectedBySomeEnvoys")
+        assert said.startswith("Envoy old refuses the listener ingress_https, which has a filter chain of this object: no such chain. ")
+        assert not told(pipeline, "good", "RejectedBySomeEnvoys")
+        for name, listed in ("good", False), ("bad", True), ("late", True):
+            code, text = ask(pipeline, "explain", f"https://{name}.example.com/")
+            assert code == 0 and ("refused        listener ingress_https, by 1 of 2 Envoys (old)" in text) == listed, text
+        pipeline.remove("bad.yaml")
+        until(lambda: not told(pipeline, "late", "RejectedBySomeEnvoys"), old, new)
+        assert chains(old)[-1] == {"good.example.com", "late.example.com"}
+
+
+def test_explain_of_hosts_in_a_table_that_some_refuse(pipeline):
+    pipeline.write("good.yaml", *app("good", "10.0.0.2", 80))
+    with World(pipeline.xds_address, node="old", refuse=refuse_bad) as old, World(pipeline.xds_address, node="new") as new:
+        until(lambda: all("good.example.com" in hosts(w) for w in (old, new)), old, new)
+        pipeline.xds.wait_accepted(pipeline.settle(), envoys=2)
+        pipeline.write("bad.yaml", *app("bad", "10.0.0.3", 80))
+        until(lambda: told(pipeline, "bad", "RejectedBySomeEnvoys"), old, new)
+        for name, listed in ("good", False), ("bad", True):
+            code, text = ask(pipeline, "explain", f"http://{name}.example.com/")
+            assert code == 0 and ("refused        route ingress_http, by 1 of 2 Envoys (old): no bad" in text) == listed, text

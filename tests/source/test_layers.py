@@ -79,7 +79,7 @@ LAYERS = {
         "nginx": ("graph", "model", "check", "resolve", "host"),
         "gateway": ("graph", "model", "check", "resolve", "host"),
         "print": ("graph",),
-        "explain": ("graph", "model", "check", "envoy", "resolve", "host", "print"),
+        "explain": ("graph", "model", "check", "envoy", "resolve", "host", "guard", "print"),
     },
     "watcher": {
         "kube": (),

@@ -182,7 +182,8 @@ static void write_changes(struct explain *e, const EnvoyRoute *route)
 		explain_string(e, "host_from_header", a->host_rewrite_header);
 }
 
-static size_t write_weighted(struct explain *e, const EnvoyWeightedCluster *w, size_t *there)
+static struct explain_targets write_weighted(struct explain *e, const EnvoyWeightedCluster *w,
+					     const char *effect)
 {
 	char **names = arena_new_of(e->a, char *, w->n_clusters + 1);
 	uint32_t *weights = arena_new_of(e->a, uint32_t, w->n_clusters + 1);
@@ -191,7 +192,7 @@ static size_t write_weighted(struct explain *e, const EnvoyWeightedCluster *w, s
 		names[i] = w->clusters[i]->name;
 		weights[i] = w->clusters[i]->weight ? w->clusters[i]->weight->value : 0;
 	}
-	return explain_clusters_write(e, names, weights, w->n_clusters, there);
+	return explain_clusters_write(e, names, weights, w->n_clusters, effect);
 }
 
 static uint32_t status_without_cluster(const EnvoyRouteAction *a)
@@ -205,7 +206,8 @@ static uint32_t status_without_cluster(const EnvoyRouteAction *a)
 static bool write_forward(struct explain *e, const EnvoyRoute *route)
 {
 	const EnvoyRouteAction *a = route->route;
-	size_t endpoints, there;
+	const char *effect = "a request is answered with 503";
+	struct explain_targets t;
 
 	explain_string(e, "action", "forward");
 	write_changes(e, route);
@@ -217,16 +219,17 @@ static bool write_forward(struct explain *e, const EnvoyRoute *route)
 		document_end(e->d);
 	}
 	if (a->cluster_specifier_case == EnvoyRouteAction__CLUSTER_SPECIFIER_WEIGHTED_CLUSTERS)
-		endpoints = write_weighted(e, a->weighted_clusters, &there);
+		t = write_weighted(e, a->weighted_clusters, effect);
 	else
-		endpoints = explain_clusters_write(e, &a->cluster, NULL, 1, &there);
-	if (!endpoints) {
-		explain_uint(e, "status", !there ? status_without_cluster(a) : 503);
+		t = explain_clusters_write(e, &a->cluster, NULL, 1, effect);
+	if (!t.endpoints) {
+		explain_uint(e, "status", !t.there ? status_without_cluster(a) : 503);
 		explain_string(e, "why",
-			       there ? "no endpoint is there to take it"
-				     : "there is no backend that can be used");
+			       t.refused ? t.refused
+			       : t.there ? "no endpoint is there to take it"
+					 : "there is no backend that can be used");
 	}
-	return endpoints > 0;
+	return t.endpoints > 0;
 }
 
 /* ---- filters before the route ---- */

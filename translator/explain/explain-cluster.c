@@ -1,6 +1,7 @@
 /* Where a request goes: clusters and their endpoints. */
 #include <string.h>
 
+#include "envoy/extensions/transport_sockets/tls/v3/tls.pb-c.h"
 #include "translator/explain/explain-internal.h"
 
 #define CLUSTERS_MAX  20
@@ -63,7 +64,8 @@ const EnvoyClusterLoadAssignment *explain_joined(struct explain *e, const EnvoyC
 									    : NULL;
 }
 
-static size_t write_endpoints(struct explain *e, const EnvoyCluster *c)
+static size_t write_endpoints(struct explain *e, const EnvoyCluster *c, const char *effect,
+			      const char **ret_refused)
 {
 	const char *name = c->eds_cluster_config && *c->eds_cluster_config->service_name
 				   ? c->eds_cluster_config->service_name
@@ -72,47 +74,63 @@ static size_t write_endpoints(struct explain *e, const EnvoyCluster *c)
 
 	if (c->type != EnvoyCluster__DISCOVERY_TYPE__EDS)
 		return write_assignment(e, c->load_assignment);
+	*ret_refused = explain_refusal_of(e, RESOURCE_ENDPOINT, name, NULL, 0, effect);
 	n = write_assignment(e, find_sent(e, name));
 	document_key(e->d, "endpoints_made_by");
 	explain_made_from(e, RESOURCE_ENDPOINT, name);
-	return n;
+	return *ret_refused ? 0 : n;
 }
 
-static size_t write_cluster(struct explain *e, const char *name, const uint32_t *weight,
-			    size_t *there)
+/* Those that connections to the cluster need. */
+static const char *refused_secret(struct explain *e, const EnvoyCluster *c, const char *effect)
+{
+	const GoogleAny *any = c->transport_socket ? c->transport_socket->typed_config : NULL;
+	const EnvoyUpstreamTlsContext *tls =
+		explain_any(e->a, any, &EnvoyUpstreamTlsContext__descriptor);
+
+	return tls ? explain_secrets_refused(e, tls->common_tls_context, effect) : NULL;
+}
+
+static void write_cluster(struct explain *e, const char *name, const uint32_t *weight,
+			  const char *effect, struct explain_targets *t)
 {
 	const struct item *i = explain_sent(e, RESOURCE_CLUSTER, name);
 	const EnvoyCluster *c = message_unpack(e->a, EnvoyCluster, i);
-	size_t n = 0;
+	const char *refused = NULL, *later = NULL;
+	size_t n;
 
 	document_map(e->d);
 	explain_string(e, "name", name);
 	if (weight)
 		explain_uint(e, "weight", *weight);
 	if (c) {
+		refused = explain_refusal_of(e, RESOURCE_CLUSTER, name, NULL, 0, effect);
+		refused = refused ? refused : refused_secret(e, c, effect);
 		document_key(e->d, "made_by");
 		explain_made_from(e, RESOURCE_CLUSTER, name);
-		n = write_endpoints(e, c);
-		++*there;
-	} else {
-		explain_string(e, "note", "there is no such cluster");
+		n = write_endpoints(e, c, effect, &later);
+		refused = refused ? refused : later;
+		t->endpoints += refused ? 0 : n;
+		t->there++;
 	}
+	if (!c || refused)
+		explain_string(e, "note", refused ? refused : "there is no such cluster");
+	if (refused && !t->refused)
+		t->refused = refused;
 	document_end(e->d);
-	return n;
 }
 
-size_t explain_clusters_write(struct explain *e, char *const *names, const uint32_t *weights,
-			      size_t n, size_t *ret_there)
+struct explain_targets explain_clusters_write(struct explain *e, char *const *names,
+					      const uint32_t *weights, size_t n, const char *effect)
 {
-	size_t endpoints = 0;
+	struct explain_targets t = { 0 };
 
-	*ret_there = 0;
 	document_key(e->d, "clusters");
 	document_list(e->d);
 	for (size_t i = 0; i < n && i < CLUSTERS_MAX; i++)
-		endpoints += write_cluster(e, names[i], weights ? &weights[i] : NULL, ret_there);
+		write_cluster(e, names[i], weights ? &weights[i] : NULL, effect, &t);
 	document_end(e->d);
 	if (n > CLUSTERS_MAX)
 		explain_uint(e, "clusters_total", n);
-	return endpoints;
+	return t;
 }

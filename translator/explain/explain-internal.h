@@ -57,6 +57,7 @@ struct explain {
 		*taken_by; /* "Gateway namespace/name listener"; NULL: no Gateway's, or not yet */
 	uint32_t status;   /* of the answer, as far as it is known */
 	struct explain_problems *problems;
+	struct explain_refusals *refusals; /* NULL: not asked for */
 	struct document *d;
 };
 
@@ -248,6 +249,19 @@ void explain_problems_write(struct explain *e);
 /* Whether the object's status has a problem, or with errors an error. */
 bool explain_problems_any(struct explain *e, enum object_kind kind, const char *key, bool errors);
 
+/* ---- explain-refusal.c: what Envoys refuse of it ---- */
+
+struct explain_refusals *explain_refusals_new(struct explain *e);
+/* The answer depends on the resource, and on the part with this key if it has parts; effect: a
+ * sentence about Envoys that do not have it. If Envoys refuse it and nobody has accepted it, says
+ * so in words; else NULL. */
+const char *explain_refusal_of(struct explain *e, enum resource_kind kind, const char *name,
+			       const char *part, size_t part_len, const char *effect);
+/* The same without the effect, and nothing is noted. */
+const char *explain_refusal_of_all(struct explain *e, enum resource_kind kind, const char *name);
+/* Writes "refused": what was noted. */
+void explain_refusals_write(struct explain *e);
+
 /* ---- explain-action.c: the action of a route or a chain ---- */
 
 /* Writes "action", "status" and related members into the present map. Returns whether that is a
@@ -256,13 +270,23 @@ bool explain_action_write(struct explain *e, const EnvoyRoute *route, const Envo
 /* Its endpoints, if it holds those of several backends: a locality each, which has the name of the
  * backend's own endpoints; else NULL. */
 const EnvoyClusterLoadAssignment *explain_joined(struct explain *e, const EnvoyCluster *c);
-/* The list of clusters and their endpoints. Returns how many endpoints could serve; *ret_there is
- * how many of the clusters there are. */
-size_t explain_clusters_write(struct explain *e, char *const *names, const uint32_t *weights,
-			      size_t n, size_t *ret_there);
+/* Of several clusters, and their endpoints. */
+struct explain_targets {
+	size_t endpoints;    /* that could serve */
+	size_t there;        /* clusters that there are */
+	const char *refused; /* why there is no other: Envoys refuse it */
+};
+
+/* The list of clusters and their endpoints; effect: of a connection or request that gets none. */
+struct explain_targets explain_clusters_write(struct explain *e, char *const *names,
+					      const uint32_t *weights, size_t n,
+					      const char *effect);
 
 /* ---- explain-listener.c ---- */
 
+/* Why Envoys lack a Secret of the context, as explain_refusal_of(). */
+const char *explain_secrets_refused(struct explain *e, const EnvoyCommonTlsContext *c,
+				    const char *effect);
 /* Writes "listener" and the members that depend on it. Returns as explain_action_write(). */
 bool explain_listener_write(struct explain *e);
 

@@ -158,8 +158,6 @@ static bool is_let_in(const struct explain *e, const EnvoyListener *l, const str
 	return *name != '*' || strcspn(sni, ".") == strlen(sni) - strlen(name + 1);
 }
 
-/* ---- TLS ---- */
-
 static const EnvoyCommonTlsContext *common_tls(struct explain *e, const EnvoyFilterChain *c,
 					       bool *ret_client)
 {
@@ -211,10 +209,62 @@ static void write_tls_owner(struct explain *e, const char *host)
 		}
 }
 
-/* Returns whether the handshake can succeed. */
-static bool write_chain(struct explain *e, const EnvoyFilterChain *c, const struct chosen *chosen)
+/* ---- what Envoys refuse ---- */
+
+static const char *secret_refused(struct explain *e, const EnvoySdsSecretConfig *s,
+				  const char *effect)
 {
-	bool client, done = true;
+	return s ? explain_refusal_of(e, RESOURCE_SECRET, s->name, NULL, 0, effect) : NULL;
+}
+
+const char *explain_secrets_refused(struct explain *e, const EnvoyCommonTlsContext *c,
+				    const char *effect)
+{
+	const char *why[3] = { 0 };
+
+	for (size_t i = 0; c && i < c->n_tls_certificate_sds_secret_configs; i++)
+		why[0] = secret_refused(e, c->tls_certificate_sds_secret_configs[i], effect);
+	if (c)
+		why[1] = secret_refused(e, c->validation_context_sds_secret_config, effect);
+	if (c && c->combined_validation_context)
+		why[2] = secret_refused(
+			e, c->combined_validation_context->validation_context_sds_secret_config,
+			effect);
+	return why[0] ? why[0] : why[1] ? why[1] : why[2];
+}
+
+/* Why no Envoy can finish a handshake, or NULL. */
+static const char *handshake_refused(struct explain *e, const EnvoyCommonTlsContext *c,
+				     const char *host)
+{
+	static const char effect[] = "the handshake fails";
+	const char *why = explain_secrets_refused(e, c, effect);
+
+	if (host)
+		(void)explain_refusal_of(e, RESOURCE_SCOPED_ROUTE, host, NULL, 0,
+					 "a request is answered with 404");
+	return why ? arena_printf(e->a, "%s; so %s", why, effect) : NULL;
+}
+
+/* Why no Envoy listens, or NULL. */
+static const char *listener_refused(struct explain *e, const char *name, const struct item *part)
+{
+	static const char effect[] = "no connection is taken";
+
+	if (explain_sent(e, RESOURCE_NEWER_LISTENER, name))
+		(void)explain_refusal_of(e, RESOURCE_NEWER_LISTENER, name, NULL, 0, effect);
+	return explain_refusal_of(e, RESOURCE_LISTENER, name, part ? part->data : NULL,
+				  part ? part->key_len : 0, effect);
+}
+
+/* ---- TLS ---- */
+
+/* Returns why the handshake cannot succeed, or NULL. */
+static const char *write_chain(struct explain *e, const EnvoyFilterChain *c,
+			       const struct chosen *chosen)
+{
+	const char *why = NULL;
+	bool client;
 	const EnvoyCommonTlsContext *common = common_tls(e, c, &client);
 	const char *secret = common ? secret_of(common) : NULL;
 
@@ -228,7 +278,8 @@ static bool write_chain(struct explain *e, const EnvoyFilterChain *c, const stru
 		explain_string(e, "tls", common ? "terminated" : "passed through");
 	if (secret) {
 		explain_string(e, "secret", secret);
-		done = explain_sent(e, RESOURCE_SECRET, secret) != NULL;
+		if (!explain_sent(e, RESOURCE_SECRET, secret))
+			why = "there is no certificate, so the handshake fails";
 		document_key(e->d, "secret_made_by");
 		explain_made_from(e, RESOURCE_SECRET, secret);
 	}
@@ -240,7 +291,7 @@ static bool write_chain(struct explain *e, const EnvoyFilterChain *c, const stru
 	}
 	write_tls_owner(e, chosen->name ? chosen->name : *c->name ? c->name : "*");
 	document_end(e->d);
-	return done;
+	return why ? why : handshake_refused(e, common, chosen->name);
 }
 
 /* ---- the action of the chain ---- */
@@ -327,8 +378,9 @@ static bool write_tcp(struct explain *e, const EnvoyTcpProxy *p, const struct ch
 			"there is no backend that can be used: Envoy closes the connection",
 	};
 	enum stream_owner owner;
-	size_t n = p->cluster_specifier_case == TCP_WEIGHTED ? p->weighted_clusters->n_clusters : 0,
-	       endpoints, there;
+	static const char effect[] = "the connection is closed";
+	size_t n = p->cluster_specifier_case == TCP_WEIGHTED ? p->weighted_clusters->n_clusters : 0;
+	struct explain_targets t;
 	char **names = arena_new_of(e->a, char *, n + 1);
 	uint32_t *weights = arena_new_of(e->a, uint32_t, n + 1);
 
@@ -338,13 +390,14 @@ static bool write_tcp(struct explain *e, const EnvoyTcpProxy *p, const struct ch
 		names[i] = p->weighted_clusters->clusters[i]->name;
 		weights[i] = p->weighted_clusters->clusters[i]->weight;
 	}
-	endpoints = n ? explain_clusters_write(e, names, weights, n, &there)
-		      : explain_clusters_write(e, &p->cluster, NULL, 1, &there);
-	if (endpoints)
+	t = n ? explain_clusters_write(e, names, weights, n, effect)
+	      : explain_clusters_write(e, &p->cluster, NULL, 1, effect);
+	if (t.endpoints)
 		return true;
 	explain_string(e, "why",
-		       there ? "no endpoint is there to take it: Envoy closes the connection"
-			     : closed[owner]);
+		       t.refused ? t.refused
+		       : t.there ? "no endpoint is there to take it: Envoy closes the connection"
+				 : closed[owner]);
 	document_key(e->d, "absent");
 	explain_absent_write(e, e->request.sni ? e->request.sni : e->request.host, true);
 	return false;
@@ -383,6 +436,7 @@ bool explain_listener_write(struct explain *e)
 	const EnvoyListener *l = choose(e);
 	struct chosen chosen;
 	const EnvoyFilterChain *c;
+	const char *why, *refused;
 
 	if (!l) {
 		explain_nothing(e, "refused", 0,
@@ -410,9 +464,10 @@ bool explain_listener_write(struct explain *e)
 		explain_absent_write(e, e->request.sni ? e->request.sni : e->request.host, true);
 		return false;
 	}
-	if (!write_chain(e, c, &chosen)) {
-		explain_nothing(e, "tls-failure", 0,
-				"there is no certificate, so the handshake fails");
+	why = write_chain(e, c, &chosen);
+	refused = listener_refused(e, l->name, chosen.part);
+	if (why || refused) {
+		explain_nothing(e, refused ? "refused" : "tls-failure", 0, refused ? refused : why);
 		return false;
 	}
 	return write_filter(e, c, &chosen);

@@ -330,10 +330,22 @@ static const char *lower_host(struct explain *e)
 	return host;
 }
 
+/* Why no Envoy has the table with the host's routes, or NULL. */
+static const char *table_refused(struct explain *e, const char *table, const char *domain)
+{
+	char *key = arena_printf(e->a, "%s %s", table, domain);
+	size_t len = strlen(key);
+
+	key[strlen(table)] = '\0';
+	return explain_refusal_of(e, RESOURCE_ROUTE, table, key, len,
+				  "a request is answered with 404");
+}
+
 bool explain_route_write(struct explain *e, const char *table)
 {
 	struct explain_hosts hosts;
 	struct search s = { .e = e, .hosts = &hosts };
+	const char *refused;
 	bool served;
 
 	if (explain_host_find(e, table, &hosts) < 0 || !hosts.n) {
@@ -342,6 +354,11 @@ bool explain_route_write(struct explain *e, const char *table)
 					     e->request.authority));
 		document_key(e->d, "absent");
 		explain_absent_write(e, lower_host(e), false);
+		return false;
+	}
+	refused = table_refused(e, table, hosts.found[0].domain);
+	if (refused) {
+		explain_nothing(e, "not-found", 404, refused);
 		return false;
 	}
 	s.host = explain_host_get(e, &hosts, &hosts.found[0]);

@@ -192,8 +192,18 @@ static size_t count_sent(struct explain *e, const EnvoyCluster *c)
 	return n;
 }
 
+/* Why no Envoy has the cluster and its endpoints, or NULL. */
+static const char *cluster_refused(struct explain *e, const char *name, const EnvoyCluster *c)
+{
+	const char *why = explain_refusal_of_all(e, RESOURCE_CLUSTER, name);
+
+	if (why || !c || !c->eds_cluster_config)
+		return why;
+	return explain_refusal_of_all(e, RESOURCE_ENDPOINT, c->eds_cluster_config->service_name);
+}
+
 static void write_backend(struct listing *l, const char *name, const uint32_t *weight,
-			  const char *service, size_t ready)
+			  const char *service, size_t ready, const char *refused)
 {
 	struct explain *e = l->e;
 	const struct service_count *count = service ? service_find(l, service) : NULL;
@@ -206,9 +216,11 @@ static void write_backend(struct listing *l, const char *name, const uint32_t *w
 	if (service)
 		explain_string(e, "service", service);
 	if (count) {
-		explain_uint(e, "ready", ready);
+		explain_uint(e, "ready", refused ? 0 : ready);
 		explain_uint(e, "all", MAX(ready, all));
 	}
+	if (refused)
+		explain_string(e, "refused", refused);
 	document_end(e->d);
 }
 
@@ -218,15 +230,16 @@ static void write_cluster(struct listing *l, const char *name, const uint32_t *w
 	const EnvoyCluster *c = cluster_of(e, name);
 	const EnvoyClusterLoadAssignment *joined = explain_joined(e, c);
 	const char *service = joined ? NULL : service_of(e, c);
+	const char *refused = cluster_refused(e, name, c);
 
 	if (!joined)
-		write_backend(l, name, weight, service, service ? count_sent(e, c) : 0);
+		write_backend(l, name, weight, service, service ? count_sent(e, c) : 0, refused);
 	for (size_t i = 0; joined && i < joined->n_endpoints; i++) {
 		const EnvoyLocalityLbEndpoints *one = joined->endpoints[i];
 		uint32_t share = one->load_balancing_weight ? one->load_balancing_weight->value : 0;
 
 		write_backend(l, one->locality->zone, &share, service_named(e, one->locality->zone),
-			      one->n_lb_endpoints);
+			      one->n_lb_endpoints, refused);
 	}
 }
 
@@ -356,6 +369,25 @@ static const char *secret_of(const struct explain_origins *o)
 	return NULL;
 }
 
+/* Why the host is served by no Envoy over TLS. */
+static void write_refused(struct explain *e, const char *secret, const char *table)
+{
+	const char *why = secret ? explain_refusal_of_all(e, RESOURCE_SECRET, secret) : NULL;
+
+	if (!why && table)
+		why = explain_refusal_of_all(e, RESOURCE_ROUTE, table);
+	if (why)
+		explain_string(e, "refused", why);
+}
+
+static const char *table_of(struct explain *e, const char *host, const struct explain_origins *o)
+{
+	for (size_t i = 0; i < o->host.n_specs; i++)
+		if (o->host.specs[i]->tls)
+			return host_table(e->a, host, o->host.specs[i]->tls);
+	return NULL;
+}
+
 static void write_host(struct listing *l, const char *host)
 {
 	struct explain *e = l->e;
@@ -368,6 +400,7 @@ static void write_host(struct listing *l, const char *host)
 	explain_string(e, "host", host);
 	if (secret)
 		explain_string(e, "certificate", secret);
+	write_refused(e, secret, table_of(e, host, &o));
 	document_key(e->d, "routes");
 	document_list(e->d);
 	for (size_t i = 0; i < o.host.n_specs; i++)
@@ -481,6 +514,7 @@ static void write_domain(struct listing *l, const struct host_row *row)
 	explain_string(e, "host", row->name);
 	if (d.certificate)
 		explain_string(e, "certificate", d.certificate);
+	write_refused(e, d.certificate, NULL);
 	document_key(e->d, "routes");
 	document_list(e->d);
 	for (size_t i = 0; i < d.n_routes; i++)

@@ -71,7 +71,9 @@ static int answer(struct explain *e, const struct evkeyvalq *words)
 		return explain_refuse(e, HTTP_BADREQUEST, why);
 	write_request(e);
 	e->problems = explain_problems_new(e);
+	e->refusals = explain_refusals_new(e);
 	served = explain_listener_write(e);
+	explain_refusals_write(e);
 	if (!served)
 		explain_problems_write(e);
 	document_key(e->d, "served");

@@ -13,6 +13,7 @@ libtranslator_a_SOURCES += \
 	translator/explain/explain-object.c \
 	translator/explain/explain-origin.c \
 	translator/explain/explain-problem.c \
+	translator/explain/explain-refusal.c \
 	translator/explain/explain-request.c \
 	translator/explain/explain-route.c \
 	translator/explain/explain-routes.c \

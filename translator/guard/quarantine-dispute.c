@@ -17,9 +17,9 @@ const void *dispute_key(const void *entry, size_t *ret_len)
 	return d->key;
 }
 
-/* A change of a host in a shared table. Envoy refuses the table as a whole, so it lacks every
- * change since the version that it accepted last: the bad one, and those of other hosts after it.
- */
+/* A change of a host in a shared table, or of a filter chain in a listener. Envoy refuses the
+ * whole, so it lacks every change since the version that it accepted last: the bad one, and those
+ * of other hosts after it. */
 struct disputed {
 	uint32_t kind;
 	char *key;
@@ -117,8 +117,11 @@ static void note_change(struct quarantine *q, const struct refused *table, struc
 	what.key = c->key;
 	what.key_len = c->key_len;
 	what.whole = true;
-	what.outcome = "It goes on there with the whole table as it was accepted before, and "
-		       "others have accepted the present one";
+	what.outcome = c->kind == RESOURCE_PART + RESOURCE_LISTENER
+			       ? "It goes on there with the whole listener as it was accepted "
+				 "before, and others have accepted the present one"
+			       : "It goes on there with the whole table as it was accepted before, "
+				 "and others have accepted the present one";
 	notes_add(q->graph, &what, &c->notes);
 }
 
@@ -130,7 +133,8 @@ static void add_changes(struct quarantine *q, struct dispute *d, const struct su
 		const struct hold *h = vec_at(&s->holds, i);
 		struct disputed *c;
 
-		if (h->kind != OUTPUT_HOST_ROUTES || h->state != HOLD_PENDING || is_noted(d, h))
+		if ((h->kind != OUTPUT_HOST_ROUTES && h->kind < RESOURCE_PART) ||
+		    h->state != HOLD_PENDING || is_noted(d, h))
 			continue;
 		c = xnew(struct disputed, 1);
 		c->kind = h->kind;
@@ -153,6 +157,14 @@ static void note_again(struct quarantine *q, struct dispute *d, const struct ref
 	}
 }
 
+static bool has_parts(struct quarantine *q, const struct item *published)
+{
+	size_t n;
+
+	(void)graph_parts(q->graph, (enum resource_kind)published->kind, published->data, &n);
+	return n > 0;
+}
+
 static void say(struct dispute *d)
 {
 	d->seen = true;
@@ -164,15 +176,15 @@ void dispute_note(struct quarantine *q, struct item *report, const struct item *
 {
 	struct dispute *d = find(q, report);
 	struct refused what = refused_by(published, refusal);
-	bool of_hosts = hold_is_of_hosts(published->data);
+	bool of_parts = has_parts(q, published);
 	_cleanup_free_ char *text = NULL, *who = NULL;
 
 	say(d);
 	item_unref(d->report);
 	d->report = item_ref(report);
 	who = notes_who(what.nodes, what.n_nodes, what.n_all);
-	/* A table of hosts has a new version with each change. */
-	text = xasprintf("%s %.*s: %s: %s", who, of_hosts ? 0 : (int)refusal->version.len,
+	/* It has a new version with each change of a host. */
+	text = xasprintf("%s %.*s: %s: %s", who, of_parts ? 0 : (int)refusal->version.len,
 			 (const char *)refusal->version.data, what.message, what.outcome);
 	if (!d->text || strcmp(d->text, text) != 0) {
 		free(d->text);
@@ -183,7 +195,7 @@ void dispute_note(struct quarantine *q, struct item *report, const struct item *
 			 what.taken ? " that others accept: they go on with it" : "");
 		note_again(q, d, &what);
 	}
-	if (of_hosts)
+	if (of_parts)
 		add_changes(q, d, s, &what);
 }
 
@@ -208,6 +220,35 @@ void dispute_keep(struct quarantine *q, const struct item *report, const struct 
 
 	if (d && (d->changes.n || is_of_nobody(d, published)))
 		say(d);
+}
+
+static bool lacks(const struct dispute *d, const char *key, size_t len)
+{
+	for (uint32_t i = 0; i < d->changes.n; i++) {
+		const struct disputed *c = vec_at(&d->changes, i);
+
+		if (c->key_len == len && memcmp(c->key, key, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+const struct item *quarantine_refusal(const struct quarantine *q, enum resource_kind kind,
+				      const char *name, const char *part, size_t part_len)
+{
+	const char *word = resource_kind(kind)->name;
+	size_t len = strlen(word) + 1 + strlen(name);
+	_cleanup_free_ char *key = xasprintf("%s %s", word, name);
+	const struct dispute *d;
+
+	key[strlen(word)] = '\0';
+	d = hashmap_get(&q->disputes, key, len);
+	return d && (!d->changes.n || (part && lacks(d, part, part_len))) ? d->report : NULL;
+}
+
+char *quarantine_refusers(const Portolan__Ipc__RejectReport *said)
+{
+	return notes_who(said->node_ids, said->n_node_ids, said->nodes);
 }
 
 void dispute_begin(struct quarantine *q)

@@ -83,8 +83,11 @@ void notes_add(struct graph *g, const struct refused *what, struct vec *ret_note
 	_cleanup_free_ char *text = NULL, *who = NULL;
 
 	who = notes_who(what->nodes, what->n_nodes, what->n_all);
-	text = xasprintf(what->whole ? "%s the table %s, which has routes of this object: %s. %s"
-				     : "%s what this object makes of %s: %s. %s",
+	text = xasprintf(!what->whole ? "%s what this object makes of %s: %s. %s"
+			 : what->kind == RESOURCE_PART + RESOURCE_LISTENER
+				 ? "%s the listener %s, which has a filter chain of this object: "
+				   "%s. %s"
+				 : "%s the table %s, which has routes of this object: %s. %s",
 			 who, what->name, what->message, what->outcome);
 	p.has_severity = 1;
 	p.severity = what->taken ? PORTOLAN__IPC__SEVERITY__SEVERITY_WARNING

@@ -17,7 +17,7 @@ struct refused {
 	char *const *nodes; /* of the Envoys that refuse it: some of … */
 	size_t n_nodes;
 	size_t n_all;
-	bool whole; /* the table is refused, of which the object has made a part */
+	bool whole; /* the table or listener is refused, of which the object has made a part */
 	bool taken; /* others have accepted it: a warning, and no fact */
 };
 

@@ -48,7 +48,8 @@ struct dispute {
 	struct item *report; /* the last one that said so */
 	int64_t unsaid;      /* monotonic, since when no report says so; 0: one does */
 	struct vec notes;
-	struct vec changes; /* struct disputed: of a table of hosts, those that the Envoys lack */
+	struct vec changes; /* struct disputed: of a resource with parts, those that the Envoys
+			       lack */
 	bool seen;          /* while the reports are looked through */
 };
 
@@ -148,7 +149,7 @@ void newcomer_free_all(struct quarantine *q);
 
 /* ---- disputes (quarantine-dispute.c) ---- */
 
-/* Of one table; more are served and not named. */
+/* Of one resource with parts; more are served and not named. */
 #define DISPUTED_MAX 1024
 /* An Envoy that has lost its stream, or all of them xds-server, comes back within this time. */
 #define DISPUTE_RETURN_USEC (10 * USEC_PER_SEC)
@@ -157,7 +158,7 @@ void newcomer_free_all(struct quarantine *q);
 void dispute_note(struct quarantine *q, struct item *report, const struct item *published,
 		  const struct subject *s, const Portolan__Ipc__RejectReport *refusal);
 /* The served version is not answered by all. What was in dispute stays so: the same version, if
- * nobody has accepted it, and a shared table, which has a new version with each change of a host.
+ * nobody has accepted it, and one with parts, which has a new version with each change of a host.
  */
 void dispute_keep(struct quarantine *q, const struct item *report, const struct item *published);
 void dispute_begin(struct quarantine *q);

@@ -12,7 +12,9 @@
 #pragma once
 
 #include "common/base/strbuf.h"
+#include "common/link/resource-kind.h"
 #include "common/link/state.h"
+#include "proto/ipc.pb-c.h"
 #include "translator/graph/graph.h"
 
 struct quarantine;
@@ -51,6 +53,14 @@ bool quarantine_undecided(const struct quarantine *q, uint32_t kind, const char 
 /* The culprit of a refusal is looked for: changes that nobody refuses may be held back meanwhile.
  */
 bool quarantine_searches(const struct quarantine *q);
+
+/* The report of a refusal of the served version of this resource: nobody has accepted it, or others
+ * have. NULL: no such refusal is known. part: of a resource with parts, the key of the one that
+ * is asked about: Envoys that refuse the whole lack only the changes since what they accepted. */
+const struct item *quarantine_refusal(const struct quarantine *q, enum resource_kind kind,
+				      const char *name, const char *part, size_t part_len);
+/* "Envoys a, b and 3 more refuse"; the caller frees it. */
+char *quarantine_refusers(const Portolan__Ipc__RejectReport *said);
 
 struct quarantine_counters {
 	uint64_t rejects; /* versions that Envoy refused */
