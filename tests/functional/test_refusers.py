@@ -392,3 +392,34 @@ def test_explain_of_hosts_in_a_table_that_some_refuse(pipeline):
         for name, listed in ("good", False), ("bad", True):
             code, text = ask(pipeline, "explain", f"http://{name}.example.com/")
             assert code == 0 and ("refused        route ingress_http, by 1 of 2 Envoys (old): no bad" in text) == listed, text
+
+
+@pytest.mark.parametrize("type", ["EDS", "RDS", "SDS"])  # a changed cluster has another name
+def test_a_later_version_is_as_new_as_the_first_where_nobody_has_accepted_that(pipeline, type):
+    """It is not said that an accepted version is served: there is no such version."""
+    authority = Authority()
+
+    def write(n):
+        pipeline.write("bad.yaml", *app("bad", f"10.0.0.{n}", 80)[1:], tls_secret("bad", authority.issue("bad.example.com")),
+                       proxy("bad", {**to("bad"), "timeoutPolicy": {"response": f"{n}s"}}, fqdn="bad.example.com",
+                             tls={"secretName": "bad"}))
+
+    def refuse(response):
+        return f"no {type}" if response.type == type and any("bad" in n for n in response.resources) else None
+
+    with World(pipeline.xds_address, node="envoy", refuse=refuse) as envoy:
+        for n in range(1, 4):
+            write(n)
+            pipeline.settle()
+            envoy.quiet()
+            until(lambda: told(pipeline, "bad", "RejectedByEnvoy"), envoy)
+            assert all(m.endswith("It is not served there") for m in told(pipeline, "bad", "RejectedByEnvoy"))
+            assert LACKS[type] in ask(pipeline, "explain", "https://bad.example.com/")[1].splitlines()[0]
+        assert pipeline.translator.metrics()["portolan_translator_held"] == 0
+        envoy.refuse = lambda _: None
+        write(9)
+        until(lambda: not told(pipeline, "bad", "RejectedByEnvoy"), envoy)
+        envoy.quiet()
+        pipeline.xds.wait_accepted(pipeline.settle())
+        code, text = ask(pipeline, "explain", "https://bad.example.com/")
+        assert code == 0 and "10.0.0.9:80" in text, text

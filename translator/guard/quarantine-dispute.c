@@ -233,17 +233,33 @@ static bool lacks(const struct dispute *d, const char *key, size_t len)
 	return false;
 }
 
-const struct item *quarantine_refusal(const struct quarantine *q, enum resource_kind kind,
-				      const char *name, const char *part, size_t part_len)
+static const struct dispute *of_resource(const struct quarantine *q, enum resource_kind kind,
+					 const char *name)
 {
 	const char *word = resource_kind(kind)->name;
 	size_t len = strlen(word) + 1 + strlen(name);
 	_cleanup_free_ char *key = xasprintf("%s %s", word, name);
-	const struct dispute *d;
 
 	key[strlen(word)] = '\0';
-	d = hashmap_get(&q->disputes, key, len);
+	return hashmap_get(&q->disputes, key, len);
+}
+
+const struct item *quarantine_refusal(const struct quarantine *q, enum resource_kind kind,
+				      const char *name, const char *part, size_t part_len)
+{
+	const struct dispute *d = of_resource(q, kind, name);
+
 	return d && (!d->changes.n || (part && lacks(d, part, part_len))) ? d->report : NULL;
+}
+
+bool dispute_is_new(const struct quarantine *q, const struct item *published)
+{
+	const struct dispute *d =
+		q->disputes.n && resource_kind(published->kind)
+			? of_resource(q, (enum resource_kind)published->kind, item_key(published))
+			: NULL;
+
+	return d && is_of_nobody(d, published);
 }
 
 char *quarantine_refusers(const Portolan__Ipc__RejectReport *said)

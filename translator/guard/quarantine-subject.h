@@ -161,6 +161,8 @@ void dispute_note(struct quarantine *q, struct item *report, const struct item *
  * nobody has accepted it, and one with parts, which has a new version with each change of a host.
  */
 void dispute_keep(struct quarantine *q, const struct item *report, const struct item *published);
+/* The served item was refused, and nobody has accepted it. */
+bool dispute_is_new(const struct quarantine *q, const struct item *published);
 void dispute_begin(struct quarantine *q);
 /* Those that were not noted since are over, unless their Envoys may still say so again. */
 void dispute_end(struct quarantine *q);

@@ -106,7 +106,10 @@ void quarantine_output(struct quarantine *q, uint32_t kind, const char *key, siz
 	}
 	if (kind == RESOURCE_LISTENER && !wanted)
 		try_sockets_again(q);
-	if (!h && wanted && (published || part || is_socket(q, kind, key, key_len))) {
+	/* The next version of what nobody has accepted is as new as that was. */
+	if (!h && wanted &&
+	    ((published && !dispute_is_new(q, published)) || part ||
+	     is_socket(q, kind, key, key_len))) {
 		s = s ? s : subject_make(q, kind, key, key_len);
 		h = hold_make(q, s, kind, key, key_len, published);
 	}
