@@ -23,13 +23,15 @@ struct decode_limits {
 	size_t objects;    /* in one file */
 	unsigned depth;    /* of nesting */
 	size_t values;     /* in one document, aliases expanded */
+	size_t memory;     /* for the tree of one document of JSON */
 	unsigned problems; /* reported for one object */
 };
-#define DECODE_LIMITS_DEFAULT                        \
-	((struct decode_limits){ .bytes = 16u << 20, \
-				 .objects = 200000,  \
-				 .depth = 64,        \
-				 .values = 2000000,  \
+#define DECODE_LIMITS_DEFAULT                          \
+	((struct decode_limits){ .bytes = 16u << 20,   \
+				 .objects = 200000,    \
+				 .depth = 64,          \
+				 .values = 2000000,    \
+				 .memory = 512u << 20, \
 				 .problems = 20 })
 
 struct decode_problem {

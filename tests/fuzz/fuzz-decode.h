@@ -61,9 +61,12 @@ static inline void decode_and_check(enum decode_format format, const uint8_t *da
 				    struct outcome *ret)
 {
 	/* Small, so that the fuzzer reaches them. */
-	const struct decode_limits limits = {
-		.bytes = 65536, .objects = 20, .depth = 16, .values = 2000, .problems = 5
-	};
+	const struct decode_limits limits = { .bytes = 65536,
+					      .objects = 20,
+					      .depth = 16,
+					      .values = 2000,
+					      .memory = 1 << 20,
+					      .problems = 5 };
 	struct decoder *d = decoder_new(&limits);
 	struct decode_counts counts;
 

@@ -33,9 +33,12 @@ static void remove_all(struct state *objects)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct decode_limits limits = {
-		.bytes = 65536, .objects = 30, .depth = 20, .values = 3000, .problems = 5
-	};
+	const struct decode_limits limits = { .bytes = 65536,
+					      .objects = 30,
+					      .depth = 20,
+					      .values = 3000,
+					      .memory = 1 << 20,
+					      .problems = 5 };
 	struct translator *t;
 	struct decoder *d;
 	size_t before;

@@ -40,9 +40,12 @@ static bool on_document(void *ctx, unsigned document, unsigned line, struct node
 
 static char *outcome(read_fn read, const char *text, size_t len)
 {
-	static const struct decode_limits limits = {
-		.bytes = 65536, .objects = 20, .depth = 8, .values = 200, .problems = 5
-	};
+	static const struct decode_limits limits = { .bytes = 65536,
+						     .objects = 20,
+						     .depth = 8,
+						     .values = 200,
+						     .memory = 1 << 20,
+						     .problems = 5 };
 	_cleanup_(arena_freep) struct arena *arena = arena_new(65536);
 	struct strbuf out = STRBUF_INIT;
 

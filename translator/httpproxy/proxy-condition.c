@@ -8,7 +8,9 @@
 #include "translator/httpproxy/proxy-condition.h"
 #include "translator/policy/header-match.h"
 
-#define DEPTH_MAX 64
+#define DEPTH_MAX      64
+#define CONDITIONS_MAX 256 /* of a route, with those of its includes: each is compared with each \
+			    */
 
 static const char *path_of(const K8s__ProxyCondition *c)
 {
@@ -101,6 +103,14 @@ static int merge_values(struct arena *a, const struct proxy_conditions *c, struc
 
 	for (const struct proxy_conditions *l = c; l; l = l->outer)
 		n += l->n;
+	if (n > CONDITIONS_MAX) {
+		*ret_reason = "HeaderMatchConditionsNotValid";
+		*ret_why = arena_printf(a,
+					"there are %zu conditions, with those of the includes "
+					"above; at most %d are read",
+					n, CONDITIONS_MAX);
+		return -EINVAL;
+	}
 	m->headers = arena_new_of(a, struct value_match, n + 1);
 	m->queries = arena_new_of(a, struct value_match, n + 1);
 	for (const struct proxy_conditions *l = c; l; l = l->outer)

@@ -9,6 +9,9 @@
 #include "common/base/strbuf.h"
 #include "translator/policy/headers.h"
 
+/* In one list. Each is compared with each, and Envoy takes 1,000 in all. */
+#define EDITS_MAX 256
+
 static const char *const variables[] = {
 	"DOWNSTREAM_REMOTE_ADDRESS",
 	"DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT",
@@ -204,6 +207,11 @@ int header_policy_parse(struct arena *a, const struct header_context *c,
 {
 	struct header_edits p = { 0 };
 
+	if (policy && (policy->n_set > EDITS_MAX || policy->n_remove > EDITS_MAX)) {
+		*ret_why = arena_printf(a, "%zu headers are set and %zu removed; at most %d each",
+					policy->n_set, policy->n_remove, EDITS_MAX);
+		return -EINVAL;
+	}
 	if (policy && (parse_set(a, policy, response, c, &p, ret_why) < 0 ||
 		       parse_remove(a, policy, &p, ret_why) < 0))
 		return -EINVAL;
