@@ -16,6 +16,7 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/daemon/unsent.h"
 
 #define HEADERS_MAX 16384
 #define TIMEOUT_SEC 70 /* longer than any page may take */
@@ -58,7 +59,7 @@ void http_send(struct evhttp_request *req, int status, const char *type, struct 
 	(void)evhttp_add_header(out, "Content-Type", type);
 	for (size_t i = 0; i < ARRAY_SIZE(headers); i++)
 		(void)evhttp_add_header(out, headers[i][0], headers[i][1]);
-	evhttp_send_reply(req, status, NULL, body);
+	unsent_send(req, status, body);
 }
 
 void http_send_text(struct evhttp_request *req, int status, const char *fmt, ...)

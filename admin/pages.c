@@ -14,9 +14,11 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/base/metric.h"
+#include "common/daemon/unsent.h"
 
 #define TEXT         "text/plain; charset=utf-8"
 #define METRICS_TEXT "text/plain; version=0.0.4; charset=utf-8"
+#define TOO_MUCH     "too many answers wait to be read: ask later\n"
 #define SMALL_MAX    (64u * 1024)
 #define METRICS_MAX  (4u * 1024 * 1024)
 #define DEBUG_MAX    (64u * 1024 * 1024)
@@ -229,13 +231,21 @@ static const struct page {
 	const char *path;
 	bool prefix; /* the handler reads the rest */
 	void (*handle)(struct admin *a, struct evhttp_request *req, const char *rest);
+	size_t unsent; /* it is not begun while more bytes of answers wait; 0: it is small */
 } pages[] = {
-	{ "/", false, page_overview },       { "/explain", false, page_explain },
-	{ "/graph", false, page_graph },     { "/events", false, page_events },
-	{ "/page.js", false, page_script },  { "/debug", false, page_index },
-	{ "/healthz", false, page_healthz }, { "/healthz/", true, page_stage_healthz },
-	{ "/readyz", false, page_readyz },   { "/readyz/", true, page_stage_readyz },
-	{ "/metrics", false, page_metrics }, { "/debug/", true, page_debug },
+	{ "/", false, page_overview, UNSENT_MAX },
+	{ "/explain", false, page_explain, UNSENT_MAX },
+	{ "/graph", false, page_graph, UNSENT_MAX },
+	{ "/events", false, page_events, 0 },
+	{ "/page.js", false, page_script, UNSENT_MAX },
+	{ "/debug", false, page_index, UNSENT_MAX },
+	{ "/healthz", false, page_healthz, 0 },
+	{ "/healthz/", true, page_stage_healthz, 0 },
+	{ "/readyz", false, page_readyz, 0 },
+	{ "/readyz/", true, page_stage_readyz, 0 },
+	/* Clients of the others must not keep Prometheus away. */
+	{ "/metrics", false, page_metrics, 2 * UNSENT_MAX },
+	{ "/debug/", true, page_debug, UNSENT_MAX },
 };
 
 /* The target goes into a request of our own: refuses characters that could end its line. */
@@ -257,7 +267,10 @@ void pages_request(struct admin *a, struct evhttp_request *req)
 		bool same = strncmp(target, pages[i].path, n) == 0;
 
 		if (same && (pages[i].prefix ? target[n] : target[n] == '\0' || target[n] == '?')) {
-			pages[i].handle(a, req, target + n);
+			if (pages[i].unsent && unsent_bytes() > pages[i].unsent)
+				http_send_text(req, HTTP_SERVUNAVAIL, TOO_MUCH);
+			else
+				pages[i].handle(a, req, target + n);
 			return;
 		}
 	}

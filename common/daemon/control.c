@@ -15,6 +15,7 @@
 #include "common/base/text.h"
 #include "common/daemon/control.h"
 #include "common/daemon/process-metrics.h"
+#include "common/daemon/unsent.h"
 #include "common/link/unix-socket.h"
 
 #define HEADERS_MAX       16384
@@ -61,7 +62,7 @@ void control_answer(struct evhttp_request *req, int status, const char *type,
 		strbuf_add(&text, strbuf_str(body), body->len);
 	(void)evbuffer_add(out, text.s, text.len);
 	(void)evhttp_add_header(evhttp_request_get_output_headers(req), "Content-Type", type);
-	evhttp_send_reply(req, status, NULL, out);
+	unsent_send(req, status, out);
 	evbuffer_free(out);
 }
 
@@ -82,6 +83,11 @@ static int on_index(void *ctx, const char *query _unused_, struct strbuf *out)
 	return HTTP_OK;
 }
 
+static bool is_too_much(const char *path)
+{
+	return strncmp(path, "/debug/", strlen("/debug/")) == 0 && unsent_bytes() > UNSENT_MAX;
+}
+
 static void on_request(struct evhttp_request *req, void *ctx)
 {
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
@@ -90,6 +96,11 @@ static void on_request(struct evhttp_request *req, void *ctx)
 	_cleanup_strbuf_ struct strbuf body = STRBUF_INIT;
 	struct control *c = ctx;
 
+	if (path && is_too_much(path)) {
+		strbuf_puts(&body, "too many answers wait to be read: ask later\n");
+		control_answer(req, HTTP_SERVUNAVAIL, CONTROL_TEXT, &body);
+		return;
+	}
 	for (struct route *r = c->routes; path && r; r = r->next)
 		if (strcmp(r->path, path) == 0) {
 			if (r->later)

@@ -15,4 +15,6 @@ libcommon_a_SOURCES += \
 	common/daemon/runtime-dir.c \
 	common/daemon/runtime-dir.h \
 	common/daemon/stage.c \
-	common/daemon/stage.h
+	common/daemon/stage.h \
+	common/daemon/unsent.c \
+	common/daemon/unsent.h

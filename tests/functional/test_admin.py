@@ -13,6 +13,8 @@ import threading
 
 import pytest
 
+from events import Deadline
+from objects import ingress, path, rule
 from programs import program
 
 ADMIN = program("portolan-admin")
@@ -231,6 +233,48 @@ def test_a_client_that_goes_away_leaves_nothing_behind(setup):
             assert fakes["translator"].asked.wait(PATIENCE)
             fakes["translator"].asked.clear()
     assert admin.get("/debug/watcher/x") == (404, "no such page\n")
+
+
+def slow_reader(family, address, target):
+    """A connection whose client reads the first byte of an answer and no more."""
+    s = socket.socket(family)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    s.settimeout(PATIENCE)
+    s.connect(address)
+    s.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    assert s.recv(1) == b"H"
+    return s
+
+
+def until_answered(ask):
+    end = Deadline(PATIENCE)
+    while ask() != 200:
+        end.left("the page")
+
+
+def test_clients_that_do_not_read_cost_a_bounded_amount_of_memory(setup):
+    """Before, each of them kept a page of up to 64 MiB in the memory of admin and of the stage."""
+    admin, _ = setup(translator={"pages": {"/debug/large": (200, "text/plain", "x" * (16 << 20))}})
+    slow = [slow_reader(socket.AF_INET, ("127.0.0.1", admin.port), "/debug/translator/large") for _ in range(5)]
+    assert admin.get("/debug/translator/large") == (503, "too many answers wait to be read: ask later\n")
+    assert admin.get("/")[0] == 503
+    assert [admin.get(target)[0] for target in ("/readyz", "/healthz", "/metrics")] == [200] * 3
+    for s in slow:
+        s.close()
+    until_answered(lambda: admin.get("/debug/translator/large")[0])
+
+
+def test_a_stage_keeps_a_bounded_amount_of_answers_that_nobody_reads(pipeline):
+    broken = [ingress(f"i{i}", rule(f"h{i}.example.com", *[path("web", at=f"/{k}") for k in range(20)])) for i in range(4000)]
+    pipeline.write("a.yaml", *broken)
+    control = str(pipeline.dir / "watcher.control")
+    assert len(pipeline.watcher.get("/debug/statuses")) > 16 << 20
+    slow = [slow_reader(socket.AF_UNIX, control, "/debug/statuses") for _ in range(5)]
+    assert pipeline.watcher.ask("/debug/statuses") == (503, "too many answers wait to be read: ask later\n")
+    assert pipeline.watcher.ask("/healthz")[0] == pipeline.watcher.ask("/metrics")[0] == 200
+    for s in slow:
+        s.close()
+    until_answered(lambda: pipeline.watcher.ask("/debug/statuses")[0])
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])

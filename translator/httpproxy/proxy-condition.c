@@ -8,9 +8,10 @@
 #include "translator/httpproxy/proxy-condition.h"
 #include "translator/policy/header-match.h"
 
-#define DEPTH_MAX      64
-#define CONDITIONS_MAX 256 /* of a route, with those of its includes: each is compared with each \
-			    */
+#define DEPTH_MAX 64
+#define CONDITIONS_MAX                                                            \
+	256 /* of a route, with those of its includes: each is compared with each \
+	     */
 
 static const char *path_of(const K8s__ProxyCondition *c)
 {
