@@ -19,6 +19,7 @@ STRICTER = {
     **dict.fromkeys(("crl-bom", "crl-empty", "crl-indented", "crl-one-line", "crl-other"),
                     "Envoy finds no list in it and revokes nothing"),
     **dict.fromkeys(("ca-bom-and-two", "crl-bom-and-two"), "Envoy passes over the first of the two"),
+    **dict.fromkeys(("ca-bom-between", "crl-bom-between"), "Envoy passes over the second of the two"),
     "content-octets-cn": "OpenSSL cannot read it, in clients either",
 }
 
@@ -104,5 +105,23 @@ def test_each_refusal_says_what_is_wrong(said):
         "content-ec-agreement-only": "digitalSignature", "key-rsa-wrong-exponent": "does not fit its public part",
         "file-bad-after": "in line", "ca-bad-after": "that begins in line", "ca-bom": "byte order mark",
         "ca-bad-der-after": "that cannot be read", "crl-other": "no PEM revocation list",
+        "ca-bom-between": "byte order mark in line", "crl-bom-between": "byte order mark in line",
+        "der-key-no-null": "written in a way that Envoy refuses", "exponent-of-34": "written in a way that Envoy refuses",
+        "der-key-rsa-wrong-remainder": "does not fit its public part", "der-usage-dirty": "digitalSignature",
     }
     assert {n: said[n] for n, cause in causes.items() if cause not in (said[n] or "")} == {}
+
+
+@pytest.mark.parametrize("form, says", [
+    ("file-bom-between", "tls.crt has a UTF-8 byte order mark in line 11: Envoy passes over the block that begins there"),
+    ("chain-of-300-large", "KiB; most clients take 100 KiB and end the handshake"),
+])
+def test_what_is_served_and_of_no_use_to_clients_is_said(folder, form, says):
+    made = {"chain-of-300-large": lambda: forms.Form(
+        forms.text(forms.certificate("a.example.com"), *forms.authorities(40) * 9), forms.key_text(forms.key())),
+        "file-bom-between": lambda: forms.pairs(HOST)["file-bom-between"]}[form]()
+    (folder / "all.yaml").write_text(yaml.safe_dump_all([
+        _secret("own", tls_crt=made.first, tls_key=made.key),
+        ingress("a", rule("a.example.com", path("web")), tls=[("own", "a.example.com")])]))
+    problems = offline.statuses(offline.translate(folder, folder / "all.yaml").statuses)["Secret default/own"]["problems"]
+    assert [p["severity"] for p in problems if says in p["message"]] == ["warning"], problems

@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
+import certificate_encodings
+
 DAY = datetime.timedelta(days=1)
 NOW = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
 PEM, DER = serialization.Encoding.PEM, serialization.Encoding.DER
@@ -380,7 +382,7 @@ def _contents(found):
 def pairs(host):
     """{name: function of a host → Form} of certificates with keys. host is a template: "{}.example.com"."""
     rows = {}
-    for part in (_kinds, _files, _chains, _contents):
+    for part in (_kinds, _curves, _files, _chains, _contents, certificate_encodings.pairs):
         part(rows.__setitem__)
     return {name: make(host.format(name)) for name, make in rows.items()}
 
@@ -435,6 +437,7 @@ def bundles():
     found["not-for-signing"] = text(certificate("x", ca=True, extensions=[usage(digital_signature=1)]))
     found["garbage-constraints"] = text(certificate("x", names=(), extensions=[
         x509.UnrecognizedExtension(ObjectIdentifier("2.5.29.19"), b"\x04\x01x")]))
+    found |= certificate_encodings.bundles()
     if DEBIAN.exists():
         found["debian"] = DEBIAN.read_bytes()
     return found
@@ -449,4 +452,4 @@ def lists():
     found["of-1000"] = revocations(n=1000)
     found["two"] = revocations() + revocations("p384")
     found["by-rsa"] = revocations("rsa2048")
-    return found
+    return found | certificate_encodings.lists()

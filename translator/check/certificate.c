@@ -34,11 +34,6 @@ static void free_crl(X509_CRL **x)
 	X509_CRL_free(*x);
 }
 
-static void free_bits(ASN1_BIT_STRING **b)
-{
-	ASN1_BIT_STRING_free(*b);
-}
-
 static void free_bn(BIGNUM **n)
 {
 	BN_free(*n);
@@ -97,13 +92,35 @@ static int in_file(struct arena *a, const char *file, const char **why)
 	return -EINVAL;
 }
 
+static const char *passed_over(struct arena *a, const char *file, unsigned line)
+{
+	return arena_printf(a,
+			    "%s has a UTF-8 byte order mark in line %u: Envoy passes over the "
+			    "block that begins there",
+			    file, line);
+}
+
+/* Clients with OpenSSL, among others, read no larger ones. */
+#define CHAIN_BYTES_MAX (100 * 1024)
+
+static const char *check_size(struct arena *a, size_t bytes)
+{
+	if (bytes <= CHAIN_BYTES_MAX)
+		return NULL;
+	return arena_printf(a,
+			    "its certificates have %zu KiB; most clients take 100 KiB and end the "
+			    "handshake",
+			    bytes / 1024);
+}
+
 /* The leaf is the first; all of the chain can be read. */
 static int read_chain(struct arena *a, const void *pem, size_t len, X509 **ret_leaf,
-		      const char **ret_why)
+		      const char **ret_warning, const char **ret_why)
 {
 	struct pem_reader reader = pem_reader(a, pem, len);
 	_cleanup_(free_x509) X509 *leaf = NULL;
 	struct pem_block block;
+	size_t bytes = 0;
 	int r;
 
 	while ((r = pem_next(&reader, &block, ret_why)) > 0) {
@@ -118,6 +135,7 @@ static int read_chain(struct arena *a, const void *pem, size_t len, X509 **ret_l
 			*ret_why = unreadable(a, "tls.crt", &block);
 			return -EINVAL;
 		}
+		bytes += block.len;
 		if (!leaf)
 			leaf = TAKE_PTR(x);
 	}
@@ -127,6 +145,8 @@ static int read_chain(struct arena *a, const void *pem, size_t len, X509 **ret_l
 		*ret_why = nothing(a, "tls.crt", "certificate", pem, len);
 		return -EINVAL;
 	}
+	*ret_warning = reader.marked ? passed_over(a, "tls.crt", reader.marked)
+				     : check_size(a, bytes);
 	*ret_leaf = TAKE_PTR(leaf);
 	return 0;
 }
@@ -148,13 +168,15 @@ static EVP_PKEY *decode_key(const unsigned char *der, size_t len)
 	return NULL;
 }
 
+#define NO_KEY (-1) /* a block that an older Envoy tries to read, and cannot */
+
 static const struct key_label {
 	const char *label;
 	int type; /* 0: any */
 } key_labels[] = {
 	{ PEM_STRING_PKCS8INF, 0 },       { PEM_STRING_PKCS8, 0 },
 	{ PEM_STRING_RSA, EVP_PKEY_RSA }, { PEM_STRING_ECPRIVATEKEY, EVP_PKEY_EC },
-	{ PEM_STRING_DSA, EVP_PKEY_DSA },
+	{ PEM_STRING_DSA, EVP_PKEY_DSA }, { PEM_STRING_EVP_PKEY, NO_KEY },
 };
 
 static const struct key_label *key_label(const char *label)
@@ -171,6 +193,10 @@ static EVP_PKEY *parse_key(const struct pem_block *block)
 	_cleanup_(free_key) EVP_PKEY *key = NULL;
 
 	if (!row->type && !der_is_private_key_info(block->data, block->len))
+		return NULL;
+	if ((row->type == EVP_PKEY_RSA || row->type == EVP_PKEY_EC) &&
+	    !der_key_is_strict(block->data, block->len, row->type == EVP_PKEY_RSA) &&
+	    !der_is_private_key_info(block->data, block->len))
 		return NULL;
 	key = decode_key(block->data, block->len);
 	ERR_clear_error();
@@ -255,21 +281,41 @@ static BIGNUM *part(const EVP_PKEY *key, const char *name)
 	return n;
 }
 
-/* n = p·q, and d·e = 1 modulo p - 1 and q - 1: all that BoringSSL looks at. */
+/* a·b = 1 modulo n */
+static bool are_inverse(const BIGNUM *a, const BIGNUM *b, const BIGNUM *n, BN_CTX *c)
+{
+	_cleanup_(free_bn) BIGNUM *product = BN_new();
+
+	return product && BN_mod_mul(product, a, b, n, c) && BN_is_one(product);
+}
+
+/* One of the two primes: d·e = 1 modulo p - 1, and d modulo p - 1 is what is given. */
+static bool prime_fits(const EVP_PKEY *key, const char *prime, const char *exponent, BN_CTX *c)
+{
+	_cleanup_(free_bn) BIGNUM *p = part(key, prime), *given = part(key, exponent);
+	_cleanup_(free_bn) BIGNUM *e = part(key, OSSL_PKEY_PARAM_RSA_E);
+	_cleanup_(free_bn) BIGNUM *d = part(key, OSSL_PKEY_PARAM_RSA_D);
+	_cleanup_(free_bn) BIGNUM *rest = BN_new();
+
+	return p && given && e && d && rest && BN_sub_word(p, 1) && are_inverse(d, e, p, c) &&
+	       BN_mod(rest, d, p, c) && BN_cmp(rest, given) == 0;
+}
+
+/* n = p·q, and the numbers for the Chinese remainder: all that BoringSSL looks at. */
 static bool rsa_fits(const EVP_PKEY *key)
 {
 	_cleanup_(free_bn) BIGNUM *n = part(key, OSSL_PKEY_PARAM_RSA_N);
-	_cleanup_(free_bn) BIGNUM *e = part(key, OSSL_PKEY_PARAM_RSA_E);
-	_cleanup_(free_bn) BIGNUM *d = part(key, OSSL_PKEY_PARAM_RSA_D);
 	_cleanup_(free_bn) BIGNUM *p = part(key, OSSL_PKEY_PARAM_RSA_FACTOR1);
 	_cleanup_(free_bn) BIGNUM *q = part(key, OSSL_PKEY_PARAM_RSA_FACTOR2);
+	_cleanup_(free_bn) BIGNUM *inverse = part(key, OSSL_PKEY_PARAM_RSA_COEFFICIENT1);
 	_cleanup_(free_bn) BIGNUM *product = BN_new();
 	BN_CTX *c = BN_CTX_new();
-	bool good = n && e && d && p && q && product && c && BN_mul(product, p, q, c) &&
-		    BN_cmp(product, n) == 0;
+	bool good =
+		n && p && q && inverse && product && c && BN_mul(product, p, q, c) &&
+		BN_cmp(product, n) == 0 && are_inverse(inverse, q, p, c) &&
+		prime_fits(key, OSSL_PKEY_PARAM_RSA_FACTOR1, OSSL_PKEY_PARAM_RSA_EXPONENT1, c) &&
+		prime_fits(key, OSSL_PKEY_PARAM_RSA_FACTOR2, OSSL_PKEY_PARAM_RSA_EXPONENT2, c);
 
-	good = good && BN_sub_word(p, 1) && BN_mod_mul(product, d, e, p, c) && BN_is_one(product);
-	good = good && BN_sub_word(q, 1) && BN_mod_mul(product, d, e, q, c) && BN_is_one(product);
 	BN_CTX_free(c);
 	return good;
 }
@@ -291,17 +337,30 @@ static bool key_fits(EVP_PKEY *key)
 	return good;
 }
 
-/* BoringSSL wants whole bytes; OpenSSL passes over bits that are marked as unused. */
-static bool has_unused_bits(const X509 *leaf)
+static bool public_is_strict(const X509 *leaf, const EVP_PKEY *key)
 {
-	return X509_get0_pubkey_bitstr(leaf)->flags & 7;
+	int type = EVP_PKEY_get_base_id(key), len;
+	unsigned char *der = NULL;
+	bool good;
+
+	if (type != EVP_PKEY_RSA && type != EVP_PKEY_EC)
+		return true;
+	len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &der);
+	good = len > 0 && der_public_key_is_strict(der, (size_t)len, type == EVP_PKEY_RSA);
+	OPENSSL_free(der);
+	return good;
 }
 
 static int check_pair(X509 *leaf, EVP_PKEY *key, const char **ret_why)
 {
-	if (has_unused_bits(leaf) || X509_check_private_key(leaf, key) != 1) {
+	if (X509_check_private_key(leaf, key) != 1) {
 		ERR_clear_error();
 		*ret_why = "the key in tls.key does not belong to the first certificate in tls.crt";
+		return -EINVAL;
+	}
+	if (!public_is_strict(leaf, key)) {
+		*ret_why = "the public key in its certificate is written in a way that Envoy "
+			   "refuses";
 		return -EINVAL;
 	}
 	if (!key_fits(key)) {
@@ -311,16 +370,21 @@ static int check_pair(X509 *leaf, EVP_PKEY *key, const char **ret_why)
 	return 0;
 }
 
+/* The first extension of a kind, or NULL. */
+static const ASN1_OCTET_STRING *extension(X509 *leaf, int nid)
+{
+	int i = X509_get_ext_by_NID(leaf, nid, -1);
+
+	return i < 0 ? NULL : X509_EXTENSION_get_data(X509_get_ext(leaf, i));
+}
+
 /* BoringSSL: a certificate with an ECDSA key must allow signing, if it lists its usages. */
 static int check_usage(X509 *leaf, const EVP_PKEY *key, const char **ret_why)
 {
-	int found;
-	_cleanup_(free_bits)
-		ASN1_BIT_STRING *bits = X509_get_ext_d2i(leaf, NID_key_usage, &found, NULL);
+	const ASN1_OCTET_STRING *s = extension(leaf, NID_key_usage);
 
-	ERR_clear_error();
-	if (EVP_PKEY_get_base_id(key) != EVP_PKEY_EC || found == -1 ||
-	    (bits && ASN1_BIT_STRING_get_bit(bits, 0)))
+	if (EVP_PKEY_get_base_id(key) != EVP_PKEY_EC || !s ||
+	    der_usage_signs(ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s)))
 		return 0;
 	*ret_why = "its certificate has a key usage without digitalSignature, which Envoy refuses "
 		   "for an ECDSA key";
@@ -331,8 +395,7 @@ static int check_usage(X509 *leaf, const EVP_PKEY *key, const char **ret_why)
 static int check_staple(X509 *leaf, const char **ret_why)
 {
 	static const unsigned char must_staple[] = { 0x30, 0x03, 0x02, 0x01, 0x05 };
-	int i = X509_get_ext_by_NID(leaf, NID_tlsfeature, -1);
-	const ASN1_OCTET_STRING *s = i < 0 ? NULL : X509_EXTENSION_get_data(X509_get_ext(leaf, i));
+	const ASN1_OCTET_STRING *s = extension(leaf, NID_tlsfeature);
 
 	if (!s || ASN1_STRING_length(s) != sizeof(must_staple) ||
 	    memcmp(ASN1_STRING_get0_data(s), must_staple, sizeof(must_staple)) != 0)
@@ -450,13 +513,14 @@ int certificate_check(struct arena *a, const void *chain, size_t chain_len, cons
 	_cleanup_(free_x509) X509 *leaf = NULL;
 	_cleanup_(free_key) EVP_PKEY *private = NULL;
 	struct certificate_facts facts = { 0 };
+	const char *warning;
 	int r;
 
 	if (chain_len > BYTES_MAX || key_len > BYTES_MAX) {
 		*ret_why = "tls.crt or tls.key is longer than 1 MiB";
 		return -EINVAL;
 	}
-	r = read_chain(a, chain, chain_len, &leaf, ret_why);
+	r = read_chain(a, chain, chain_len, &leaf, &warning, ret_why);
 	if (r < 0)
 		return r;
 	r = read_key(a, key, key_len, &private, ret_why);
@@ -474,16 +538,39 @@ int certificate_check(struct arena *a, const void *chain, size_t chain_len, cons
 	read_names(a, leaf, &facts);
 	facts.not_after = not_after(leaf);
 	facts.warning = check_dates(a, leaf);
+	if (!facts.warning)
+		facts.warning = warning;
 	*ret = facts;
 	return 0;
 }
 
 enum { BUNDLE_OTHER, BUNDLE_BAD, BUNDLE_CERTIFICATE, BUNDLE_LIST };
 
+/* BoringSSL reads these two extensions with the list. */
+static bool list_is_readable(const struct pem_block *block)
+{
+	static const int nids[] = { NID_issuing_distribution_point, NID_authority_key_identifier };
+	const unsigned char *p = block->data;
+	_cleanup_(free_crl) X509_CRL *x = der_list_is_strict(block->data, block->len)
+						  ? d2i_X509_CRL(NULL, &p, (long)block->len)
+						  : NULL;
+	bool good = x != NULL;
+
+	for (size_t i = 0; good && i < ARRAY_SIZE(nids); i++) {
+		int found;
+		void *value = X509_CRL_get_ext_d2i(x, nids[i], &found, NULL);
+
+		good = value || found == -1;
+		ASN1_item_free(value, i == 0 ? ASN1_ITEM_rptr(ISSUING_DIST_POINT)
+					     : ASN1_ITEM_rptr(AUTHORITY_KEYID));
+	}
+	ERR_clear_error();
+	return good;
+}
+
 /* Like BoringSSL's PEM_X509_INFO_read_bio: every block of a known kind must be readable. */
 static int bundle_entry(const struct pem_block *block)
 {
-	const unsigned char *p = block->data;
 	const struct key_label *row;
 
 	if (is_certificate(block->label)) {
@@ -491,17 +578,10 @@ static int bundle_entry(const struct pem_block *block)
 
 		return x ? BUNDLE_CERTIFICATE : BUNDLE_BAD;
 	}
-	if (strcmp(block->label, PEM_STRING_X509_CRL) == 0) {
-		_cleanup_(free_crl)
-			X509_CRL *x = block->has_headers || !der_is_strict(block->data, block->len)
-					      ? NULL
-					      : d2i_X509_CRL(NULL, &p, (long)block->len);
-
-		ERR_clear_error();
-		return x && (size_t)(p - block->data) == block->len ? BUNDLE_LIST : BUNDLE_BAD;
-	}
+	if (strcmp(block->label, PEM_STRING_X509_CRL) == 0)
+		return !block->has_headers && list_is_readable(block) ? BUNDLE_LIST : BUNDLE_BAD;
 	row = key_label(block->label);
-	if (row && row->type && !block->is_encrypted) {
+	if (row && row->type > 0 && !block->is_encrypted) {
 		_cleanup_(free_key) EVP_PKEY *key = block->has_headers ? NULL : parse_key(block);
 
 		return key ? BUNDLE_OTHER : BUNDLE_BAD;
@@ -533,6 +613,10 @@ static int check_bundle(struct arena *a, const char *file, int wanted, const voi
 	}
 	if (r < 0)
 		return in_file(a, file, ret_why);
+	if (reader.marked) {
+		*ret_why = passed_over(a, file, reader.marked);
+		return -EINVAL;
+	}
 	if (n)
 		return 0;
 	*ret_why = nothing(a, file, wanted == BUNDLE_LIST ? "revocation list" : "certificate", text,

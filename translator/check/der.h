@@ -12,5 +12,16 @@ bool der_is_strict(const uint8_t *der, size_t len);
  * in its names. trusted: OpenSSL's trust settings may follow. */
 bool der_certificate_is_strict(const uint8_t *der, size_t len, bool trusted);
 
-/* Whether it begins like PKCS #8's PrivateKeyInfo: a version, then an algorithm (RFC 5208). */
+/* The same for a revocation list; bytes after it do not matter. */
+bool der_list_is_strict(const uint8_t *der, size_t len);
+
+/* PKCS #8's PrivateKeyInfo with version 0; the RSA or EC key in it is strict, too (RFC 5208). */
 bool der_is_private_key_info(const uint8_t *der, size_t len);
+/* RSAPrivateKey (RFC 8017) or ECPrivateKey (RFC 5915). */
+bool der_key_is_strict(const uint8_t *der, size_t len, bool is_rsa);
+
+/* SubjectPublicKeyInfo of an RSA or an EC key. */
+bool der_public_key_is_strict(const uint8_t *der, size_t len, bool is_rsa);
+
+/* The value of a key usage that has digitalSignature. */
+bool der_usage_signs(const uint8_t *der, size_t len);

@@ -191,6 +191,8 @@ int pem_next(struct pem_reader *r, struct pem_block *ret, const char **ret_why)
 		if (!next_line(r, &l))
 			return 0;
 		block.label = begin(r->arena, &l);
+		if (starts(&l, BYTE_ORDER_MARK BEGIN))
+			r->marked = r->line;
 	}
 	block.line = r->line;
 	*ret = block;

@@ -22,6 +22,7 @@ struct pem_reader {
 	const uint8_t *text;
 	size_t len, at;
 	unsigned line;
+	unsigned marked; /* the last line where a byte order mark hid a BEGIN; 0: none */
 };
 
 struct pem_reader pem_reader(struct arena *a, const void *text, size_t len);
