@@ -64,6 +64,9 @@ CONDITIONS = [
     ("($http_user_agent ~* (bot|crawl))", {"User-Agent": "a BOT b"}, {"User-Agent": "human"}),
     ("($http_user_agent ~ ^Bad$)", {"User-Agent": "Bad"}, {"User-Agent": "Badly"}),
     ("($http_user_agent !~ good)", {"User-Agent": "bad"}, {"User-Agent": "very good"}),
+    ("($http_x_forwarded_proto = http)", {"X-Forwarded-Proto": "http"}, {"X-Forwarded-Proto": "https"}),
+    ('($http_x_forwarded_proto != "https")', {}, {"X-Forwarded-Proto": "https"}),
+    ("($http_x_forwarded_for = 1.2.3.4)", {"X-Forwarded-For": "1.2.3.4"}, {"X-Forwarded-For": "1.2.3.4, 5.6.7.8"}),
     ("($cookie_a = b)", {"Cookie": "c=d; a=b; e=f"}, {"Cookie": "c=d; a=bb"}),
     ("($cookie_a ~ ^b)", {"Cookie": "c=d; a=bb"}, {"Cookie": "a=cb"}),
     ("($request_method !~ ^(GET|HEAD)$)", None, {}),
@@ -135,6 +138,18 @@ def test_headers_by_condition(world):
     one, other = world.get(headers={"X-A": "yes"}).headers, world.get().headers
     assert (one["x-always"], one["x-frame-options"], one["x-sometimes"]) == ("1", "DENY", "yes")
     assert other["x-always"] == "1" and "x-sometimes" not in other
+
+
+@pytest.mark.parametrize("text, kind", [
+    ("return 200 '{}';", "text/html"),
+    ("default_type application/json; return 200 '{}';", "application/json"),
+    ("return 404 '{}'; default_type 'text/plain; charset=utf-8';", "text/plain; charset=utf-8"),
+    ("default_type application/json; more_set_headers 'Content-Type: text/x'; return 200 '{}';", "text/x"),
+])
+def test_the_type_of_an_answer(world, text, kind):
+    snippet(world, text)
+    answer = world.get()
+    assert (answer.body, answer.headers["content-type"]) == ("{}", kind)
 
 
 @pytest.mark.parametrize("more, ask, status", [
@@ -314,6 +329,17 @@ def test_negated_conditions_of_a_server(world, condition, meets, fails):
 def test_a_negated_parameter_whose_regex_may_reach_into_the_next_one_is_refused(world, regex):
     world.write(nginx("a", world.host, server_snippet=f"if ($arg_token !~ \"{regex}\") {{ return 403; }}"))
     assert world.served("/?token=ab") == 503
+
+
+@pytest.mark.parametrize("more, served, status", [
+    ({"configuration_snippet": "internal;"}, 404, 404),
+    ({"configuration_snippet": "internal; more_set_headers -s 404 'X: y';"}, 503, 503),
+    ({"server_snippet": "location = /x { internal; return 200; }"}, "echo", 404),
+    ({"server_snippet": "location = /x { internal; root /y; }"}, "echo", 404),
+])
+def test_what_is_internal_is_not_for_clients(world, more, served, status):
+    world.write(nginx("a", world.host, **more))
+    assert (world.served(), world.served("/x")) == (served, status)
 
 
 @pytest.mark.parametrize("text, expected", [

@@ -5,7 +5,13 @@
 #include "envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.pb-c.h"
 #include "translator/envoy/envoy-forwarded.h"
 
-#define ORIGINAL "x-original-forwarded-for"
+/* What Envoy changes before all routes. */
+static const struct {
+	const char *name, *value;
+} kept[] = {
+	{ "x-original-forwarded-for", "%REQ(x-forwarded-for)%" },
+	{ "x-original-forwarded-proto", "%REQ(x-forwarded-proto)%" },
+};
 
 static const char script[] =
 	"-- What a proxy before Envoy says of the client's request, for redirects and\n"
@@ -70,12 +76,15 @@ void envoy_forwarded_keep(struct arena *a, EnvoyHttpConnectionManager *ret)
 	EnvoyTypedExtensionConfig *extension = message_new(a, EnvoyTypedExtensionConfig), **all;
 	size_t n = ret->n_early_header_mutation_extensions;
 
-	config.n_mutations = 2;
-	config.mutations = arena_new_of(a, EnvoyHeaderMutation *, 2);
-	config.mutations[0] = message_new(a, EnvoyHeaderMutation);
-	config.mutations[0]->action_case = EnvoyHeaderMutation__ACTION_REMOVE;
-	config.mutations[0]->remove = (char *)ORIGINAL;
-	config.mutations[1] = set(a, ORIGINAL, "%REQ(x-forwarded-for)%");
+	config.mutations = arena_new_of(a, EnvoyHeaderMutation *, 2 * ARRAY_SIZE(kept));
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+		EnvoyHeaderMutation *m = message_new(a, EnvoyHeaderMutation);
+
+		m->action_case = EnvoyHeaderMutation__ACTION_REMOVE;
+		m->remove = (char *)kept[i].name;
+		config.mutations[config.n_mutations++] = m;
+		config.mutations[config.n_mutations++] = set(a, kept[i].name, kept[i].value);
+	}
 	extension->name = (char *)"envoy.http.early_header_mutation.header_mutation";
 	extension->typed_config = envoy_any(
 		a, "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",

@@ -5,7 +5,8 @@
 
 #define ENVOY_FORWARDED "portolan.forwarded"
 
-/* Before everything else: keeps a client's X-Forwarded-For as X-Original-Forwarded-For. */
+/* Before everything else: keeps a client's X-Forwarded-For and X-Forwarded-Proto as
+ * X-Original-Forwarded-For and X-Original-Forwarded-Proto. */
 void envoy_forwarded_keep(struct arena *a, EnvoyHttpConnectionManager *ret);
 /* Clients' headers are believed: the address is the last of X-Forwarded-For. */
 void envoy_forwarded_believe(EnvoyHttpConnectionManager *ret);

@@ -42,15 +42,6 @@ static const struct {
 
 /* ---- operands ---- */
 
-static const char *dashes(struct arena *a, const char *name)
-{
-	char *copy = arena_strdup(a, name);
-
-	for (char *q = copy; *q; q++)
-		*q = *q == '_' ? '-' : (char)tolower((unsigned char)*q);
-	return copy;
-}
-
 static bool read_variable(struct arena *a, const char *name, struct operand *ret)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(headers); i++)
@@ -61,7 +52,7 @@ static bool read_variable(struct arena *a, const char *name, struct operand *ret
 		}
 	ret->shape = whole;
 	if (strncmp(name, "http_", 5) == 0 && name[5])
-		ret->header = dashes(a, name + 5);
+		ret->header = nginx_variable_header(a, name + 5);
 	else if (strncmp(name, "arg_", 4) == 0 && name[4])
 		ret->query = name + 4;
 	else if (strncmp(name, "cookie_", 7) == 0 && name[7]) {

@@ -502,6 +502,23 @@ static bool nothing(struct nginx_program *g _unused_, struct nginx_outcome *o _u
 	return true;
 }
 
+/* For nginx itself, and for no client. */
+static bool internal(struct nginx_program *g, struct nginx_outcome *o,
+		     const struct nginx_directive *d)
+{
+	o->kind = NGINX_ANSWERED;
+	o->status = 404;
+	return d->n == 1 && !g->server;
+}
+
+/* The type of a text that return answers. */
+static bool default_type(struct nginx_program *g, struct nginx_outcome *o,
+			 const struct nginx_directive *d)
+{
+	o->type = d->n == 2 ? nginx_program_plain(g, o, d->words[1]) : NULL;
+	return o->type && *o->type && header_is_value(o->type);
+}
+
 static const struct {
 	const char *name;
 	bool (*run)(struct nginx_program *g, struct nginx_outcome *o,
@@ -517,8 +534,10 @@ static const struct {
 	{ "grpc_set_header", proxy_set_header, NGINX_PROXY },
 	{ "proxy_hide_header", proxy_hide_header, NGINX_PROXY },
 	{ "expires", expires, NGINX_FILTER },
+	{ "default_type", default_type, NGINX_FILTER },
 	{ "allow", access_rule, NGINX_PROXY },
 	{ "deny", access_rule, NGINX_PROXY },
+	{ "internal", internal, NGINX_REWRITE },
 	{ "return", do_return, NGINX_REWRITE },
 	{ "rewrite", do_rewrite, NGINX_REWRITE },
 	{ "set", do_set, NGINX_REWRITE },
@@ -612,12 +631,17 @@ bool nginx_directive_restricts(const struct nginx_directive *d)
 	static const char *const names[] = { "deny",        "allow",        "auth_request",
 					     "auth_basic",  "satisfy",      "limit_req",
 					     "limit_conn",  "limit_except", "valid_referers",
-					     "secure_link", "modsecurity" };
+					     "secure_link", "modsecurity",  "auth_jwt",
+					     "auth_digest" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (strcmp(names[i], d->words[0]) == 0)
 			return true;
+	/* A location of its own, which is for pages, closes no path of an Ingress. */
+	if (strcmp(d->words[0], "internal") == 0)
+		return !d->depth;
 	return (strcmp(d->words[0], "return") == 0 && d->n > 1 && *d->words[1] == '4') ||
 	       strncmp(d->words[0], "access_by_lua", 13) == 0 ||
+	       strncmp(d->words[0], "rewrite_by_lua", 14) == 0 ||
 	       strncmp(d->words[0], "modsecurity", 11) == 0;
 }

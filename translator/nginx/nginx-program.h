@@ -29,6 +29,7 @@ struct nginx_outcome {
 	uint32_t status;
 	bool closed;          /* nginx would close the connection: no page */
 	const char *body;     /* or NULL */
+	const char *type;     /* of the body; NULL: text/html */
 	const char *location; /* a format, or NULL */
 	struct redirect redirect;
 	struct nginx_set sets[NGINX_SET_MAX];

@@ -176,7 +176,8 @@ static void answer(struct nginx_plan *p, const struct nginx_outcome *o, struct r
 	if (o->location)
 		nginx_edits_set_format(p->a, &route->response, "Location", o->location);
 	if (o->body && !header_edits_find(&route->response, "Content-Type"))
-		nginx_edits_set(p->a, &route->response, "Content-Type", "text/html");
+		nginx_edits_set(p->a, &route->response, "Content-Type",
+				o->type ? o->type : "text/html");
 }
 
 bool nginx_snippet_answer(struct nginx_plan *p, const struct nginx_source *s,

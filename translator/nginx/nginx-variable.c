@@ -102,17 +102,42 @@ static const char *known(struct nginx_plan *p, const struct nginx_source *s, con
 	return NULL;
 }
 
+static const char *dashes(struct arena *a, const char *name)
+{
+	char *copy = arena_strdup(a, name);
+
+	for (char *q = copy; *q; q++)
+		*q = *q == '_' ? '-' : (char)tolower((unsigned char)*q);
+	return copy;
+}
+
+const char *nginx_variable_header(struct arena *a, const char *name)
+{
+	/* Envoy has changed these, and keeps what came (envoy/envoy-forwarded.c). */
+	static const char *const originals[][2] = {
+		{ "x-forwarded-for", "x-original-forwarded-for" },
+		{ "x-forwarded-proto", "x-original-forwarded-proto" },
+	};
+	const char *header = dashes(a, name);
+
+	for (size_t i = 0; i < ARRAY_SIZE(originals); i++)
+		if (strcmp(originals[i][0], header) == 0)
+			return originals[i][1];
+	return header;
+}
+
 static const char *family(struct arena *a, const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
 		size_t n = strlen(families[i].prefix);
-		char *rest;
+		const char *rest = name + n;
 
-		if (strncmp(name, families[i].prefix, n) != 0 || !name[n])
+		if (strncmp(name, families[i].prefix, n) != 0 || !*rest)
 			continue;
-		rest = arena_strdup(a, name + n);
-		for (char *q = rest; families[i].header && *q; q++)
-			*q = *q == '_' ? '-' : (char)tolower((unsigned char)*q);
+		if (strcmp(families[i].prefix, "http_") == 0)
+			rest = nginx_variable_header(a, rest);
+		else if (families[i].header)
+			rest = dashes(a, rest);
 		return arena_printf(a, "%%%s(%s)%%", families[i].operator, rest);
 	}
 	return NULL;

@@ -11,6 +11,8 @@ const char *nginx_variable_plain(struct nginx_plan *p, const struct nginx_source
 				 const char *text);
 /* at: "$name…" or "${name}…". Returns the text after it, and the name; NULL: not a variable. */
 const char *nginx_variable_scan(struct arena *a, const char *at, const char **ret_name);
+/* The header of $http_NAME, as the client sent it. */
+const char *nginx_variable_header(struct arena *a, const char *name);
 /* The text of a rewrite: $1…$9 become RE2's groups. A group that the pattern lacks is empty, as in
  * nginx; Envoy would leave the whole path alone. */
 const char *nginx_variable_groups(struct arena *a, const char *text, const char *pattern);
