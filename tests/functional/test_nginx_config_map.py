@@ -48,6 +48,28 @@ def test_blocked_browsers_and_referers(world):
     assert [world.served(headers={"Referer": r}) for r in ("qwerty", "qwerty123")] == [403, "echo"]
 
 
+@pytest.mark.parametrize("key, value", [
+    ("block-user-agents", "good, ~*(bad"), ("block-referers", "~a(?!b)"), ("block-cidrs", "10.0.0.0/8,10.0.0.0/33"),
+    ("hsts", "no"), ("hsts", "false\n"), ("use-forwarded-headers", "yes"), ("http-redirect-code", "303"), ("hsts-max-age", "1y"),
+    ("limit-req-status-code", "700"), ("limit-req-status-code", "x"), ("retry-non-idempotent", "on"), ("use-gzip", "on")])
+def test_values_that_count_as_absent_are_named(world, key, value):
+    configured(world, **{key: value})
+    assert ("KeyInvalid", f"data[{key}]") in told(world)
+    configured(world, **{key: ""})
+    assert told(world) == [t for t in told(world) if t[0] != "KeyInvalid"]
+
+
+def test_modsecurity_for_all_paths_closes_them(world):
+    """But for those whose own annotation says otherwise."""
+    world.write(config_map("controller", {"enable-modsecurity": "true"}, "ingress-nginx"), nginx("a", world.host),
+                nginx("b", f"b.{world.host}", enable_modsecurity="false"))
+    assert (world.served(), world.served("/x"), world.served(host=f"b.{world.host}")) == (503, 503, "echo")
+    problems = world.site.pipeline.statuses()[f"Ingress default/{world.name}-a"]["problems"]
+    assert any(p["reason"] == "AccessClosed" and "remove that key" in p["message"] for p in problems), problems
+    world.write(config_map("controller", {"enable-modsecurity": "false"}, "ingress-nginx"), nginx("a", world.host))
+    assert world.served() == "echo"
+
+
 def test_blocked_addresses(world):
     configured(world, block_cidrs="10.0.0.0/8, 127.0.0.0/8")
     assert world.served() == 403

@@ -324,10 +324,23 @@ static const struct {
 	{ "modsecurity-snippet", "Envoy has no ModSecurity" },
 };
 
+/* enable-modsecurity of the ConfigMap is for all paths that do not say otherwise. */
+static bool is_screened(struct nginx_plan *p, const struct nginx_source *s)
+{
+	return !nginx_own_text(s->ingress, "enable-modsecurity") &&
+	       nginx_config_flag(p->r, "enable-modsecurity", false);
+}
+
 static const char *unserved(struct nginx_plan *p, const struct nginx_source *s)
 {
 	const char *custom = NULL;
 
+	if (is_screened(p, s))
+		return closed(
+			p, s, ANNOTATION("enable-modsecurity"),
+			"enable-modsecurity of the ConfigMap asks for ModSecurity, which Envoy "
+			"does not have: remove that key, or say false in this annotation, to "
+			"serve the path without");
 	for (size_t i = 0; i < ARRAY_SIZE(closing); i++) {
 		const char *text = nginx_own_text(s->ingress, closing[i].name);
 		bool off = text && nginx_bool(text, &off) && !off;

@@ -1,4 +1,5 @@
 /* Keys of the ConfigMap that hold for all paths and have no annotation. */
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -117,6 +118,34 @@ static void set_headers(struct nginx_plan *p, const struct nginx_source *s,
 	}
 }
 
+/* An expression that Envoy does not take refuses nobody. */
+static void check_block(struct reader *r, const char *key)
+{
+	const char *list = nginx_config_text(r, key);
+
+	for (const char *item; (item = word_next_copy(reader_arena(r), &list));) {
+		struct value_match m;
+
+		if (!read_item(reader_arena(r), item, &m))
+			object_warning(r, OBJECT_CONFIG_MAP, nginx_config_map(r), "KeyInvalid",
+				       arena_printf(reader_arena(r), "data[%s]", key),
+				       "\"%s\" is not a regular expression that Envoy accepts "
+				       "(RE2): it refuses no request",
+				       item);
+	}
+}
+
+static void check_status(struct reader *r)
+{
+	const char *text = nginx_config_text(r, "limit-req-status-code");
+	long n = text ? strtol(text, NULL, 10) : 503;
+
+	if (n < 400 || n > 599)
+		object_warning(r, OBJECT_CONFIG_MAP, nginx_config_map(r), "KeyInvalid",
+			       "data[limit-req-status-code]",
+			       "the value must be 400 to 599; 503 is used");
+}
+
 void nginx_global_check(struct reader *r)
 {
 	static const char *const keys[] = { "proxy-set-headers", "add-headers" };
@@ -124,6 +153,9 @@ void nginx_global_check(struct reader *r)
 	struct nginx_source s = { .ingress = &none, .text = "/" };
 	struct nginx_plan p = { .r = r, .a = reader_arena(r), .host = "a" };
 
+	check_block(r, "block-user-agents");
+	check_block(r, "block-referers");
+	check_status(r);
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		const char *name = nginx_config_text(r, keys[i]), *why;
 		const char *field = arena_printf(p.a, "data[%s]", keys[i]);

@@ -54,7 +54,9 @@ const struct nginx_key nginx_keys[] = {
 	{ "enable-auth-access-log", NGINX_NO, "all requests of a path are logged, or none" },
 	{ "enable-brotli", NGINX_NEAR,
 	  "answers are compressed by the algorithm of compression.algorithm in the configuration" },
-	{ "enable-modsecurity", NGINX_NO, "Envoy has no ModSecurity" },
+	{ "enable-modsecurity", NGINX_NO,
+	  "Envoy has no ModSecurity: paths answer 503, but for those whose annotation of the name "
+	  "says false" },
 	{ "enable-multi-accept", NGINX_NONE, NULL },
 	{ "enable-ocsp", NGINX_NO, "Envoy staples no answer that it fetches itself" },
 	{ "enable-opentelemetry", NGINX_NEAR, "as the annotation of the name" },

@@ -19,13 +19,41 @@
 
 /* ---- keys ---- */
 
+/* Served keys that are no annotations' names. */
+static const struct nginx_annotation values[] = {
+	{ .name = "allow-cross-namespace-resources", .class = NGINX_BOOL },
+	{ .name = "block-cidrs", .class = NGINX_CIDRS },
+	{ .name = "compute-full-forwarded-for", .class = NGINX_BOOL },
+	{ .name = "enable-brotli", .class = NGINX_BOOL },
+	{ .name = "enable-real-ip", .class = NGINX_BOOL },
+	{ .name = "global-auth-always-set-cookie", .class = NGINX_BOOL },
+	{ .name = "hsts", .class = NGINX_BOOL },
+	{ .name = "hsts-include-subdomains", .class = NGINX_BOOL },
+	{ .name = "hsts-max-age", .class = NGINX_INT },
+	{ .name = "hsts-preload", .class = NGINX_BOOL },
+	{ .name = "http-redirect-code", .class = NGINX_WORD, .words = "301 302 307 308" },
+	{ .name = "proxy-add-original-uri-header", .class = NGINX_BOOL },
+	{ .name = "proxy-ssl-location-only", .class = NGINX_BOOL },
+	{ .name = "retry-non-idempotent", .class = NGINX_BOOL },
+	{ .name = "use-forwarded-headers", .class = NGINX_BOOL },
+	{ .name = "use-gzip", .class = NGINX_BOOL },
+};
+
+static const struct nginx_annotation *find_value(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+		if (strcmp(values[i].name, name) == 0)
+			return &values[i];
+	return nginx_annotation_find(name);
+}
+
 /* A value that ingress-nginx cannot read counts as not set. */
 static void report_value(struct reader *r, const char *map, const char *name, const char *value,
 			 const char *field)
 {
-	const struct nginx_annotation *row = nginx_annotation_find(name);
+	const struct nginx_annotation *row = find_value(name);
 
-	if (row && !nginx_annotation_valid(row, value))
+	if (row && *value && !nginx_annotation_valid(row, value))
 		object_warning(r, OBJECT_CONFIG_MAP, map, "KeyInvalid", field,
 			       "the value must be %s%s%s", nginx_class_text(row->class),
 			       row->words ? ": " : "", row->words ? row->words : "");
