@@ -189,3 +189,16 @@ def test_the_first_ingress_annotates_all_other_paths_of_the_host(world):
 def test_a_missing_service_answers_503(world):
     world.write(nginx("a", world.host, path("absent")))
     assert world.served() == 503
+
+
+@pytest.mark.parametrize("paths, annotations, asked, words", [
+    ([exact("echo", "/app"), path("other", at="/app")], {"use_regex": "true"}, {"/app": "echo", "/app/x": "echo"}, "use-regex"),
+    ([path("echo", at="/app"), path("other", at="/app/")], {}, {"/app": "echo", "/app/x": "other"}, "could not have accepted"),
+    ([exact("echo", "/app"), path("other", at="/app")], {}, {"/app": "echo", "/app/x": "other"}, None),
+])
+def test_paths_that_are_one_location_are_named(world, paths, annotations, asked, words):
+    world.backend("other")
+    world.write(nginx("a", world.host, *paths, **annotations))
+    assert served(world, *asked) == asked
+    told = world.site.pipeline.statuses()[f"Ingress default/{world.name}-a"]["problems"]
+    assert [words in p["message"] for p in told if p["reason"] == "PathConflict"] == ([True] if words else [])

@@ -355,6 +355,27 @@ static void report_never(struct nginx_plan *p, const struct nginx_locations *l)
 	}
 }
 
+/* Different paths may become one location: regular expressions of one text, whatever their type; or
+ * "/app" and "/app/", both of type Prefix. */
+static void report_same(struct nginx_plan *p, const struct nginx_locations *l)
+{
+	for (size_t i = 1; i < l->n; i++) {
+		const struct nginx_location *one = &l->all[i], *before = &l->all[i - 1];
+		const struct nginx_source *s = one->path->of, *first = before->path->of;
+
+		if (s == first || s->implicit || first->implicit || one->match != before->match ||
+		    strcmp(one->text, before->text) != 0)
+			continue;
+		nginx_warning(p, s->ingress, "PathConflict", s->field,
+			      "host %s, path %s: %s of %s is the same location, and gets its "
+			      "requests%s",
+			      p->host, s->text, first->field, first->ingress->key,
+			      l->regex ? ", since the paths are regular expressions (use-regex, "
+					 "rewrite-target), as with ingress-nginx"
+				       : "; ingress-nginx could not have accepted both");
+	}
+}
+
 static void report_bad(struct nginx_plan *p, const struct nginx_locations *l)
 {
 	for (size_t i = 0; i < l->n_bad; i++) {
@@ -427,6 +448,7 @@ void unit_nginx_host(struct reader *r, const char *key, size_t key_len _unused_)
 	report_lost(&p, &locations);
 	report_bad(&p, &locations);
 	report_patterns(&p, &locations);
+	report_same(&p, &locations);
 	report_never(&p, &locations);
 	nginx_routes_add(&p, &locations, spec.tls != NULL);
 	spec.object = p.mains[0]->key;
