@@ -67,7 +67,7 @@ static int translate(struct side *s)
 		(void)fprintf(stderr, "portolan diff: %s\n", json_text(s->surface, "error"));
 		return -1;
 	}
-	s->verdicts = verdicts_read(statuses, s->read.notes);
+	s->verdicts = verdicts_read(statuses, s->read.notes, s->read.objects);
 	return 0;
 }
 

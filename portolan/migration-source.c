@@ -10,6 +10,7 @@
 #include "common/answer/json-print.h"
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
+#include "common/base/word.h"
 #include "common/configuration/configuration-file.h"
 #include "common/configuration/configuration.h"
 #include "common/decode/object-kind.h"
@@ -288,13 +289,6 @@ static void look_at_gateway_class(struct finding *f, const struct item *i)
 
 /* ---- ConfigMaps ---- */
 
-static bool ends_with(const char *text, const char *end)
-{
-	size_t n = strlen(text), k = strlen(end);
-
-	return n >= k && strcmp(text + n - k, end) == 0;
-}
-
 static const char *label(const K8s__ObjectMeta *m, const char *key)
 {
 	for (size_t i = 0; m && i < m->n_labels; i++)
@@ -308,9 +302,11 @@ static unsigned rank_by_labels(const K8s__ConfigMap *c, const char *name, enum n
 {
 	if (strcmp(label(c->metadata, "app.kubernetes.io/name"), NGINX_WORD) != 0 ||
 	    strcmp(label(c->metadata, "app.kubernetes.io/component"), "controller") != 0 ||
-	    ends_with(name, "-headers"))
+	    word_ends_with(name, "-headers"))
 		return 0;
-	*ret = ends_with(name, "-tcp") ? MAP_TCP : ends_with(name, "-udp") ? MAP_UDP : MAP_SETTINGS;
+	*ret = word_ends_with(name, "-tcp")   ? MAP_TCP
+	       : word_ends_with(name, "-udp") ? MAP_UDP
+					      : MAP_SETTINGS;
 	return MAP_LABELLED;
 }
 
@@ -321,7 +317,7 @@ static unsigned rank_map(const struct finding *f, const K8s__ConfigMap *c, const
 	unsigned rank = rank_by_labels(c, name, ret);
 
 	for (size_t k = 0; k < ARRAY_SIZE(nginx_maps) && rank < MAP_NAME_ENDS; k++) {
-		if (!ends_with(name, nginx_maps[k].name))
+		if (!word_ends_with(name, nginx_maps[k].name))
 			continue;
 		*ret = nginx_maps[k].role;
 		rank = strcmp(name, nginx_maps[k].name) == 0 ? MAP_NAMED : MAP_NAME_ENDS;
@@ -611,7 +607,7 @@ static void set_classes(struct finding *f)
 
 static void say_unreadable(const struct migration *m)
 {
-	struct json_object *verdicts = verdicts_read(NULL, m->world.notes);
+	struct json_object *verdicts = verdicts_read(NULL, m->world.notes, m->world.objects);
 
 	json_object_object_foreach (verdicts, name, v) {
 		struct json_object *list = json_member(v, "problems");

@@ -388,7 +388,7 @@ int migration_judge(struct migration *m, const struct world_options *o)
 		(void)fprintf(stderr, "portolan migrate: %s\n", json_text(m->surface, "error"));
 		return -EIO;
 	}
-	m->verdicts = verdicts_read(statuses, m->world.notes);
+	m->verdicts = verdicts_read(statuses, m->world.notes, m->world.objects);
 	m->objects = json_object_new_array();
 	m->passed = json_object_new_array();
 	all = state_sorted(m->world.objects, &n);

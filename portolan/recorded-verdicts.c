@@ -63,7 +63,7 @@ static int write_worlds(struct course *c, const char *const *paths, size_t n, in
 
 static char *words_of(struct item *i)
 {
-	struct json_object *v = i ? verdict_of(i) : NULL;
+	struct json_object *v = i ? verdict_of(i, NULL) : NULL;
 	char *words = v ? verdict_words(v) : xstrdup("");
 
 	json_object_put(v);
@@ -72,7 +72,7 @@ static char *words_of(struct item *i)
 
 static char *name_of(const struct item *i)
 {
-	struct json_object *v = verdict_of(i);
+	struct json_object *v = verdict_of(i, NULL);
 	const char *ns = json_text(v, "namespace");
 	char *name = xasprintf("%s %s%s%s", json_text(v, "kind"), ns, *ns ? "/" : "",
 			       json_text(v, "name"));

@@ -34,7 +34,7 @@ static struct json_object *problems_of(const Portolan__Ipc__ObjectStatus *s)
 	return list;
 }
 
-struct json_object *verdict_of(const struct item *i)
+struct json_object *verdict_of(const struct item *i, const struct state *objects)
 {
 	const struct object_kind_row *row = object_kind(i->kind);
 	const char *key = item_key(i), *slash = row ? strchr(key, '/') : NULL;
@@ -50,7 +50,7 @@ struct json_object *verdict_of(const struct item *i)
 	put(o, "namespace", namespace);
 	put(o, "name", slash ? slash + 1 : key);
 	put(o, "verdict", status_verdict_name(s->verdict));
-	put(o, "origin", s->origin);
+	put(o, "origin", objects ? status_origin(i, s, objects) : s->origin);
 	(void)json_object_object_add(o, "problems", problems_of(s));
 	portolan__ipc__object_status__free_unpacked(s, NULL);
 	return o;
@@ -65,9 +65,9 @@ static char *name_of(struct json_object *o)
 }
 
 /* Adds the watcher's notes to the translator's verdicts. */
-static void add_item(struct json_object *table, const struct item *i)
+static void add_item(struct json_object *table, const struct item *i, const struct state *objects)
 {
-	struct json_object *o = verdict_of(i), *there, *list;
+	struct json_object *o = verdict_of(i, objects), *there, *list;
 	_cleanup_free_ char *name = o ? name_of(o) : NULL;
 
 	if (!o)
@@ -86,7 +86,7 @@ static void add_item(struct json_object *table, const struct item *i)
 	json_object_put(o);
 }
 
-static void add_state(struct json_object *table, const struct state *s)
+static void add_state(struct json_object *table, const struct state *s, const struct state *objects)
 {
 	struct item **all;
 	size_t n;
@@ -95,16 +95,17 @@ static void add_state(struct json_object *table, const struct state *s)
 		return;
 	all = state_sorted(s, &n);
 	for (size_t i = 0; i < n; i++)
-		add_item(table, all[i]);
+		add_item(table, all[i], objects);
 	free(all);
 }
 
-struct json_object *verdicts_read(const struct state *statuses, const struct state *notes)
+struct json_object *verdicts_read(const struct state *statuses, const struct state *notes,
+				  const struct state *objects)
 {
 	struct json_object *table = json_object_new_object();
 
-	add_state(table, statuses);
-	add_state(table, notes);
+	add_state(table, statuses, objects);
+	add_state(table, notes, objects);
 	return table;
 }
 

@@ -165,7 +165,7 @@ static int print(struct translator *t, const char *format)
 	print_resources(&d, t->resources);
 	print_fleets(&d, t->resources);
 	document_key(&d, "statuses");
-	status_document_list(&d, t->statuses);
+	status_document_list(&d, t->statuses, t->objects);
 	document_end(&d);
 	if (fwrite(out.s, 1, out.len, stdout) != out.len || fflush(stdout) != 0)
 		return log_error_errno(-EIO, "cannot write to standard output: %m");

@@ -137,7 +137,7 @@ static int on_statuses(void *ctx, const char *query _unused_, struct strbuf *out
 	struct document d;
 
 	document_init(&d, out, DOCUMENT_JSON);
-	status_document_list(&d, t->statuses);
+	status_document_list(&d, t->statuses, t->objects);
 	return HTTP_OK;
 }
 

@@ -223,7 +223,7 @@ static void add_shown(struct document *d, const struct status_shown *s)
 	document_end(d);
 }
 
-static void add_status(struct document *d, const struct item *i)
+static void add_status(struct document *d, const struct item *i, const struct state *objects)
 {
 	_cleanup_(arena_freep) struct arena *a = arena_new(4096);
 	/* No particular generation: these remarks are never out of date. */
@@ -233,26 +233,27 @@ static void add_status(struct document *d, const struct item *i)
 
 	in.status = portolan__ipc__object_status__unpack(arena_pb(a), i->value_len, item_value(i));
 	document_map(d);
-	status_document_members(d, i);
+	status_document_members(d, i, objects);
 	if (in.status && status_render_shown(&in, i->kind, &shown))
 		add_shown(d, &shown);
 	document_end(d);
 }
 
 /* For all requested objects; a single object also gets its conditions. */
-static void list_statuses(struct document *d, const struct state *all, const struct filter *f)
+static void list_statuses(struct document *d, const struct state *all, const struct state *objects,
+			  const struct filter *f)
 {
 	_cleanup_free_ struct item **sorted = NULL;
 	size_t n;
 
 	if (!f->name) {
-		status_document_list(d, all);
+		status_document_list(d, all, objects);
 		return;
 	}
 	sorted = state_sorted(all, &n);
 	document_list(d);
 	for (size_t i = 0; i < n; i++)
-		add_status(d, sorted[i]);
+		add_status(d, sorted[i], objects);
 	document_end(d);
 }
 
@@ -305,6 +306,6 @@ void debug_page_statuses(const struct store *store, const struct state *statuses
 	if (f.problems)
 		keep_problems(all);
 	document_init(&d, out, DOCUMENT_JSON);
-	list_statuses(&d, all, &f);
+	list_statuses(&d, all, store_objects(store), &f);
 	filter_done(&f);
 }

@@ -181,7 +181,19 @@ static void add_api_status(struct document *d, const Portolan__Ipc__ObjectStatus
 	}
 }
 
-void status_document_members(struct document *d, const struct item *status)
+const char *status_origin(const struct item *status, const Portolan__Ipc__ObjectStatus *s,
+			  const struct state *objects)
+{
+	const struct item *object;
+
+	if (s->origin)
+		return s->origin;
+	object = state_get(objects, status->kind, item_key(status), status->key_len);
+	return object && object->meta_len ? item_meta(object) : NULL;
+}
+
+void status_document_members(struct document *d, const struct item *status,
+			     const struct state *objects)
 {
 	Portolan__Ipc__ObjectStatus *s =
 		portolan__ipc__object_status__unpack(NULL, status->value_len, item_value(status));
@@ -189,7 +201,7 @@ void status_document_members(struct document *d, const struct item *status)
 	add_name(d, status);
 	if (s) {
 		add(d, "verdict", status_verdict_name(s->verdict));
-		add(d, "origin", s->origin);
+		add(d, "origin", status_origin(status, s, objects));
 		if (s->has_observed_generation) {
 			document_key(d, "observedGeneration");
 			document_int(d, s->observed_generation);
@@ -211,14 +223,15 @@ void status_document_members(struct document *d, const struct item *status)
 	portolan__ipc__object_status__free_unpacked(s, NULL);
 }
 
-void status_document_one(struct document *d, const struct item *status)
+void status_document_one(struct document *d, const struct item *status, const struct state *objects)
 {
 	document_map(d);
-	status_document_members(d, status);
+	status_document_members(d, status, objects);
 	document_end(d);
 }
 
-void status_document_list(struct document *d, const struct state *statuses)
+void status_document_list(struct document *d, const struct state *statuses,
+			  const struct state *objects)
 {
 	_cleanup_free_ struct item **all = NULL;
 	size_t n;
@@ -227,6 +240,6 @@ void status_document_list(struct document *d, const struct state *statuses)
 	document_list(d);
 	for (size_t k = 0; k < n; k++)
 		if (all[k]->kind != OBJECT_DESIRED)
-			status_document_one(d, all[k]);
+			status_document_one(d, all[k], objects);
 	document_end(d);
 }

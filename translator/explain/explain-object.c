@@ -457,7 +457,7 @@ int explain_object(struct explain *e, const char *name)
 	status = state_get(e->world.statuses, q.object->kind, q.object->data, q.object->key_len);
 	if (status) {
 		document_key(e->d, "status");
-		status_document_one(e->d, status);
+		status_document_one(e->d, status, e->world.objects);
 	}
 	explain_gateway_object_write(e, q.object);
 	document_key(e->d, "complete");

@@ -224,12 +224,12 @@ static void on_status(const struct pair *p, struct item *was, struct item *is)
 	add(p->d, "change", change_word(was, is));
 	document_key(p->d, "was");
 	if (was)
-		status_document_one(p->d, was);
+		status_document_one(p->d, was, p->before->objects);
 	else
 		document_null(p->d);
 	document_key(p->d, "is");
 	if (is)
-		status_document_one(p->d, is);
+		status_document_one(p->d, is, p->after->objects);
 	else
 		document_null(p->d);
 	document_end(p->d);
