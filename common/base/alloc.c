@@ -10,7 +10,7 @@
 #include "common/base/alloc.h"
 #include "common/base/notify-send.h"
 
-static _Noreturn void out_of_memory(void)
+void alloc_failed(void)
 {
 	static const char text[] = "portolan: out of memory\n";
 
@@ -37,7 +37,7 @@ void *xmalloc(size_t size)
 	void *p = malloc(size ? size : 1);
 
 	if (!p)
-		out_of_memory();
+		alloc_failed();
 	return p;
 }
 
@@ -46,7 +46,7 @@ void *xcalloc(size_t n, size_t size)
 	void *p = calloc(n ? n : 1, size ? size : 1);
 
 	if (!p)
-		out_of_memory();
+		alloc_failed();
 	return p;
 }
 
@@ -54,7 +54,7 @@ static void *resize(void *p, size_t size)
 {
 	p = realloc(p, size ? size : 1);
 	if (!p)
-		out_of_memory();
+		alloc_failed();
 	return p;
 }
 
@@ -63,7 +63,7 @@ void *xreallocarray(void *p, size_t n, size_t size)
 	size_t total;
 
 	if (__builtin_mul_overflow(n, size, &total))
-		out_of_memory();
+		alloc_failed();
 	return resize(p, total);
 }
 
@@ -118,6 +118,6 @@ char *xasprintf(const char *fmt, ...)
 	n = vasprintf(&s, fmt, ap);
 	va_end(ap);
 	if (n < 0)
-		out_of_memory();
+		alloc_failed();
 	return s;
 }

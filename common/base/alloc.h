@@ -8,6 +8,9 @@
  * the first such piece on take them from its heap, where they leave holes. */
 void alloc_init(void);
 
+/* Says that memory is out, and ends the process. */
+_Noreturn void alloc_failed(void);
+
 void *xmalloc(size_t size) __attribute__((malloc, returns_nonnull, alloc_size(1)));
 void *xcalloc(size_t n, size_t size) __attribute__((malloc, returns_nonnull, alloc_size(1, 2)));
 /* n * size is checked for overflow. */

@@ -11,7 +11,21 @@ void hashmap_done(struct hashmap *m)
 {
 	free(m->slots);
 	free(m->hashes);
-	*m = HASHMAP_INIT(m->key);
+	*m = (struct hashmap){ .key = m->key, .small = m->small };
+}
+
+static void *entry_at(const struct hashmap *m, size_t i)
+{
+	return m->small ? small_at(m->refs[i]) : m->slots[i];
+}
+
+static void set_entry(struct hashmap *m, size_t i, void *entry, uint32_t hash)
+{
+	if (m->small)
+		m->refs[i] = small_ref_of(entry);
+	else
+		m->slots[i] = entry;
+	m->hashes[i] = hash;
 }
 
 static uint32_t hash_of(const void *key, size_t len)
@@ -47,7 +61,7 @@ static size_t find(const struct hashmap *m, const void *key, size_t len, uint32_
 			return i;
 		if (m->hashes[i] != hash)
 			continue;
-		k = m->key(m->slots[i], &n);
+		k = m->key(entry_at(m, i), &n);
 		if (n == len && memcmp(k, key, len) == 0)
 			return i;
 	}
@@ -58,7 +72,7 @@ static void grow(struct hashmap *m)
 	struct hashmap old = *m;
 
 	set_size(m, old.cap ? old.cap * 2 : 16);
-	m->slots = xcalloc(m->cap, sizeof(*m->slots));
+	m->slots = xcalloc(m->cap, m->small ? sizeof(*m->refs) : sizeof(*m->slots));
 	m->hashes = xcalloc(m->cap, sizeof(*m->hashes));
 	for (size_t i = 0; i < old.cap; i++) {
 		size_t at;
@@ -67,8 +81,7 @@ static void grow(struct hashmap *m)
 			continue;
 		for (at = home(m, old.hashes[i]); m->hashes[at]; at = (at + 1) & (m->cap - 1))
 			;
-		m->slots[at] = old.slots[i];
-		m->hashes[at] = old.hashes[i];
+		set_entry(m, at, entry_at(&old, i), old.hashes[i]);
 	}
 	free(old.slots);
 	free(old.hashes);
@@ -78,7 +91,7 @@ void *hashmap_get(const struct hashmap *m, const void *key, size_t len)
 {
 	if (!m->n)
 		return NULL;
-	return m->slots[find(m, key, len, hash_of(key, len))];
+	return entry_at(m, find(m, key, len, hash_of(key, len)));
 }
 
 void *hashmap_get_str(const struct hashmap *m, const char *key)
@@ -99,9 +112,8 @@ void *hashmap_put(struct hashmap *m, void *entry)
 	key = m->key(entry, &len);
 	hash = hash_of(key, len);
 	i = find(m, key, len, hash);
-	before = m->slots[i];
-	m->slots[i] = entry;
-	m->hashes[i] = hash;
+	before = entry_at(m, i);
+	set_entry(m, i, entry, hash);
 	if (!before)
 		m->n++;
 	return before;
@@ -115,19 +127,17 @@ void *hashmap_remove(struct hashmap *m, const void *key, size_t len)
 	if (!m->n)
 		return NULL;
 	hole = find(m, key, len, hash_of(key, len));
-	entry = m->slots[hole];
+	entry = entry_at(m, hole);
 	if (!entry)
 		return NULL;
 	for (i = (hole + 1) & mask; m->hashes[i]; i = (i + 1) & mask) {
 		/* May the entry at i move to the hole, or does its probe start after it? */
 		if (((i - home(m, m->hashes[i])) & mask) < ((i - hole) & mask))
 			continue;
-		m->slots[hole] = m->slots[i];
-		m->hashes[hole] = m->hashes[i];
+		set_entry(m, hole, entry_at(m, i), m->hashes[i]);
 		hole = i;
 	}
-	m->slots[hole] = NULL;
-	m->hashes[hole] = 0;
+	set_entry(m, hole, NULL, 0);
 	m->n--;
 	return entry;
 }
@@ -135,7 +145,7 @@ void *hashmap_remove(struct hashmap *m, const void *key, size_t len)
 void *hashmap_next(const struct hashmap *m, size_t *pos)
 {
 	while (*pos < m->cap) {
-		void *e = m->slots[(*pos)++];
+		void *e = entry_at(m, (*pos)++);
 
 		if (e)
 			return e;

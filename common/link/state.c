@@ -99,7 +99,7 @@ struct state *state_new(void)
 	struct state *s = xnew(struct state, 1);
 
 	for (size_t k = 0; k < STATE_KIND_MAX; k++)
-		s->items[k] = HASHMAP_INIT(item_key_of);
+		s->items[k] = HASHMAP_INIT_SMALL(item_key_of);
 	return s;
 }
 

@@ -40,7 +40,7 @@ struct graph *graph_new(const struct graph_config *config)
 	g->config = *config;
 	for (size_t s = 0; s < SPACE_MAX_; s++)
 		for (size_t k = 0; k < STATE_KIND_MAX; k++)
-			g->cells[s][k] = HASHMAP_INIT(cell_key_of);
+			g->cells[s][k] = HASHMAP_INIT_SMALL(cell_key_of);
 	g->late = (unsigned)config->n_units;
 	for (unsigned k = 0; k < config->n_units; k++) {
 		const struct unit_row *row = &config->units[k];
