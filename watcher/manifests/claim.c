@@ -39,7 +39,7 @@ struct claims *claims_new(struct store *store, struct status_log *log)
 	c->log = log;
 	c->arena = arena_new(4096);
 	for (size_t k = 0; k < ARRAY_SIZE(c->lines); k++)
-		c->lines[k] = HASHMAP_INIT(claim_key);
+		c->lines[k] = HASHMAP_INIT_SMALL(claim_key);
 	return c;
 }
 
@@ -83,23 +83,27 @@ size_t claims_conflicts(const struct claims *c)
 
 void claim_clear_problems(struct claim *c)
 {
-	for (size_t i = 0; i < c->n_problems; i++) {
-		free(c->problems[i].reason);
-		free(c->problems[i].field);
-		free(c->problems[i].message);
+	struct claim_problem *next;
+
+	for (struct claim_problem *p = TAKE_PTR(c->problems); p; p = next) {
+		next = p->next;
+		free(p->reason);
+		free(p->field);
+		free(p->message);
+		free(p);
 	}
-	free(c->problems);
-	c->problems = NULL;
-	c->n_problems = 0;
 }
 
 void claim_add_problem(struct claim *c, bool error, const char *reason, const char *field,
 		       char *message, uint32_t line)
 {
-	c->problems = xreallocarray(c->problems, c->n_problems + 1, sizeof(*c->problems));
-	c->problems[c->n_problems++] = (struct claim_problem){ error, xstrdup(reason),
-							       text_of(field), text_of(message),
-							       line };
+	struct claim_problem **end = &c->problems, *p = xnew(struct claim_problem, 1);
+
+	*p = (struct claim_problem){ NULL, error, xstrdup(reason), text_of(field), text_of(message),
+				     line };
+	while (*end)
+		end = &(*end)->next;
+	*end = p;
 	free(message);
 }
 
@@ -172,14 +176,11 @@ static bool is_conflict(const struct claim *first, const struct claim *c)
 
 static void note_claim(struct note *n, const struct claim *first, const struct claim *c)
 {
-	for (size_t i = 0; i < c->n_problems; i++) {
-		const struct claim_problem *p = &c->problems[i];
-
+	for (const struct claim_problem *p = c->problems; p; p = p->next)
 		note_add(n,
 			 p->error ? PORTOLAN__IPC__SEVERITY__SEVERITY_ERROR
 				  : PORTOLAN__IPC__SEVERITY__SEVERITY_WARNING,
 			 p->reason, p->field, p->message);
-	}
 	if (c->kept)
 		note_add(n, PORTOLAN__IPC__SEVERITY__SEVERITY_ERROR, "Kept", "",
 			 arena_printf(n->arena,
@@ -199,7 +200,7 @@ static void write_note(struct claims *all, const struct claim *line)
 	const struct item *i = line->item;
 
 	/* Most objects: one claim, no message. */
-	if (!line->next && !line->n_problems && !line->kept) {
+	if (!line->next && !line->problems && !line->kept) {
 		store_note(all->store, i->kind, item_key(i), i->key_len, NULL);
 		return;
 	}
@@ -262,9 +263,9 @@ static void settle_refusal(struct claims *all, const struct claim *c)
 	const struct item *i = c->item;
 	_cleanup_free_ char *key = xasprintf("%u %s", i->kind, item_key(i)), *text = NULL;
 
-	for (size_t k = 0; !c->served && k < c->n_problems && !text; k++)
-		if (c->problems[k].error)
-			text = refusal_text(c, &c->problems[k]);
+	for (const struct claim_problem *p = c->problems; p && !c->served && !text; p = p->next)
+		if (p->error)
+			text = refusal_text(c, p);
 	if (text)
 		store_put(all->store, item_new(OBJECT_REFUSED, key, strlen(key), item_meta(i),
 					       i->meta_len, text, strlen(text)));

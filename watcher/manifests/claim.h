@@ -8,6 +8,7 @@
 #include "watcher/store.h"
 
 struct claim_problem {
+	struct claim_problem *next;
 	bool error;
 	char *reason;
 	char *field;
@@ -20,14 +21,13 @@ struct claim {
 	const char *path;   /* the file's; as long-lived as the claim */
 	struct item *item;  /* the object, or only its kind and key */
 	struct claim_problem *problems;
-	uint32_t n_problems;
-	uint32_t place; /* in its file, counted from 0 */
-	uint32_t line;
-	bool served : 1;   /* item has a value to serve */
-	bool kept : 1;     /* item is from before the document became unreadable */
-	bool gone : 1;     /* the file is missing at the moment: others go first */
-	bool seen : 1;     /* the file's: met in the present reading */
-	bool conflict : 1; /* said that it lost */
+	uint32_t place;     /* in its file, counted from 0 */
+	uint32_t line : 27; /* a file has fewer */
+	bool served : 1;    /* item has a value to serve */
+	bool kept : 1;      /* item is from before the document became unreadable */
+	bool gone : 1;      /* the file is missing at the moment: others go first */
+	bool seen : 1;      /* the file's: met in the present reading */
+	bool conflict : 1;  /* said that it lost */
 };
 
 struct claims;

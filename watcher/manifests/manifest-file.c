@@ -6,10 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "common/base/alloc.h"
+#include "common/base/hash.h"
 #include "common/base/log.h"
 #include "common/base/small.h"
 #include "common/base/text.h"
@@ -20,9 +18,10 @@
 
 struct manifest_file *manifest_file_new(const char *path)
 {
-	struct manifest_file *f = small_zalloc(sizeof(*f));
+	size_t len = strlen(path);
+	struct manifest_file *f = small_zalloc(sizeof(*f) + len + 1);
 
-	f->path = xstrdup(path);
+	memcpy(f->path, path, len);
 	return f;
 }
 
@@ -49,21 +48,22 @@ static bool is_json(const char *path)
 
 /* ---- reading ---- */
 
-static struct manifest_stamp stamp_of(const struct stat *st)
+const struct manifest_remarks *manifest_file_remarks(const struct manifest_file *f)
 {
-	return (struct manifest_stamp){ st->st_dev, st->st_ino, st->st_size, st->st_mtim,
-					st->st_ctim };
+	static const struct manifest_remarks nothing;
+
+	return f->remarks ? f->remarks : &nothing;
 }
 
-static bool same_time(const struct timespec *a, const struct timespec *b)
+static uint64_t stamp_of(const struct stat *st)
 {
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
+	const int64_t all[] = { (int64_t)st->st_dev,          (int64_t)st->st_ino,
+				(int64_t)st->st_size,         (int64_t)st->st_mtim.tv_sec,
+				(int64_t)st->st_mtim.tv_nsec, (int64_t)st->st_ctim.tv_sec,
+				(int64_t)st->st_ctim.tv_nsec };
+	uint64_t hash = hash_bytes(all, sizeof(all));
 
-static bool same_stamp(const struct manifest_stamp *a, const struct manifest_stamp *b)
-{
-	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-	       same_time(&a->modified, &b->modified) && same_time(&a->changed, &b->changed);
+	return hash ? hash : 1;
 }
 
 bool manifest_file_exists(const struct manifest_file *f)
@@ -91,15 +91,13 @@ bool manifest_file_is_being_written(const struct manifest_file *f)
 
 int manifest_file_changed(const struct manifest_file *f)
 {
-	struct manifest_stamp now;
 	struct stat st;
 
-	if (!f->stamp.inode)
+	if (!f->stamp)
 		return 1;
 	if (stat(f->path, &st) < 0)
 		return -errno;
-	now = stamp_of(&st);
-	return !same_stamp(&now, &f->stamp);
+	return f->stamp != stamp_of(&st);
 }
 
 /* Up to one byte more than is allowed, which says that it is too much. */
@@ -154,16 +152,28 @@ static int read_file(struct manifest_reader *r, struct manifest_file *f, size_t 
 
 /* ---- its messages ---- */
 
-/* True if the last reading did not say it already. */
-static bool is_new(struct manifest_file *f, const uint64_t *before, size_t n_before,
-		   const char *line)
-{
-	uint64_t hash = XXH3_64bits(line, strlen(line));
+struct load {
+	struct manifest_reader *reader;
+	struct manifest_file *file;
+	struct manifest_remarks remarks; /* the file's, while it is read */
+	uint64_t *said_before;
+	size_t n_said_before;
+	struct claim **claims; /* of this reading */
+	uint32_t n_claims;
+	size_t cap_claims;
+	bool anonymous; /* a document's object could not be told */
+};
 
-	GROW(f->said, f->n_said, f->cap_said);
-	f->said[f->n_said++] = hash;
-	for (size_t i = 0; i < n_before; i++)
-		if (before[i] == hash)
+/* True if the last reading did not say it already. */
+static bool is_new(struct load *l, const char *line)
+{
+	struct manifest_remarks *m = &l->remarks;
+	uint64_t hash = hash_bytes(line, strlen(line));
+
+	GROW(m->said, m->n_said, m->cap_said);
+	m->said[m->n_said++] = hash;
+	for (size_t i = 0; i < l->n_said_before; i++)
+		if (l->said_before[i] == hash)
 			return false;
 	return true;
 }
@@ -193,24 +203,26 @@ void manifest_note(struct manifest_reader *r, const char *path, const char *mess
 	write_note(r, path, 0, "Unreadable", message);
 }
 
-static void write_bad(struct manifest_reader *r, struct manifest_file *f, unsigned document,
-		      const char *reason, const char *message)
+static void write_bad(struct load *l, unsigned document, const char *reason, const char *message)
 {
-	write_note(r, f->path, document, reason, message);
-	GROW(f->bad, f->n_bad, f->cap_bad);
-	f->bad[f->n_bad++] = document;
+	struct manifest_remarks *m = &l->remarks;
+
+	write_note(l->reader, l->file->path, document, reason, message);
+	GROW(m->bad, m->n_bad, m->cap_bad);
+	m->bad[m->n_bad++] = document;
 }
 
-static void clear_bad(struct manifest_reader *r, const struct manifest_file *f, const uint32_t *bad,
-		      size_t n)
+static void clear_bad(struct load *l, const uint32_t *bad, size_t n)
 {
+	const struct manifest_remarks *m = &l->remarks;
+
 	for (size_t i = 0; i < n; i++) {
 		bool still = false;
 
-		for (size_t k = 0; k < f->n_bad; k++)
-			still |= f->bad[k] == bad[i];
+		for (size_t k = 0; k < m->n_bad; k++)
+			still |= m->bad[k] == bad[i];
 		if (!still)
-			write_note(r, f->path, bad[i], NULL, NULL);
+			write_note(l->reader, l->file->path, bad[i], NULL, NULL);
 	}
 }
 
@@ -232,16 +244,6 @@ static const char *failure(int r, size_t file_max, char *buffer, size_t size)
 
 /* ---- decoding ---- */
 
-struct load {
-	struct manifest_reader *reader;
-	struct manifest_file *file;
-	uint64_t *said_before;
-	size_t n_said_before;
-	struct claim **claims; /* of this reading */
-	size_t n_claims, cap_claims;
-	bool anonymous; /* a document's object could not be told */
-};
-
 static char *placed(const struct load *l, const struct decoded *o, const struct decode_problem *p)
 {
 	return p->line ? xasprintf("%s (%s, document %u, line %u)", p->message, l->file->path,
@@ -255,8 +257,7 @@ static void say(struct load *l, const struct decoded *o, const struct decode_pro
 	const struct object_kind_row *row = object_kind(o->kind);
 
 	decode_problem_print(&line, l->file->path, o->document, p);
-	if (!is_new(l->file, l->said_before, l->n_said_before, line.s) ||
-	    !status_log_pass(&l->reader->log))
+	if (!is_new(l, line.s) || !status_log_pass(&l->reader->log))
 		return;
 	log_with(p->error ? LOG_ERR : LOG_WARNING,
 		 FIELDS({ "kind", row ? row->kind : NULL }, { "object", o->key },
@@ -274,7 +275,7 @@ static void on_anonymous(struct load *l, const struct decoded *o)
 		strbuf_puts(&all, i ? "; " : "");
 		decode_problem_print(&all, l->file->path, o->document, &o->problems[i]);
 	}
-	write_bad(l->reader, l->file, o->document, o->n_problems ? o->problems[0].reason : "Syntax",
+	write_bad(l, o->document, o->n_problems ? o->problems[0].reason : "Syntax",
 		  strbuf_str(&all));
 }
 
@@ -298,7 +299,7 @@ static struct claim *claim_for(struct load *l, const struct decoded *o, bool *re
 		c->path = l->file->path;
 	}
 	c->seen = true;
-	c->place = (uint32_t)l->n_claims;
+	c->place = l->n_claims;
 	c->line = o->line;
 	return c;
 }
@@ -312,7 +313,7 @@ static void on_object(void *ctx, const struct decoded *o)
 	bool new;
 	int n;
 
-	l->file->unreadable += !o->value;
+	l->remarks.unreadable += !o->value;
 	for (size_t i = 0; i < o->n_problems; i++)
 		say(l, o, &o->problems[i]);
 	if (!o->key) {
@@ -360,22 +361,41 @@ static void take_leave(struct load *l, struct claim *c)
 static void load_begin(struct load *l, struct manifest_reader *r, struct manifest_file *f)
 {
 	*l = (struct load){ .reader = r, .file = f };
-	l->said_before = f->said;
-	l->n_said_before = f->n_said;
-	f->said = NULL;
-	f->n_said = f->cap_said = 0;
-	f->unreadable = f->ignored = 0;
+	if (f->remarks)
+		l->remarks = *f->remarks;
+	free(TAKE_PTR(f->remarks));
+	l->said_before = TAKE_PTR(l->remarks.said);
+	l->n_said_before = l->remarks.n_said;
+	l->remarks.n_said = l->remarks.cap_said = 0;
+	l->remarks.unreadable = l->remarks.ignored = 0;
+}
+
+static void load_end(struct load *l)
+{
+	const struct manifest_remarks *m = &l->remarks;
+
+	free(l->said_before);
+	if (m->n_bad || m->n_said || m->unreadable || m->ignored || m->passed.n)
+		l->file->remarks = xmemdup(m, sizeof(*m));
+}
+
+static void set_claims(struct manifest_file *f, struct claim *const *claims, uint32_t n)
+{
+	small_free(f->claims, f->n_claims * sizeof(struct claim *));
+	f->claims = n ? small_memdup(claims, n * sizeof(struct claim *)) : NULL;
+	f->n_claims = n;
 }
 
 static void load_text(struct load *l, size_t len)
 {
 	struct manifest_reader *r = l->reader;
 	struct manifest_file *f = l->file;
-	uint32_t *bad = TAKE_PTR(f->bad);
-	size_t n_bad = f->n_bad;
+	struct manifest_remarks *m = &l->remarks;
+	uint32_t *bad = TAKE_PTR(m->bad);
+	size_t n_bad = m->n_bad;
 	struct decode_counts counts;
 
-	f->n_bad = f->cap_bad = 0;
+	m->n_bad = m->cap_bad = 0;
 	for (size_t i = 0; i < f->n_claims; i++)
 		f->claims[i]->seen = false;
 	decode_text(r->decoder, is_json(f->path) ? DECODE_JSON : DECODE_YAML, r->buffer, len,
@@ -383,14 +403,11 @@ static void load_text(struct load *l, size_t len)
 	for (size_t i = 0; i < f->n_claims; i++)
 		if (!f->claims[i]->seen)
 			take_leave(l, f->claims[i]);
-	f->ignored = counts.ignored;
-	r->passed_changed |= passed_over_set(&f->passed, &counts);
-	free(f->claims);
-	f->claims = l->n_claims ? xreallocarray(l->claims, l->n_claims, sizeof(*f->claims)) : NULL;
-	f->n_claims = l->n_claims;
-	if (!l->n_claims)
-		free(l->claims);
-	clear_bad(r, f, bad, n_bad);
+	m->ignored = counts.ignored;
+	r->passed_changed |= passed_over_set(&m->passed, &counts);
+	set_claims(f, l->claims, l->n_claims);
+	free(l->claims);
+	clear_bad(l, bad, n_bad);
 	free(bad);
 }
 
@@ -415,14 +432,13 @@ static bool may_pass(int error)
 /* Everything stays as it was, and the reason is a note. */
 static void load_failed(struct load *l, int error)
 {
-	struct manifest_file *f = l->file;
 	struct decode_problem p = { .error = true, .reason = "Unreadable", .field = "" };
 	struct decoded o = { 0 };
 	char buffer[256];
 
-	f->stamp.inode = 0;
+	l->file->stamp = 0;
 	p.message = failure(error, l->reader->file_max, buffer, sizeof(buffer));
-	f->unreadable = 1;
+	l->remarks.unreadable = 1;
 	o.problems = &p;
 	o.n_problems = 1;
 	say(l, &o, &p);
@@ -445,7 +461,7 @@ int manifest_file_read(struct manifest_reader *r, struct manifest_file *f)
 		r->bytes += len;
 		load_text(&l, len);
 	}
-	free(l.said_before);
+	load_end(&l);
 	/* A big file is rare and its buffer would stay for good. */
 	if (r->buffer_size > BUFFER_KEEP) {
 		free_wiped(TAKE_PTR(r->buffer), r->buffer_size);
@@ -466,21 +482,27 @@ void manifest_file_set_gone(struct manifest_reader *r, struct manifest_file *f, 
 
 void manifest_file_withdraw(struct manifest_reader *r, struct manifest_file *f)
 {
-	uint32_t *bad = TAKE_PTR(f->bad);
+	struct manifest_remarks *m = f->remarks;
 
 	for (size_t i = 0; i < f->n_claims; i++)
 		claims_remove(r->claims, f->claims[i]);
-	f->n_claims = 0;
-	clear_bad(r, f, bad, TAKE_GENERIC(f->n_bad, size_t, 0));
-	free(bad);
+	set_claims(f, NULL, 0);
+	for (size_t i = 0; m && i < m->n_bad; i++)
+		write_note(r, f->path, m->bad[i], NULL, NULL);
+	if (m)
+		m->n_bad = 0;
 }
 
 void manifest_file_free(struct manifest_file *f)
 {
-	passed_over_free(&f->passed);
-	free(f->claims);
-	free(f->bad);
-	free(f->said);
-	free(f->path);
-	small_free(f, sizeof(*f));
+	struct manifest_remarks *m = f->remarks;
+
+	if (m) {
+		passed_over_free(&m->passed);
+		free(m->bad);
+		free(m->said);
+		free(m);
+	}
+	set_claims(f, NULL, 0);
+	small_free(f, sizeof(*f) + strlen(f->path) + 1);
 }

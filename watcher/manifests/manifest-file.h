@@ -13,36 +13,34 @@
 
 struct manifest_dir;
 
-/* Tells whether a file has changed. */
-struct manifest_stamp {
-	dev_t device;
-	ino_t inode;
-	off_t size;
-	struct timespec modified, changed;
-};
-
-/* Keep it small: there may be a hundred thousand. */
-struct manifest_file {
-	char *path;
-	struct claim **claims; /* in the order of the documents */
-	size_t n_claims;
-	struct manifest_stamp stamp; /* when it was read; inode 0: never */
-	uint32_t *bad;               /* documents with a note of their own; 0: the file */
+/* What is to be said of a file. */
+struct manifest_remarks {
+	uint32_t *bad; /* documents with a note of their own; 0: the file */
 	size_t n_bad, cap_bad;
 	uint64_t *said; /* hashes of the messages logged */
 	size_t n_said, cap_said;
 	size_t unreadable; /* documents */
 	size_t ignored;    /* objects of other kinds */
 	struct passed_over passed;
+};
+
+/* Keep it small: there may be a hundred thousand. */
+struct manifest_file {
+	struct claim **claims;            /* in the order of the documents */
+	struct manifest_remarks *remarks; /* NULL: nothing */
+	uint64_t stamp; /* tells whether it has changed since it was read; 0: never read */
 
 	/* For manifest-tree.c. */
-	unsigned root;            /* under which path of the command line */
 	struct manifest_dir *dir; /* NULL: not found there at present */
 	struct manifest_file *next_in_dir, **prev_in_dir;
 	int64_t gone_until; /* missing: its objects go then; 0: it exists */
-	bool dirty;         /* must be read */
-	bool failed;        /* for a reason that may pass: to be tried again */
-	bool met;           /* by the present scan */
+	uint32_t root;      /* under which path of the command line */
+
+	uint32_t n_claims;
+	bool dirty;  /* must be read */
+	bool failed; /* for a reason that may pass: to be tried again */
+	bool met;    /* by the present scan */
+	char path[];
 };
 
 struct manifest_reader {
@@ -65,6 +63,7 @@ void manifest_file_withdraw(struct manifest_reader *r, struct manifest_file *f);
 
 /* Only *.yaml, *.yml and *.json, and no hidden files. */
 bool manifest_file_is_name(const char *name);
+const struct manifest_remarks *manifest_file_remarks(const struct manifest_file *f);
 bool manifest_file_exists(const struct manifest_file *f);
 /* Somebody has it open for writing, as far as can be told. */
 bool manifest_file_is_being_written(const struct manifest_file *f);

@@ -28,7 +28,7 @@ static const void *wd_key(const void *entry, size_t *ret_len)
 
 void tree_init(struct manifest_tree *t)
 {
-	t->files = HASHMAP_INIT(file_key);
+	t->files = HASHMAP_INIT_SMALL(file_key);
 	t->by_wd = HASHMAP_INIT(wd_key);
 }
 

@@ -216,7 +216,7 @@ static void say_what_is_there(struct manifests *m)
 	bool empty = true;
 
 	HASHMAP_FOREACH (&m->tree.files, f) {
-		empty = !f->n_claims && !f->unreadable;
+		empty = !f->n_claims && !manifest_file_remarks(f)->unreadable;
 		if (!empty)
 			break;
 	}
@@ -228,7 +228,7 @@ static void say_what_is_there(struct manifests *m)
 		return;
 	m->reader.passed_changed = false;
 	HASHMAP_FOREACH (&m->tree.files, f)
-		passed_over_add(&sum, &f->passed);
+		passed_over_add(&sum, &manifest_file_remarks(f)->passed);
 	passed_over_print(&sum, &line);
 	if (sum.n)
 		log_full(m->loop ? LOG_INFO : LOG_WARNING, "passed over: %s", strbuf_str(&line));
@@ -238,6 +238,7 @@ static void say_what_is_there(struct manifests *m)
 void manifests_passed_over(const struct source *source, struct passed_over *ret)
 {
 	const struct manifests *m = (const struct manifests *)(const void *)source;
+	const struct manifest_remarks *remarks;
 	const struct manifest_file *f;
 	struct decode_passed others = { .kind = "others" };
 	size_t named = 0, all = 0;
@@ -245,10 +246,11 @@ void manifests_passed_over(const struct source *source, struct passed_over *ret)
 	HASHMAP_FOREACH (&m->tree.files, f) {
 		struct passed_over rest = { &others, 1 };
 
-		passed_over_add(ret, &f->passed);
-		all += f->ignored;
-		for (size_t i = 0; i < f->passed.n; i++)
-			named += f->passed.rows[i].n;
+		remarks = manifest_file_remarks(f);
+		passed_over_add(ret, &remarks->passed);
+		all += remarks->ignored;
+		for (size_t i = 0; i < remarks->passed.n; i++)
+			named += remarks->passed.rows[i].n;
 		/* A file with very many kinds names the first ones. */
 		others.n = all - named;
 		named += others.n;
@@ -365,7 +367,7 @@ static void on_file_event(struct manifests *m, struct manifest_dir *d, uint32_t 
 			return;
 		}
 		/* The cause may have been missing permissions. */
-		if (mask & IN_ATTRIB && (!f || !f->unreadable))
+		if (mask & IN_ATTRIB && (!f || !manifest_file_remarks(f)->unreadable))
 			return;
 	}
 	tree_mark(&m->tree, tree_add_file(&m->tree, d, d->root, path));
@@ -488,8 +490,8 @@ static struct totals totals(const struct manifests *m)
 	const struct manifest_file *f;
 
 	HASHMAP_FOREACH (&m->tree.files, f) {
-		sum.unreadable += f->unreadable;
-		sum.ignored += f->ignored;
+		sum.unreadable += manifest_file_remarks(f)->unreadable;
+		sum.ignored += manifest_file_remarks(f)->ignored;
 	}
 	return sum;
 }
