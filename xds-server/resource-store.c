@@ -11,6 +11,7 @@
 
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
+#include "common/base/small.h"
 #include "common/base/wire.h"
 #include "xds-server/resource-parts.h"
 #include "xds-server/resource-store.h"
@@ -82,7 +83,7 @@ static struct resource *version_for(struct resource *r, bool newer)
 /* Another one under the same name and number, which lives as long. */
 static struct resource *make_stand_in(struct resource *r, unsigned item_kind)
 {
-	struct resource *n = xcalloc(1, sizeof(*n) + r->name_len + 1u);
+	struct resource *n = small_zalloc(sizeof(*n) + r->name_len + 1u);
 
 	n->of = r;
 	n->id = r->id;
@@ -119,7 +120,7 @@ struct resource *resource_store_intern(struct resource_store *s, unsigned kind, 
 	assert(len <= RESOURCE_NAME_MAX);
 	if (r)
 		return resource_ref(r);
-	r = xcalloc(1, sizeof(*r) + len + 1);
+	r = small_zalloc(sizeof(*r) + len + 1);
 	r->refs = 1;
 	r->kind = r->item_kind = (uint8_t)kind;
 	r->name_len = (uint16_t)len;
@@ -166,6 +167,12 @@ static void content_free(struct resource_store *s, struct resource *r)
 	item_unref(r->item);
 }
 
+static void resource_free(struct resource *r)
+{
+	if (r)
+		small_free(r, sizeof(*r) + r->name_len + 1u);
+}
+
 void resource_store_unref(struct resource_store *s, struct resource *r)
 {
 	struct resource_table *t;
@@ -186,10 +193,10 @@ void resource_store_unref(struct resource_store *s, struct resource *r)
 	content_free(s, r);
 	if (r->newer)
 		content_free(s, r->newer);
-	free(r->newer);
-	free(r->hidden);
+	resource_free(r->newer);
+	resource_free(r->hidden);
 	fleet_set_unref(&s->fleets, r->fleets);
-	free(r);
+	resource_free(r);
 }
 
 struct resource **resource_store_sorted(struct resource_store *s, unsigned kind, size_t *ret_n)
@@ -441,7 +448,7 @@ struct resource_store *resource_store_new(struct state *state, const struct reso
 	s->ops = ops;
 	s->ctx = ctx;
 	for (unsigned k = 0; k < RESOURCE_KIND_MAX_; k++)
-		s->tables[k].names = HASHMAP_INIT(name_of);
+		s->tables[k].names = HASHMAP_INIT_SMALL(name_of);
 	fleets_init(&s->fleets);
 	evutil_secure_rng_get_bytes(&s->wordings, sizeof(s->wordings));
 	s->observer = (struct state_observer){ .change = on_change, .commit = on_commit, .ctx = s };
