@@ -316,6 +316,7 @@ static struct json_object *new_route(struct side *s, const char *namespace)
 static bool can_be_said(struct side *s, struct json_object *route)
 {
 	const char *path;
+	size_t n;
 
 	if (strcmp(json_text(route, "action"), "direct-response") == 0) {
 		converted_note(
@@ -324,7 +325,15 @@ static bool can_be_said(struct side *s, struct json_object *route)
 			json_text(route, "match"), (long long)json_number(route, "status"));
 		return false;
 	}
-	if (converted_path(route, &path) == PATH_FORM_PREFIX && strcmp(path, "/") != 0)
+	if (converted_path(route, &path) != PATH_FORM_PREFIX || strcmp(path, "/") == 0)
+		return true;
+	n = strlen(path);
+	if (path[n - 1] == '/')
+		converted_note(
+			s->h,
+			"%s does not match %.*s: Gateway API's prefixes of whole path elements do",
+			json_text(route, "match"), (int)n - 1, path);
+	else
 		converted_note(
 			s->h,
 			"%s matches %sx, too: Gateway API has prefixes of whole path elements only",

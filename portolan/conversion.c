@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -280,6 +281,7 @@ static bool is_to_https(struct json_object *route, const char *host)
 
 	return r && !*json_text(r, "path_redirect") && !*json_text(r, "prefix_rewrite") &&
 	       (!*to || strcmp(to, host) == 0) &&
+	       (!json_number(r, "port_redirect") || json_number(r, "port_redirect") == 443) &&
 	       (json_object_get_boolean(json_member(r, "https_redirect")) ||
 		strcmp(json_text(r, "scheme_redirect"), "https") == 0);
 }
@@ -288,9 +290,21 @@ static bool is_to_https(struct json_object *route, const char *host)
 static bool is_answer_to_https(struct json_object *route)
 {
 	int64_t status = json_number(route, "status");
+	struct json_object *headers =
+		json_member(json_member(route, "settings"), "response_headers_to_add");
 
-	return strcmp(json_text(route, "action"), "direct-response") == 0 && status >= 300 &&
-	       status < 400;
+	if (strcmp(json_text(route, "action"), "direct-response") != 0 || status < 300 ||
+	    status >= 400)
+		return false;
+	for (size_t i = 0; i < json_length(headers); i++) {
+		struct json_object *h =
+			json_member(json_object_array_get_idx(headers, i), "header");
+
+		if (strcasecmp(json_text(h, "key"), "location") == 0 &&
+		    strncmp(json_text(h, "value"), "https://", 8) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* All of a host is redirected to HTTPS: one route, however it was written. */

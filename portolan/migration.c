@@ -94,6 +94,7 @@ static const struct meaning {
 	  "ingress-nginx answers 503 as well" },
 	{ "PathConflict", MIGRATION_NGINX, MIGRATION_SAME, MIGRATION_SAME,
 	  "the older Ingress has the path there as well" },
+	{ "PortNotServed", MIGRATION_NGINX, MIGRATION_NOT_SERVED, MIGRATION_NOT_SERVED, NULL },
 	{ "NothingDefined", MIGRATION_CONTOUR | MIGRATION_NGINX, MIGRATION_SAME, MIGRATION_NEVER,
 	  "nothing was served of it there either" },
 	{ "OtherClass", MIGRATION_CONTOUR | MIGRATION_NGINX, MIGRATION_SAME, MIGRATION_NEVER,
