@@ -109,10 +109,14 @@ static int migrate(const char *const *source, size_t n, unsigned from)
 	int exit_code = EXIT_NO_ANSWER;
 
 	world.note_passed = true;
-	if (world_read("migrate", &world, source, n, &m.world) >= 0 &&
-	    migration_source(&m, arg_config, arg_classes.words, arg_classes.n) >= 0 &&
-	    migration_judge(&m, &world) >= 0 && (!arg_write || migration_write(&m, arg_write) >= 0))
+	if (world_read("migrate", &world, source, n, &m.world) < 0) {
+		if (arg_write && world_is_live(source, n))
+			(void)migration_write_rights(arg_write);
+	} else if (migration_source(&m, arg_config, arg_classes.words, arg_classes.n) >= 0 &&
+		   migration_judge(&m, &world) >= 0 &&
+		   (!arg_write || migration_write(&m, arg_write) >= 0)) {
 		exit_code = finish(&m);
+	}
 	migration_done(&m);
 	return exit_code;
 }

@@ -108,15 +108,38 @@ static void put_options(const struct migration *m, struct strbuf *b)
 	strbuf_putc(b, '\n');
 }
 
+static int make_directory(const char *dir)
+{
+	int r = mkdir(dir, 0755) < 0 && errno != EEXIST ? -errno : 0;
+
+	if (r < 0)
+		(void)fprintf(stderr, "portolan migrate: cannot make %s: %s\n", dir, strerror(-r));
+	return r;
+}
+
+int migration_write_rights(const char *dir)
+{
+	_cleanup_strbuf_ struct strbuf apply = STRBUF_INIT;
+	int r = make_directory(dir);
+
+	put_rights(&apply);
+	if (r == 0)
+		r = migration_write_file(dir, "apply.yaml", &apply);
+	if (r == 0)
+		(void)fprintf(stderr,
+			      "portolan migrate: %s/apply.yaml has the rights that are needed to "
+			      "read a cluster\n",
+			      dir);
+	return r;
+}
+
 int migration_write(const struct migration *m, const char *dir)
 {
 	_cleanup_strbuf_ struct strbuf apply = STRBUF_INIT;
-	int r;
+	int r = make_directory(dir);
 
-	if (mkdir(dir, 0755) < 0 && errno != EEXIST) {
-		(void)fprintf(stderr, "portolan migrate: cannot make %s: %m\n", dir);
-		return -errno;
-	}
+	if (r < 0)
+		return r;
 	put_options(m, &apply);
 	put_rights(&apply);
 	put_classes(m, &apply);

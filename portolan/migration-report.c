@@ -24,6 +24,12 @@ static const struct {
 			      "serves" },
 };
 
+/* A folder of manifests seldom has them, and a dump without the right to list them has none. */
+#define NO_SECRETS                                                                             \
+	"The source has no Secrets: hosts with TLS and paths with passwords are judged as if " \
+	"there "                                                                               \
+	"were none (portolan dump writes them)."
+
 static size_t total(const struct migration *m)
 {
 	size_t n = 0;
@@ -147,6 +153,8 @@ static void put_summary(const struct migration *m, struct strbuf *out)
 	for (unsigned c = 0; c < MIGRATION_CLASSES_; c++)
 		strbuf_printf(out, "  %6zu  %s (%zu of them route)\n", m->counts[c], words[c].title,
 			      count_routing(m, (enum migration_class)c));
+	if (m->without_secrets)
+		strbuf_puts(out, NO_SECRETS "\n");
 }
 
 void migration_report_text(const struct migration *m, struct strbuf *out)
@@ -214,6 +222,8 @@ void migration_report_markdown(const struct migration *m, struct strbuf *out)
 		strbuf_printf(out, "| %s | %zu | %zu |\n", words[c].title, m->counts[c],
 			      count_routing(m, (enum migration_class)c));
 	strbuf_printf(out, "| all | %zu | |\n", total(m));
+	if (m->without_secrets)
+		strbuf_puts(out, "\n" NO_SECRETS "\n");
 	for (unsigned c = 0; c < MIGRATION_CLASSES_; c++) {
 		if (!m->counts[c])
 			continue;
@@ -246,6 +256,8 @@ struct json_object *migration_report_json(const struct migration *m)
 	(void)json_object_object_add(o, "total", json_object_new_uint64(total(m)));
 	(void)json_object_object_add(o, "hosts", json_object_new_uint64(hosts));
 	(void)json_object_object_add(o, "routes", json_object_new_uint64(n_routes));
+	(void)json_object_object_add(o, "without_secrets",
+				     json_object_new_boolean(m->without_secrets));
 	(void)json_object_object_add(o, "summary", summary);
 	(void)json_object_object_add(o, "routing", routing);
 	(void)json_object_object_add(o, "objects", json_object_get(m->objects));

@@ -381,6 +381,7 @@ int migration_judge(struct migration *m, const struct world_options *o)
 	size_t n;
 	int r;
 
+	m->without_secrets = !state_count_kind(m->world.objects, OBJECT_SECRET);
 	world_add_certificate("migrate", o, &m->world, NULL);
 	r = world_translate("migrate", o, m->world.objects, "surface=1", &statuses, &m->surface);
 	if (r < 0)

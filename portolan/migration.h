@@ -42,6 +42,7 @@ struct migration {
 	struct json_object *surface, *verdicts;
 	/* [{"kind", "namespace", "name", "origin", "class", "reasons": [{"field", "text"}]}] */
 	struct json_object *objects;
+	bool without_secrets; /* the source has no Secret */
 	/* Kinds that no routes depend on: [{"kind", "count"}] */
 	struct json_object *passed;
 	size_t counts[MIGRATION_CLASSES_], n_passed;
@@ -87,5 +88,7 @@ struct json_object *migration_report_json(const struct migration *m);
 /* Writes the files to apply into a directory: apply.yaml, and portolan.yaml if a configuration is
  * needed. Negative after a sentence on stderr. */
 int migration_write(const struct migration *m, const char *dir);
+/* Only the rights to read a cluster, for one that could not be read. */
+int migration_write_rights(const char *dir);
 /* Another file there. */
 int migration_write_file(const char *dir, const char *name, const struct strbuf *content);

@@ -412,3 +412,24 @@ def test_lists_in_lists_are_read(migrate):
 def test_an_unreadable_object_has_its_place(migrate):
     done = migrate([*backends(), ingress("one", "one.example"), ingress("Bad_Name", "two.example")])
     assert re.search(r"^  Ingress default/Bad_Name \(all\.yaml:[0-9]+\)$", done.stdout, re.M), done.stdout
+
+
+def test_a_source_without_secrets_is_said_to_be_one(migrate):
+    content = [*backends(), ingress("one", "one.example", tls=[("cert", "one.example")])]
+    assert "The source has no Secrets" in migrate(content).stdout
+    assert "The source has no Secrets" in migrate(content, "-o", "markdown").stdout
+    assert report(migrate(content, "-o", "json"))["without_secrets"] is True
+    secret = objects.tls_secret("other", Authority().issue("two.example"))
+    assert "The source has no Secrets" not in migrate([*content, secret]).stdout
+    assert report(migrate([*content, secret], "-o", "json"))["without_secrets"] is False
+
+
+def test_a_cluster_that_cannot_be_read_leaves_the_rights_that_are_needed(folder):
+    (folder / "kubeconfig").write_text(yaml.safe_dump({
+        "apiVersion": "v1", "kind": "Config", "current-context": "c",
+        "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}], "users": [{"name": "u", "user": {}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}]}))
+    done = subprocess.run([PORTOLAN, "migrate", "live", "--kubeconfig=kubeconfig", "--write=out"], cwd=folder,
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == NO_ANSWER and "out/apply.yaml has the rights" in done.stderr, done.stderr
+    assert [o["kind"] for o in yaml.safe_load_all((folder / "out/apply.yaml").read_text()) if o] == ["ClusterRole"]
