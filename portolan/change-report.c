@@ -120,9 +120,11 @@ static void put_escaped(struct strbuf *b, const char *text, bool property)
 	}
 }
 
-/* ",file=web.yaml,line=3" */
-static void put_place(struct strbuf *b, const char *origin)
+/* "file=web.yaml,line=3". A document that cannot be read is named after its place. */
+static void put_place(struct strbuf *b, struct json_object *object)
 {
+	bool document = strcmp(json_text(object, "kind"), "Document") == 0;
+	const char *origin = json_text(object, document ? "name" : "origin");
 	const char *colon = strrchr(origin, ':');
 	_cleanup_free_ char *file = NULL;
 
@@ -141,7 +143,7 @@ static void write_github(struct json_object *changes, struct strbuf *out)
 		_cleanup_free_ char *words = words_of(json_text(c, "change"));
 		_cleanup_strbuf_ struct strbuf line = STRBUF_INIT, place = STRBUF_INIT;
 
-		put_place(&place, json_text(json_member(c, "object"), "origin"));
+		put_place(&place, json_member(c, "object"));
 		put_message(&line, c);
 		strbuf_printf(out, "::%s%s%stitle=", is_worse(c) ? "error" : "notice",
 			      strbuf_str(&place), place.len ? "," : " ");

@@ -212,6 +212,15 @@ def test_the_pages_job_fails_where_something_gets_worse(folder):
     assert done.returncode != 0 and "::error" in done.stdout, done
 
 
+def test_github_annotations_of_unreadable_documents_have_a_place_too(diff, folder):
+    (folder / "bad.yaml").write_text("a: b\n---\nkind: [\n")
+    (folder / "before.yaml").write_text(yaml.safe_dump_all(world()))
+    done = subprocess.run([PORTOLAN, "diff", "--overlay", "--against", "before.yaml", "-o", "github", "bad.yaml"],
+                          cwd=folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == WORSE
+    assert re.findall(r"^::error file=bad\.yaml,line=([0-9]+),title=status turned::", done.stdout, re.M) == ["1", "2"]
+
+
 # ---- ingress-nginx ----
 
 NGINX = "nginx.ingress.kubernetes.io/"
