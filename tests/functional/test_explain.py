@@ -531,6 +531,23 @@ def test_ingresses_of_ingress_nginx_that_share_a_host(world, folder, subject, sa
     assert "not served" not in done.stdout and "included by" not in done.stdout, done.stdout
 
 
+@pytest.mark.parametrize("annotations, says", [
+    ({}, []),
+    ({"auth_type": "basic", "auth_secret": "users"}, ["a user's name and password are asked for"]),
+    ({"auth_url": "http://auth.example.com/check"}, ["the route's own authorization service is asked"]),
+    ({"whitelist_source_range": "10.0.0.0/8"}, ["only some clients' addresses are let through"]),
+    ({"limit_rps": "5"}, ["requests beyond a rate are refused"]),
+], ids=lambda v: next(iter(v), "open") if isinstance(v, dict) else None)
+def test_what_ingress_nginx_asks_before_a_route_is_named(world, folder, annotations, says):
+    (folder / "guarded.yaml").write_text(yaml.safe_dump_all([
+        nginx("guarded", "guarded.example.com", path("web"), **annotations),
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "users", "namespace": "default"},
+         "stringData": {"auth": "joe:$apr1$abcdefgh$qzjJtGPuyc1hLwWr9dKZD.\n"}}]))
+    done = world("--ingress-nginx", "http://guarded.example.com/")
+    assert done.returncode == 0, done.stdout
+    assert re.findall(r"^before that +(.*)$", done.stdout, re.M) == says, done.stdout
+
+
 def test_what_users_write_reaches_no_terminal_as_it_is(world, folder):
     (folder / "evil.yaml").write_text(yaml.safe_dump(
         proxy("evil", {"directResponsePolicy": {"statusCode": 200, "body": "\x1b[2J\nnext"}}, fqdn="evil.example.com")))

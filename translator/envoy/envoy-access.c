@@ -111,6 +111,35 @@ GoogleAny *envoy_access(struct arena *a, const struct access *access)
 	return envoy_any(a, "envoy.extensions.filters.http.lua.v3.LuaPerRoute", &m.base);
 }
 
+static const GoogleStruct *nested(const GoogleStruct *s, const char *name)
+{
+	for (size_t i = 0; s && i < s->n_fields; i++)
+		if (strcmp(s->fields[i]->key, name) == 0 &&
+		    s->fields[i]->value->kind_case == GoogleValue__KIND_STRUCT_VALUE)
+			return s->fields[i]->value->struct_value;
+	return NULL;
+}
+
+static bool has_part(struct arena *a, const GoogleAny *config, const char *name)
+{
+	const EnvoyLuaPerRoute *m = config ? (const EnvoyLuaPerRoute *)protobuf_c_message_unpack(
+						     &EnvoyLuaPerRoute__descriptor, arena_pb(a),
+						     config->value.len, config->value.data)
+					   : NULL;
+
+	return m && nested(nested(m->filter_context, CONTEXT), name) != NULL;
+}
+
+bool envoy_access_asks_passwords(struct arena *a, const GoogleAny *config)
+{
+	return has_part(a, config, "passwords");
+}
+
+bool envoy_access_asks_service(struct arena *a, const GoogleAny *config)
+{
+	return has_part(a, config, "service");
+}
+
 /* ---- the guard ---- */
 
 static EnvoyPermission *is_marked(struct arena *a)

@@ -15,6 +15,9 @@ const ProtobufCMessage *envoy_access_guard(struct arena *a, const struct http_sp
 /* For typed_per_filter_config, under the filters' names. */
 GoogleAny *envoy_access(struct arena *a, const struct access *access);
 GoogleAny *envoy_access_mark(struct arena *a);
+/* Whether such a configuration asks for passwords, or asks a service. */
+bool envoy_access_asks_passwords(struct arena *a, const GoogleAny *config);
+bool envoy_access_asks_service(struct arena *a, const GoogleAny *config);
 
 /* envoy-access-script.c */
 extern const char envoy_access_script[];

@@ -5,6 +5,7 @@
 #include "envoy/extensions/filters/http/ext_authz/v3/ext_authz.pb-c.h"
 #include "envoy/extensions/filters/http/jwt_authn/v3/config.pb-c.h"
 #include "translator/check/regex.h"
+#include "translator/envoy/envoy-access.h"
 #include "translator/envoy/envoy-ask.h"
 #include "translator/envoy/envoy-jwt.h"
 #include "translator/explain/explain-internal.h"
@@ -271,6 +272,18 @@ static bool service_is_asked(struct explain *e, const EnvoyRoute *route,
 	return !c || c->override_case != EnvoyExtAuthzPerRoute__OVERRIDE_DISABLED;
 }
 
+static bool password_counts(struct explain *e, const EnvoyRoute *route,
+			    const EnvoyVirtualHost *host, const char *name)
+{
+	return envoy_access_asks_passwords(e->a, per_route(route, host, name));
+}
+
+static bool own_service_is_asked(struct explain *e, const EnvoyRoute *route,
+				 const EnvoyVirtualHost *host, const char *name)
+{
+	return envoy_access_asks_service(e->a, per_route(route, host, name));
+}
+
 static bool rate_is_asked(struct explain *e _unused_, const EnvoyRoute *route,
 			  const EnvoyVirtualHost *host, const char *name _unused_)
 {
@@ -303,6 +316,9 @@ static const struct {
 	{ ENVOY_JWT_FILTER, "a JSON Web Token is asked for", token_is_asked },
 	{ ENVOY_AUTHORIZATION, "an authorization service is asked", service_is_asked },
 	{ ENVOY_ASK, "the route's own authorization service is asked", acts_if_enabled },
+	{ ENVOY_ACCESS_FILTER, "a user's name and password are asked for", password_counts },
+	{ ENVOY_ACCESS_FILTER, "the route's own authorization service is asked",
+	  own_service_is_asked },
 	{ ENVOY_RATE_LIMIT, "a rate limit service is asked", rate_is_asked },
 };
 
