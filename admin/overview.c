@@ -215,8 +215,9 @@ static void put_problems(struct view *v)
 static const char *refused(struct json_object *host, struct json_object *route)
 {
 	struct json_object *clusters = json_member(route, "clusters");
-	const char *why =
-		strcmp(json_text(route, "scheme"), "http") != 0 ? json_text(host, "refused") : "";
+	const char *why = json_text(host, strcmp(json_text(route, "scheme"), "http") == 0
+						  ? "refused_plain"
+						  : "refused");
 
 	for (size_t i = 0; i < json_length(clusters) && !*why; i++)
 		why = json_text(json_object_array_get_idx(clusters, i), "refused");

@@ -52,7 +52,8 @@ static bool is_refused(struct json_object *host, struct json_object *route)
 	for (size_t i = 0; i < json_length(clusters); i++)
 		any |= json_member(json_object_array_get_idx(clusters, i), "refused") != NULL;
 	return any ||
-	       (json_member(host, "refused") && strcmp(json_text(route, "scheme"), "http") != 0);
+	       json_member(host, strcmp(json_text(route, "scheme"), "http") == 0 ? "refused_plain"
+										 : "refused");
 }
 
 static void add_backends(struct text_table *t, struct json_object *host, struct json_object *route)

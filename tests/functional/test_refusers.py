@@ -423,3 +423,27 @@ def test_a_later_version_is_as_new_as_the_first_where_nobody_has_accepted_that(p
         pipeline.xds.wait_accepted(pipeline.settle())
         code, text = ask(pipeline, "explain", "https://bad.example.com/")
         assert code == 0 and "10.0.0.9:80" in text, text
+
+
+def refuse_bad_chain(response):
+    return "no bad" if any("bad.example.com" in c.filter_chain_match.server_names for r in response.resources.values()
+                           for c in getattr(r, "filter_chains", ())) else None
+
+
+@pytest.mark.parametrize("scheme, refuse", [("http", refuse_bad), ("https", refuse_bad_chain)])
+def test_a_host_that_all_refuse_is_not_said_to_be_nobodys(pipeline, scheme, refuse):
+    def objects(n):
+        return app(n, "10.0.0.1", 80) if scheme == "http" else secure(n)
+
+    pipeline.write("good.yaml", *objects("good"))
+    with World(pipeline.xds_address, node="envoy", refuse=refuse) as envoy:
+        envoy.quiet()
+        pipeline.write("bad.yaml", *objects("bad"))
+        until(lambda: told(pipeline, "bad", "RejectedByEnvoy"), envoy)
+        code, text = ask(pipeline, "explain", f"{scheme}://bad.example.com/")
+        assert code == 1 and "Envoy envoy refuses what objects make of host bad.example.com: no bad" in text.splitlines()[0], text
+        rows = {r.split(".")[0]: r for r in ask(pipeline, "routes")[1].splitlines()}
+        assert " refused " in rows["bad"] and " 1/1 " in rows["good"], rows
+        assert ask(pipeline, "explain", f"{scheme}://good.example.com/")[0] == 0
+        code, text = ask(pipeline, "explain", f"{scheme}://other.example.com/")
+        assert code == 1 and "no object serves" in text, text

@@ -259,6 +259,10 @@ const char *explain_refusal_of(struct explain *e, enum resource_kind kind, const
 			       const char *part, size_t part_len, const char *effect);
 /* The same without the effect, and nothing is noted. */
 const char *explain_refusal_of_all(struct explain *e, enum resource_kind kind, const char *name);
+/* Why no Envoy gets the host in this resource, which is made of parts for hosts; NULL: it is there,
+ * or no object wants it. */
+const char *explain_refusal_of_host(struct explain *e, enum resource_kind kind, const char *name,
+				    const char *host);
 /* Writes "refused": what was noted. */
 void explain_refusals_write(struct explain *e);
 

@@ -431,6 +431,20 @@ static void write_listener(struct explain *e, const EnvoyListener *l)
 	document_end(e->d);
 }
 
+/* Why there is no chain for the name. */
+static const char *no_chain(struct explain *e, const char *listener)
+{
+	const char *sni = e->request.sni, *why = NULL;
+
+	if (!sni)
+		return "without a server name (SNI) the handshake fails";
+	for (const char *host = sni; host && !why; host = host_name_above(e->a, host))
+		why = explain_refusal_of_host(e, RESOURCE_LISTENER, listener, host);
+	if (why)
+		return arena_printf(e->a, "%s; so the handshake fails", why);
+	return arena_printf(e->a, "no object serves %s with TLS, so the handshake fails", sni);
+}
+
 bool explain_listener_write(struct explain *e)
 {
 	const EnvoyListener *l = choose(e);
@@ -452,14 +466,7 @@ bool explain_listener_write(struct explain *e)
 	e->listener = l->name;
 	c = choose_chain(e, l, &chosen);
 	if (!c || !is_let_in(e, l, &chosen)) {
-		explain_nothing(
-			e, "tls-failure", 0,
-			e->request.sni
-				? arena_printf(
-					  e->a,
-					  "no object serves %s with TLS, so the handshake fails",
-					  e->request.sni)
-				: "without a server name (SNI) the handshake fails");
+		explain_nothing(e, "tls-failure", 0, no_chain(e, l->name));
 		document_key(e->d, "absent");
 		explain_absent_write(e, e->request.sni ? e->request.sni : e->request.host, true);
 		return false;

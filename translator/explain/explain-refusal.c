@@ -4,6 +4,7 @@
 
 #include "translator/explain/explain-internal.h"
 #include "translator/guard/quarantine.h"
+#include "translator/kinds.h"
 
 #define REFUSALS_MAX 16
 
@@ -70,6 +71,21 @@ const char *explain_refusal_of_all(struct explain *e, enum resource_kind kind, c
 	const Portolan__Ipc__RejectReport *said = find(e, kind, name, NULL, 0);
 
 	return said && !said->accepted ? text(e, kind, name, said) : NULL;
+}
+
+const char *explain_refusal_of_host(struct explain *e, enum resource_kind kind, const char *name,
+				    const char *host)
+{
+	uint32_t part = kind == RESOURCE_ROUTE ? OUTPUT_HOST_ROUTES : RESOURCE_PART + kind;
+	char *key = arena_printf(e->a, "%s %s", name, host);
+	const char *what = arena_printf(e->a, "what objects make of host %s", host);
+	_cleanup_free_ char *why = NULL;
+	size_t len = strlen(key);
+
+	key[strlen(name)] = '\0';
+	if (e->world.quarantine)
+		why = quarantine_withheld(e->world.quarantine, part, key, len, what);
+	return why ? arena_strdup(e->a, why) : NULL;
 }
 
 static void write_one(struct explain *e, const struct explain_refusal *one)

@@ -5,6 +5,7 @@
 
 #include "translator/explain/explain-internal.h"
 #include "translator/model/front-end.h"
+#include "translator/model/host-name.h"
 #include "translator/model/precedence.h"
 
 #define SHOWN_MAX       8
@@ -341,6 +342,15 @@ static const char *table_refused(struct explain *e, const char *table, const cha
 				  "a request is answered with 404");
 }
 
+static const char *no_host(struct explain *e, const char *table)
+{
+	const char *why = NULL;
+
+	for (const char *host = lower_host(e); host && !why; host = host_name_above(e->a, host))
+		why = explain_refusal_of_host(e, RESOURCE_ROUTE, table, host);
+	return why ? why : arena_printf(e->a, "no object serves host %s", e->request.authority);
+}
+
 bool explain_route_write(struct explain *e, const char *table)
 {
 	struct explain_hosts hosts;
@@ -349,9 +359,7 @@ bool explain_route_write(struct explain *e, const char *table)
 	bool served;
 
 	if (explain_host_find(e, table, &hosts) < 0 || !hosts.n) {
-		explain_nothing(e, "not-found", 404,
-				arena_printf(e->a, "no object serves host %s",
-					     e->request.authority));
+		explain_nothing(e, "not-found", 404, no_host(e, table));
 		document_key(e->d, "absent");
 		explain_absent_write(e, lower_host(e), false);
 		return false;

@@ -369,15 +369,27 @@ static const char *secret_of(const struct explain_origins *o)
 	return NULL;
 }
 
-/* Why the host is served by no Envoy over TLS. */
-static void write_refused(struct explain *e, const char *secret, const char *table)
+/* Why no Envoy serves the host over TLS. */
+static const char *tls_refused(struct explain *e, const char *secret)
 {
-	const char *why = secret ? explain_refusal_of_all(e, RESOURCE_SECRET, secret) : NULL;
+	return secret ? explain_refusal_of_all(e, RESOURCE_SECRET, secret) : NULL;
+}
+
+/* Writes why no Envoy serves the host, by TLS and without. */
+static void write_refused(struct explain *e, const char *host, const char *secret,
+			  const char *table)
+{
+	const char *why = tls_refused(e, secret);
+	const char *plain = explain_refusal_of_host(e, RESOURCE_ROUTE, HOST_ROUTES_TABLE, host);
 
 	if (!why && table)
 		why = explain_refusal_of_all(e, RESOURCE_ROUTE, table);
+	if (!why)
+		why = explain_refusal_of_host(e, RESOURCE_LISTENER, "ingress_https", host);
 	if (why)
 		explain_string(e, "refused", why);
+	if (plain)
+		explain_string(e, "refused_plain", plain);
 }
 
 static const char *table_of(struct explain *e, const char *host, const struct explain_origins *o)
@@ -400,7 +412,7 @@ static void write_host(struct listing *l, const char *host)
 	explain_string(e, "host", host);
 	if (secret)
 		explain_string(e, "certificate", secret);
-	write_refused(e, secret, table_of(e, host, &o));
+	write_refused(e, host, secret, table_of(e, host, &o));
 	document_key(e->d, "routes");
 	document_list(e->d);
 	for (size_t i = 0; i < o.host.n_specs; i++)
@@ -514,7 +526,8 @@ static void write_domain(struct listing *l, const struct host_row *row)
 	explain_string(e, "host", row->name);
 	if (d.certificate)
 		explain_string(e, "certificate", d.certificate);
-	write_refused(e, d.certificate, NULL);
+	if (tls_refused(e, d.certificate))
+		explain_string(e, "refused", tls_refused(e, d.certificate));
 	document_key(e->d, "routes");
 	document_list(e->d);
 	for (size_t i = 0; i < d.n_routes; i++)

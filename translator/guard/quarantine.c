@@ -6,6 +6,7 @@
 #include "common/base/alloc.h"
 #include "common/base/log.h"
 #include "proto/ipc.pb-c.h"
+#include "translator/guard/quarantine-note.h"
 #include "translator/guard/quarantine-subject.h"
 #include "translator/guard/secret-keeper.h"
 #include "translator/kinds.h"
@@ -122,6 +123,19 @@ void quarantine_output(struct quarantine *q, uint32_t kind, const char *key, siz
 		hold_want(q, h, wanted);
 	else
 		hold_drop(q, s, h, NULL);
+}
+
+char *quarantine_withheld(const struct quarantine *q, uint32_t kind, const char *key,
+			  size_t key_len, const char *what)
+{
+	const struct subject *s = subject_find(q, kind, key, key_len);
+	const struct hold *h = s ? subject_hold(s, kind, key, key_len) : NULL;
+	_cleanup_free_ char *who = NULL;
+
+	if (!h || h->state != HOLD_HELD || h->good)
+		return NULL;
+	who = notes_who(h->nodes, h->n_nodes, h->n_nodes);
+	return xasprintf("%s %s: %s", who, what, h->message);
 }
 
 /* ---- Envoy's answers ---- */

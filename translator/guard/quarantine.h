@@ -59,6 +59,10 @@ bool quarantine_searches(const struct quarantine *q);
  * is asked about: Envoys that refuse the whole lack only the changes since what they accepted. */
 const struct item *quarantine_refusal(const struct quarantine *q, enum resource_kind kind,
 				      const char *name, const char *part, size_t part_len);
+/* Why this item is not served, in no version: "Envoys a and b refuse …: their words". NULL: it is,
+ * or nobody wants it. what: for people. The caller frees it. */
+char *quarantine_withheld(const struct quarantine *q, uint32_t kind, const char *key,
+			  size_t key_len, const char *what);
 /* "Envoys a, b and 3 more refuse"; the caller frees it. */
 char *quarantine_refusers(const Portolan__Ipc__RejectReport *said);
 
