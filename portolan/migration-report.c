@@ -133,14 +133,17 @@ static void put_objects(const struct migration *m, enum migration_class c, struc
 	}
 }
 
-static void put_passed(const struct migration *m, struct strbuf *out, const char *lead)
+typedef void (*put_fn)(struct strbuf *out, const char *text);
+
+static void put_passed(const struct migration *m, struct strbuf *out, const char *lead, put_fn put)
 {
 	for (size_t i = 0; i < json_length(m->passed); i++) {
 		struct json_object *p = json_object_array_get_idx(m->passed, i);
 		_cleanup_free_ char *kind = text_of(json_text(p, "kind"));
 
-		strbuf_printf(out, "%s%lld of kind %s: not read\n", lead,
-			      (long long)json_number(p, "count"), kind);
+		strbuf_printf(out, "%s%lld of kind ", lead, (long long)json_number(p, "count"));
+		put(out, kind);
+		strbuf_puts(out, ": not read\n");
 	}
 }
 
@@ -171,16 +174,17 @@ void migration_report_text(const struct migration *m, struct strbuf *out)
 		strbuf_printf(out, "\n%s: %s\n", words[c].title, words[c].sentence);
 		put_objects(m, c, out);
 		if (c == MIGRATION_NEVER)
-			put_passed(m, out, "  ");
+			put_passed(m, out, "  ", strbuf_puts);
 	}
 }
 
 /* ---- Markdown ---- */
 
-static void put_cell(struct strbuf *out, const char *text)
+/* No table, tag, code, emphasis, link or picture is made of it. */
+static void put_literal(struct strbuf *out, const char *text)
 {
 	for (; *text; text++) {
-		if (*text == '|' || *text == '\\' || *text == '<' || *text == '`')
+		if (strchr("|\\<`*~", *text) || (*text == ']' && text[1] == '('))
 			strbuf_putc(out, '\\');
 		strbuf_putc(out, *text);
 	}
@@ -197,13 +201,13 @@ static void put_rows(const struct migration *m, enum migration_class c, struct s
 		if (!is_class(o, c))
 			continue;
 		strbuf_puts(out, "| ");
-		put_cell(out, name);
+		put_literal(out, name);
 		strbuf_puts(out, " | ");
 		for (size_t k = 0; k < json_length(reasons); k++) {
 			_cleanup_free_ char *r = reason_of(json_object_array_get_idx(reasons, k));
 
 			strbuf_puts(out, k ? "<br>" : "");
-			put_cell(out, r);
+			put_literal(out, r);
 		}
 		strbuf_puts(out, " |\n");
 	}
@@ -231,7 +235,7 @@ void migration_report_markdown(const struct migration *m, struct strbuf *out)
 		put_rows(m, (enum migration_class)c, out);
 		if (c == MIGRATION_NEVER && m->n_passed) {
 			strbuf_putc(out, '\n');
-			put_passed(m, out, "- ");
+			put_passed(m, out, "- ", put_literal);
 		}
 	}
 }

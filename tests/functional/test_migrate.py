@@ -233,6 +233,15 @@ def test_markdown_and_text_have_the_same_numbers_as_json(migrate):
     assert "Ingress default/two (all.yaml:" in text
 
 
+def test_no_text_of_an_object_is_markdown(migrate):
+    hostile = "/a|b<img src=//x>`c`**d**~~e~~[f](http://g)![h](http://i)"
+    content = [*backends(), objects.ingress("one", objects.rule("one.example", objects.path("web", at=hostile)), klass="nginx"),
+               {"apiVersion": "x.example/v1", "kind": "K" + hostile, "metadata": {"name": "a"}}]
+    out = migrate(content, "-o", "markdown").stdout
+    escaped = "a\\|b\\<img src=//x>\\`c\\`\\*\\*d\\*\\*\\~\\~e\\~\\~[f\\](http://g)![h\\](http://i)"
+    assert out.count(escaped) == 3 and "](" not in out.replace("\\](", ""), out
+
+
 def test_what_has_to_be_applied(migrate, folder):
     done = migrate([*backends(), ingress("one", "one.example", klass="edge"),
                     objects.ingress_class("edge", "k8s.io/ingress-nginx")], "--write", "out")
