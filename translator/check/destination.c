@@ -7,10 +7,9 @@
 #include "common/base/cleanup.h"
 #include "translator/check/destination.h"
 
-#define HOST_MAX                           253
-#define SERVER_destination_server_name_MAX 255 /* UpstreamTlsContext.sni */
-#define SERVER_destination_server_name_CHARACTERS \
-	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*"
+#define HOST_MAX               253
+#define SERVER_NAME_MAX        255 /* UpstreamTlsContext.sni */
+#define SERVER_NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*"
 
 const char destination_hint[] =
 	"; portolan.destinations.allow-local in the configuration allows it";
@@ -37,11 +36,19 @@ static const struct {
 	{ "ip6-mcastprefix", this_link },
 	{ "ip6-allnodes", this_link },
 	{ "ip6-allrouters", this_link },
+	{ "ip6-allhosts", this_link },
+	{ "broadcasthost", this_link },
 	{ "metadata", metadata },
 	{ "metadata.google.internal", metadata },
 	{ "metadata.goog", metadata },
 	{ "instance-data", metadata },
 	{ "instance-data.ec2.internal", metadata },
+	{ "metadata.azure.internal", metadata },
+	{ "metadata.tencentyun.com", metadata },
+	{ "metadata.exoscale.com", metadata },
+	{ "metadata.packet.net", metadata },
+	{ "metadata.platformequinix.com", metadata },
+	{ "api.metadata.cloud.ibm.com", metadata },
 };
 
 static const struct {
@@ -69,36 +76,80 @@ static uint32_t word(const struct in6_addr *ip, size_t at)
 	       (uint32_t)ip->s6_addr[at + 2] << 8 | ip->s6_addr[at + 3];
 }
 
-/* The prefixes that hold an IPv4 address: mapped, compatible and translated (RFC 4291, 2765, 6052,
- * 8215), 6to4 (RFC 3056). at: where it is. */
+/* Addresses that hold one of IPv4 as their last four bytes: mapped, compatible and translated (RFC
+ * 4291, 2765, 6052), 6to4 with it in the middle (RFC 3056), the server of Teredo (RFC 4380), and
+ * ISATAP below any network (RFC 5214). from: where the bytes are that tell. */
 static const struct {
-	const char *prefix;
-	unsigned bytes, at;
+	const char *like;
+	unsigned from, bytes, at;
 } holders[] = {
-	{ "::ffff:0:0", 12, 12 }, { "::", 12, 12 },          { "::ffff:0:0:0", 12, 12 },
-	{ "64:ff9b::", 12, 12 },  { "64:ff9b:1::", 12, 12 }, { "2002::", 2, 2 },
+	{ "::ffff:0:0", 0, 12, 12 },   { "::", 0, 12, 12 },
+	{ "::ffff:0:0:0", 0, 12, 12 }, { "64:ff9b::", 0, 12, 12 },
+	{ "2002::", 0, 2, 2 },         { "2001::", 0, 4, 4 },
+	{ "::5efe:0:0", 8, 4, 12 },    { "::200:5efe:0:0", 8, 4, 12 },
 };
+
+static bool is_like(const struct in6_addr *ip, const char *like, unsigned from, unsigned bytes)
+{
+	struct in6_addr other;
+
+	return inet_pton(AF_INET6, like, &other) == 1 &&
+	       memcmp(&other.s6_addr[from], &ip->s6_addr[from], bytes) == 0;
+}
+
+/* The prefix for translation of one's own, in four lengths: the address goes around byte 8, and
+ * zeros follow it (RFC 8215; RFC 6052, section 2.2). */
+static const char *check_translated(const struct in6_addr *ip)
+{
+	static const uint8_t layouts[][4] = {
+		{ 6, 7, 9, 10 }, { 7, 9, 10, 11 }, { 9, 10, 11, 12 }, { 12, 13, 14, 15 }
+	};
+	static const uint8_t zeros[16];
+
+	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++) {
+		const uint8_t *at = layouts[i], *b = ip->s6_addr;
+		size_t end = at[3] + 1u;
+
+		if (memcmp(b + end, zeros, sizeof(zeros) - end) == 0)
+			return check4((uint32_t)b[at[0]] << 24 | (uint32_t)b[at[1]] << 16 |
+				      (uint32_t)b[at[2]] << 8 | b[at[3]]);
+	}
+	return NULL;
+}
 
 static const char *check6(const struct in6_addr *ip)
 {
-	static const char *const services[] = { "fd00:ec2::254", "fd20:ce::254",
-						"fd00:c1::a9fe:a9fe" };
-	struct in6_addr other;
+	/* Networks of clouds where metadata or credentials are served. */
+	static const struct {
+		const char *like;
+		unsigned bytes;
+	} services[] = { { "fd00:ec2::", 4 },
+			 { "fd20:ce::254", 16 },
+			 { "fd00:c1::a9fe:a9fe", 16 },
+			 { "fd00:42::42", 16 },
+			 { "fd00:a9fe:a9fe::1", 16 } };
+	const char *why;
 
 	if (IN6_IS_ADDR_LOOPBACK(ip) || IN6_IS_ADDR_UNSPECIFIED(ip))
 		return this_host;
 	if (IN6_IS_ADDR_LINKLOCAL(ip) || IN6_IS_ADDR_MULTICAST(ip))
 		return this_link;
 	for (size_t i = 0; i < ARRAY_SIZE(services); i++)
-		if (inet_pton(AF_INET6, services[i], &other) == 1 &&
-		    memcmp(&other, ip, sizeof(other)) == 0)
+		if (is_like(ip, services[i].like, 0, services[i].bytes))
 			return metadata;
 	for (size_t i = 0; i < ARRAY_SIZE(holders); i++)
-		if (inet_pton(AF_INET6, holders[i].prefix, &other) == 1 &&
-		    memcmp(&other, ip, holders[i].bytes) == 0)
-			return check4(word(ip, holders[i].at));
-	return NULL;
+		if (is_like(ip, holders[i].like, holders[i].from, holders[i].bytes)) {
+			why = check4(word(ip, holders[i].at));
+			if (why)
+				return why;
+		}
+	if (is_like(ip, "2001::", 0, 4)) /* Teredo's client, inverted */
+		return check4(~word(ip, 12));
+	return is_like(ip, "64:ff9b:1::", 0, 6) ? check_translated(ip) : NULL;
 }
+
+#define EC2_NAME  "instance-data."
+#define EC2_ZONES ".compute.internal"
 
 static const char *check_name(const char *name)
 {
@@ -112,7 +163,11 @@ static const char *check_name(const char *name)
 				       strcmp(name + len - n, names[i].name) == 0)
 			return names[i].why;
 	}
-	return NULL;
+	/* "instance-data.eu-central-1.compute.internal" */
+	return strncmp(name, EC2_NAME, strlen(EC2_NAME)) == 0 && len > strlen(EC2_ZONES) &&
+			       strcmp(name + len - strlen(EC2_ZONES), EC2_ZONES) == 0
+		       ? metadata
+		       : NULL;
 }
 
 /* Lower case, without brackets and dots at the end. Whether it is a host that could be meant. */
@@ -185,8 +240,7 @@ char *destination_server_name(struct arena *a, const char *host)
 
 	while (len && host[len - 1] == '.')
 		len--;
-	if (!len || len > SERVER_destination_server_name_MAX ||
-	    strspn(host, SERVER_destination_server_name_CHARACTERS) < len)
+	if (!len || len > SERVER_NAME_MAX || strspn(host, SERVER_NAME_CHARACTERS) < len)
 		return arena_strdup(a, "");
 	name = arena_strndup(a, host, len);
 	return is_address(name) ? arena_strdup(a, "") : name;
