@@ -83,7 +83,7 @@ static const struct meaning {
 	{ "CanaryConflict", MIGRATION_NGINX, MIGRATION_SAME, MIGRATION_SAME,
 	  "the older canary is served there as well" },
 	{ "AnnotationOverruled", MIGRATION_NGINX, MIGRATION_SAME, MIGRATION_SAME,
-	  "the older Ingress counts there as well" },
+	  "the other Ingress counts there as well" },
 	{ "AnnotationInvalid", MIGRATION_NGINX, MIGRATION_SAME, MIGRATION_NEVER,
 	  "ingress-nginx refuses the value as well" },
 	{ "NoEndpoints", MIGRATION_CONTOUR | MIGRATION_NGINX, MIGRATION_SAME, MIGRATION_SAME,

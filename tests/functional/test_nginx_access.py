@@ -98,6 +98,16 @@ def test_lists_and_what_closes(world, annotations, status):
     assert world.served() == status
 
 
+@pytest.mark.parametrize("name, nothing, something", [
+    ("enable-modsecurity", "false", "true"), ("enable-owasp-core-rules", "0", "1"),
+    ("upstream-hash-by-subset", "false", "true"), ("ssl-prefer-server-ciphers", "true", "false")])
+def test_what_asks_for_nothing_is_not_named(world, name, nothing, something):
+    for value, named in ((nothing, False), (something, True)):
+        world.write(nginx("a", world.host, upstream_hash_by="$request_uri", **{name: value}))
+        problems = world.site.pipeline.statuses()[f"Ingress default/{world.name}-a"]["problems"]
+        assert any(f"/{name}]" in p["field"] for p in problems) is named, problems
+
+
 @pytest.mark.parametrize("annotations, expected", [
     ({"auth_type": "Basic"}, 404), ({"auth_type": "basic-x"}, 503), ({"auth_secret_type": "file"}, 404),
     ({"server_alias": "a.test b.test"}, 404), ({"server_alias": "a-value.test , b-value.test"}, "echo"),

@@ -90,6 +90,26 @@ static bool may_have_blanks(const struct nginx_annotation *row)
 	       (row->protects && row->invalid == NGINX_DEFAULTED && row->fidelity == NGINX_NO);
 }
 
+/* A value that asks for what Envoy does anyway. */
+static bool asks_nothing(const struct nginx_annotation *row, const char *text)
+{
+	static const struct {
+		const char *name;
+		bool value;
+	} rows[] = {
+		{ "enable-modsecurity", false },
+		{ "enable-owasp-core-rules", false },
+		{ "ssl-prefer-server-ciphers", true },
+		{ "upstream-hash-by-subset", false },
+	};
+	bool on;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (strcmp(rows[i].name, row->name) == 0)
+			return nginx_bool(text, &on) && on == rows[i].value;
+	return false;
+}
+
 static void take(struct reading *g, const struct nginx_annotation *row, const char *full,
 		 const char *value)
 {
@@ -103,6 +123,8 @@ static void take(struct reading *g, const struct nginx_annotation *row, const ch
 		return;
 	}
 	g->in->values[g->in->n_values++] = (struct nginx_value){ row, text };
+	if (asks_nothing(row, text))
+		return;
 	if (row->fidelity == NGINX_NO)
 		say(g, WARNING, "AnnotationUnsupported", full, "it is not served: %s", row->note);
 	else if (row->fidelity == NGINX_NEAR)

@@ -366,7 +366,7 @@ static void report_same(struct nginx_plan *p, const struct nginx_locations *l)
 		if (s == first || s->implicit || first->implicit || one->match != before->match ||
 		    strcmp(one->text, before->text) != 0)
 			continue;
-		nginx_warning(p, s->ingress, "PathConflict", s->field,
+		nginx_warning(p, s->ingress, l->regex ? "PathNeverMatches" : "PathShared", s->field,
 			      "host %s, path %s: %s of %s is the same location, and gets its "
 			      "requests%s",
 			      p->host, s->text, first->field, first->ingress->key,
