@@ -67,3 +67,53 @@ TEST(a_zeroed_piece_is_zero_and_a_copy_is_one)
 	}
 	small_free(NULL, 40);
 }
+
+struct link {
+	small_ref next;
+	uint32_t number;
+};
+
+TEST(references_lead_to_what_was_written)
+{
+	small_ref first = 0;
+	struct link *l;
+
+	CHECK(small_ref_of(NULL) == 0 && small_at(0) == NULL);
+	for (uint32_t i = 0; i < 1000; i++) {
+		l = small_alloc(sizeof(*l));
+		l->next = first;
+		l->number = i;
+		first = small_ref_of(l);
+		CHECK(first % 2 == 0);
+	}
+	for (uint32_t i = 1000; i-- > 0;) {
+		l = small_at(first);
+		CHECK_EQ(l->number, i);
+		first = l->next;
+		small_free(l, sizeof(*l));
+	}
+	CHECK(first == 0);
+}
+
+TEST(large_pieces_do_not_touch_each_other_either)
+{
+	static const size_t sizes[] = { 513, 577, 4096, 16383, 16384, 65537, 1 << 20, 3000001 };
+	unsigned char *all[2][ARRAY_SIZE(sizes)];
+
+	for (unsigned round = 0; round < 3; round++) {
+		for (size_t i = 0; i < 2 * ARRAY_SIZE(sizes); i++) {
+			unsigned char **p = &all[i % 2][i / 2];
+
+			*p = small_alloc(sizes[i / 2]);
+			memset(*p, (int)i + 1, sizes[i / 2]);
+			CHECK(small_at(small_ref_of(*p)) == *p);
+		}
+		for (size_t i = 0; i < 2 * ARRAY_SIZE(sizes); i++) {
+			unsigned char *p = all[i % 2][i / 2];
+
+			CHECK_EQ(p[0], i + 1);
+			CHECK_EQ(p[sizes[i / 2] - 1], i + 1);
+			small_free(p, sizes[i / 2]);
+		}
+	}
+}
