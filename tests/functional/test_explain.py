@@ -548,6 +548,17 @@ def test_what_ingress_nginx_asks_before_a_route_is_named(world, folder, annotati
     assert re.findall(r"^before that +(.*)$", done.stdout, re.M) == says, done.stdout
 
 
+def test_a_host_of_ingress_nginx_that_asks_for_client_certificates_says_so(world, folder):
+    authority = Authority()
+    (folder / "guarded.yaml").write_text(yaml.safe_dump_all([
+        nginx("guarded", "guarded.example.com", path("web"), tls=[("own", "guarded.example.com")], auth_tls_secret="default/ca"),
+        tls_secret("own", authority.issue("guarded.example.com")),
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "ca", "namespace": "default"},
+         "stringData": {"ca.crt": authority.text}}]))
+    done = world("--ingress-nginx", "https://guarded.example.com/")
+    assert "Secret default/own, asks clients for a certificate\n" in done.stdout, done.stdout
+
+
 def test_what_users_write_reaches_no_terminal_as_it_is(world, folder):
     (folder / "evil.yaml").write_text(yaml.safe_dump(
         proxy("evil", {"directResponsePolicy": {"statusCode": 200, "body": "\x1b[2J\nnext"}}, fqdn="evil.example.com")))

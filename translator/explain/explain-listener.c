@@ -158,16 +158,22 @@ static bool is_let_in(const struct explain *e, const EnvoyListener *l, const str
 	return *name != '*' || strcspn(sni, ".") == strlen(sni) - strlen(name + 1);
 }
 
+/* *ret_client: whether clients are asked for a certificate: "required"; "optional" where routes or
+ * backends decide; or NULL. */
 static const EnvoyCommonTlsContext *common_tls(struct explain *e, const EnvoyFilterChain *c,
-					       bool *ret_client)
+					       const char **ret_client)
 {
 	const GoogleAny *any = c->transport_socket ? c->transport_socket->typed_config : NULL;
 	const EnvoyDownstreamTlsContext *tls =
 		explain_any(e->a, any, &EnvoyDownstreamTlsContext__descriptor);
+	const EnvoyCommonTlsContext *common = tls ? tls->common_tls_context : NULL;
 
 	*ret_client = tls && tls->require_client_certificate &&
-		      tls->require_client_certificate->value;
-	return tls ? tls->common_tls_context : NULL;
+				      tls->require_client_certificate->value
+			      ? "required"
+		      : common && common->validation_context_type_case ? "optional"
+								       : NULL;
+	return common;
 }
 
 static const char *secret_of(const EnvoyCommonTlsContext *common)
@@ -263,8 +269,7 @@ static const char *listener_refused(struct explain *e, const char *name, const s
 static const char *write_chain(struct explain *e, const EnvoyFilterChain *c,
 			       const struct chosen *chosen)
 {
-	const char *why = NULL;
-	bool client;
+	const char *why = NULL, *client;
 	const EnvoyCommonTlsContext *common = common_tls(e, c, &client);
 	const char *secret = common ? secret_of(common) : NULL;
 
@@ -284,7 +289,7 @@ static const char *write_chain(struct explain *e, const EnvoyFilterChain *c,
 		explain_made_from(e, RESOURCE_SECRET, secret);
 	}
 	if (client)
-		explain_string(e, "client_certificate", "required");
+		explain_string(e, "client_certificate", client);
 	if (is_shared(e, chosen->name)) {
 		document_key(e->d, "shared");
 		document_bool(e->d, true);
