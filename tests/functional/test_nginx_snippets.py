@@ -69,6 +69,8 @@ CONDITIONS = [
     ("($http_x_forwarded_for = 1.2.3.4)", {"X-Forwarded-For": "1.2.3.4"}, {"X-Forwarded-For": "1.2.3.4, 5.6.7.8"}),
     ("($cookie_a = b)", {"Cookie": "c=d; a=b; e=f"}, {"Cookie": "c=d; a=bb"}),
     ("($cookie_a ~ ^b)", {"Cookie": "c=d; a=bb"}, {"Cookie": "a=cb"}),
+    ('($cookie_a ~ "^b$|^c$")', {"Cookie": "c=d; a=c"}, {"Cookie": "a=cb; c=b"}),
+    ('($http_user_agent ~* "bot|^curl|x$")', {"User-Agent": "CURL/1"}, {"User-Agent": "my curl"}),
     ("($request_method !~ ^(GET|HEAD)$)", None, {}),
 ]
 
@@ -89,6 +91,10 @@ def test_conditions(world, condition, meets, fails):
     ('($uri ~ "^/v\\d{2}$")', "/v12", "/vd{2}"),
     ("($request_uri ~ '^/v\\d+\\?\\w')", "/v1?x", "/vd"),
     ("($request_uri ~* ^/v\\d+\\?\\w)", "/V1?x", "/vd"),
+    ('($uri ~* "/admin$|/manager$")', "/x/ADMIN?a", "/admin/x"),
+    ('($uri ~* "/admin$|/manager$")', "/manager?a=b", "/x?/manager"),
+    ('($uri ~ "^/a|b$")', "/a/c", "/x/bc"),
+    ('($request_uri ~ "^/(a|b)/|^/c[|]")', "/b/c", "/x/a/"),
     ("($arg_debug = 1)", "/?x=y&debug=1", "/?debug=2"),
     ("($arg_debug)", "/?debug=2", "/?x=debug"),
     ("($args ~ debug)", "/?a=debug", "/debug?a=b"),
@@ -103,6 +109,18 @@ def test_conditions_on_addresses(world, condition, meets, fails):
         assert world.served(meets) == 403
     if fails:
         assert world.served(fails) == "echo"
+
+
+@pytest.mark.parametrize("condition, asked, status", [
+    ('($uri ~ "\\.(php$|asp$)")', "/x.php?a", 503),
+    ('($uri ~ "(^/a|[$]x)")', "/a?b", 403),
+    ('($args ~ "(^a|b)")', "/?a", 503),
+    ('($request_uri ~ "(^/a$|/b$)")', "/a", 403),
+])
+def test_ends_within_a_regex_are_met_or_refused(world, condition, asked, status):
+    """What Envoy compares goes on behind $uri, and begins before $args."""
+    snippet(world, f"if {condition} {{ return 403; }}")
+    assert world.served(asked) == status
 
 
 def test_conditions_that_set(world):

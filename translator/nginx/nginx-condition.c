@@ -97,13 +97,14 @@ static const char *quoted(struct arena *a, const char *text)
 	return arena_strdup(a, strbuf_str(&b));
 }
 
-/* An alternative that is in no group. */
-static bool has_branches(const char *regex)
+/* The end of the first alternative that is in no group, or of the text. */
+static const char *branch_end(const char *regex)
 {
+	const char *q = regex;
 	int depth = 0;
 	bool class = false;
 
-	for (const char *q = regex; *q; q++) {
+	for (; *q; q++) {
 		if (*q == '\\' && q[1])
 			q++;
 		else if (class)
@@ -115,8 +116,17 @@ static bool has_branches(const char *regex)
 		else if (*q == ')')
 			depth--;
 		else if (*q == '|' && depth <= 0)
-			return true;
+			break;
 	}
+	return q;
+}
+
+/* A flag holds for the alternatives behind it, too. */
+static bool has_flags(const char *regex)
+{
+	for (const char *q = strstr(regex, "(?"); q; q = strstr(q + 2, "(?"))
+		if (q[2] != ':' && q[2] != 'P' && q[2] != '<')
+			return true;
 	return false;
 }
 
@@ -128,28 +138,56 @@ bool nginx_condition_is_regex(const char *regex)
 	return regex_check(regex, &charged, why, sizeof(why)) == 0;
 }
 
+/* Whether it asks for the begin or the end of the variable's text within, where the header's value
+ * goes on. */
+static bool has_inner_anchor(const struct shape *s, const char *text, size_t n)
+{
+	bool class = false;
+
+	for (size_t i = 0; i < n; i++) {
+		bool escaped = text[i] == '\\' && i + 1 < n;
+		char c = escaped ? text[++i] : text[i];
+
+		if (!class && ((c == (escaped ? 'z' : '$') && *s->end) ||
+			       (c == (escaped ? 'A' : '^') && *s->before)))
+			return true;
+		if (!escaped)
+			class = class ? c != ']' : c == '[';
+	}
+	return false;
+}
+
+static bool put_branch(struct strbuf *b, const struct shape *s, const char *text, size_t n)
+{
+	bool begins = n && *text == '^';
+	bool ends = n > 1 && text[n - 1] == '$' && text[n - 2] != '\\';
+
+	if (has_inner_anchor(s, text + begins, n - begins - ends))
+		return false;
+	strbuf_printf(b, "%s%s(?:%.*s)%s", s->before, begins ? "" : s->head,
+		      (int)(n - begins - ends), text + begins, ends ? s->end : s->tail);
+	return true;
+}
+
 /* Over the header's whole value; NULL: it cannot be said. */
 static const char *search(struct arena *a, const char *regex, const struct shape *s, bool any_case)
 {
-	size_t n = strlen(regex);
-	bool begins, ends;
-	const char *pattern;
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+	const char *end = branch_end(regex);
 
-	if (!nginx_condition_is_regex(regex))
+	if (!nginx_condition_is_regex(regex) || (*end && has_flags(regex)))
 		return NULL;
-	if (has_branches(regex)) {
-		if (*s->before || (*s->end && strchr(regex, '$')))
+	strbuf_puts(&b, any_case ? "(?i)" : "");
+	if (!put_branch(&b, s, regex, (size_t)(end - regex)))
+		return NULL;
+	while (*end) {
+		regex = end + 1;
+		end = branch_end(regex);
+		strbuf_putc(&b, '|');
+		if (!put_branch(&b, s, regex, (size_t)(end - regex)))
 			return NULL;
-		pattern = arena_printf(a, "%s%s(?:%s)%s", any_case ? "(?i)" : "", s->head, regex,
-				       s->tail);
-		return nginx_condition_is_regex(pattern) ? pattern : NULL;
 	}
-	begins = *regex == '^';
-	ends = n > 1 && regex[n - 1] == '$' && regex[n - 2] != '\\';
-	pattern = arena_printf(a, "%s%s%s(?:%.*s)%s", any_case ? "(?i)" : "", s->before,
-			       begins ? "" : s->head, (int)(n - begins - ends), regex + begins,
-			       ends ? s->end : s->tail);
-	return nginx_condition_is_regex(pattern) ? pattern : NULL;
+	return nginx_condition_is_regex(strbuf_str(&b)) ? arena_strdup(a, strbuf_str(&b)) : NULL;
 }
 
 static const char *equal(struct arena *a, const char *text, const struct shape *s)
