@@ -168,6 +168,9 @@ static int wait_seen(struct waiting *w)
 		found = is_it(w, list, &w->report.generation);
 		w->report.seen = json_length(list) > 0;
 		json_object_put(list);
+		/* No later version will have one. */
+		if (w->report.seen && w->generation && !w->report.generation)
+			return 0;
 		/* It may have come after the request for the world. */
 		if (found)
 			r = take_world(w);
@@ -491,8 +494,11 @@ static const char *read_object(const char *word, struct waiting *w)
 	_cleanup_free_ char *kind = slash ? xstrndup(word, (size_t)(slash - word)) : NULL;
 	const char *second = strchr(rest, '/');
 
-	if (!kind || !*rest || !object_kind_named(kind))
+	if (!kind || !*rest || (second && (!second[1] || strchr(second + 1, '/'))))
 		return "an object is KIND/NAMESPACE/NAME, as ingress/default/web";
+	if (!object_kind_named(kind))
+		return "no such kind is read: a kind is ingress, httpproxy, httproute, service or "
+		       "another one that portolan status names";
 	w->kind = object_kind(object_kind_named(kind));
 	w->namespace = !w->kind->namespaced ? xstrdup("")
 		       : second             ? xstrndup(rest, (size_t)(second - rest))

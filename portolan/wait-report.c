@@ -206,8 +206,8 @@ static void put_unseen(struct strbuf *b, const struct wait_report *r)
 	else if (!r->generation)
 		strbuf_printf(b,
 			      "generation %" PRId64 " cannot be waited for: the object has no "
-			      "metadata.generation, as it is from a file; leave --generation "
-			      "out\n",
+			      "metadata.generation (objects of files have none, nor have Services, "
+			      "Secrets and some others); leave --generation out\n",
 			      r->wanted);
 	else
 		strbuf_printf(b,
