@@ -120,6 +120,48 @@ static void put_timeouts(struct json_object *action, struct json_object *o)
 	json_object_put(t);
 }
 
+/* A policy with more than HTTPProxy can say would repeat requests that must not be repeated. */
+static bool can_be_repeated(struct json_object *policy)
+{
+	static const char *const known[] = { "retry_on", "num_retries", "per_try_timeout",
+					     "retriable_status_codes" };
+	int n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		n += json_member(policy, known[i]) != NULL;
+	return policy && n == json_object_object_length(policy);
+}
+
+static struct json_object *words_of(const char *list)
+{
+	struct json_object *words = json_object_new_array();
+
+	for (size_t n; *list; list += n + (list[n] == ',')) {
+		n = strcspn(list, ",");
+		(void)json_object_array_add(words, json_object_new_string_len(list, (int)n));
+	}
+	return words;
+}
+
+static void put_retries(struct json_object *action, struct json_object *o)
+{
+	struct json_object *policy = json_member(action, "retry_policy"), *r;
+	struct json_object *codes = json_member(policy, "retriable_status_codes");
+
+	if (!can_be_repeated(policy))
+		return;
+	r = json_object_new_object();
+	if (json_member(policy, "num_retries"))
+		(void)json_object_object_add(r, "count",
+					     json_object_get(json_member(policy, "num_retries")));
+	if (*json_text(policy, "per_try_timeout"))
+		put(r, "perTryTimeout", json_text(policy, "per_try_timeout"));
+	(void)json_object_object_add(r, "retryOn", words_of(json_text(policy, "retry_on")));
+	if (codes)
+		(void)json_object_object_add(r, "retriableStatusCodes", json_object_get(codes));
+	(void)json_object_object_add(o, "retryPolicy", r);
+}
+
 static void put_rewrite(struct json_object *action, struct json_object *o)
 {
 	struct json_object *policy, *list, *replace;
@@ -141,6 +183,7 @@ static void put_forward(struct json_object *route, struct json_object *o)
 
 	(void)json_object_object_add(o, "services", services(route));
 	put_timeouts(action, o);
+	put_retries(action, o);
 	put_rewrite(action, o);
 	if (json_length(json_member(action, "upgrade_configs")))
 		(void)json_object_object_add(o, "enableWebsockets", json_object_new_boolean(true));
@@ -300,6 +343,8 @@ static struct json_object *virtual_host(const struct converted_host *h, const ch
 	 */
 	put(tls, "secretName",
 	    strncmp(secret, namespace, n) == 0 && secret[n] == '/' ? secret + n + 1 : secret);
+	if (*json_text(h->https, "minimum_tls"))
+		put(tls, "minimumProtocolVersion", json_text(h->https, "minimum_tls"));
 	(void)json_object_object_add(o, "tls", tls);
 	return o;
 }

@@ -264,3 +264,24 @@ def test_no_variable_reaches_backends_as_its_name(convert, folder, to):
 def test_the_default_certificate_is_nobodys_object(convert):
     code, made, comments = convert([nginx("one", "n.example")], "gateway-api", "--with-differences")
     assert "ingress-nginx-default-certificate" not in str(made) and code == DIFFERENT, comments
+
+
+CONTOUR = "projectcontour.io/"
+
+
+@pytest.mark.parametrize("annotations,tls", [
+    ({"num-retries": "3", "retry-on": "5xx,connect-failure", "per-try-timeout": "2s"}, False), ({"retry-on": "5xx"}, False),
+    ({"tls-minimum-protocol-version": "1.3"}, True), ({"response-timeout": "30s"}, False), ({"websocket-routes": "/"}, False),
+], ids=lambda v: next(iter(v)) if isinstance(v, dict) else None)
+def test_contours_annotations_have_fields_of_httpproxies(convert, annotations, tls):
+    there = ingress("a", "a.example", annotations={CONTOUR + k: v for k, v in annotations.items()},
+                    tls=[("cert", "a.example")] if tls else ())
+    code, made, comments = convert([there, objects.tls_secret("cert", Authority().issue("a.example"))], "httpproxy")
+    assert code == EQUAL, comments
+
+
+def test_retries_that_spare_some_methods_are_not_widened(convert):
+    """ingress-nginx does not repeat a POST that was sent; HTTPProxy cannot say that."""
+    code, made, comments = convert([nginx("one", "n.example", proxy_next_upstream="error timeout http_502")], "httpproxy",
+                                   "--with-differences")
+    assert code == DIFFERENT and "retryPolicy" not in made[0]["spec"]["routes"][0], made

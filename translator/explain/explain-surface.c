@@ -147,6 +147,14 @@ static bool is_udp(const EnvoyListener *l)
 	       l->address->socket_address->protocol == EnvoySocketAddress__PROTOCOL__UDP;
 }
 
+static bool is_tls13_only(const EnvoyDownstreamTlsContext *tls)
+{
+	const EnvoyTlsParameters *p =
+		tls && tls->common_tls_context ? tls->common_tls_context->tls_params : NULL;
+
+	return p && p->tls_minimum_protocol_version == EnvoyTlsParameters__TLS_PROTOCOL__TLSv1_3;
+}
+
 /* Begins the map of a host and its list of routes. */
 static void begin_host(struct surface *s, const char *scheme, const char *host)
 {
@@ -161,6 +169,8 @@ static void begin_host(struct surface *s, const char *scheme, const char *host)
 	explain_string(e, "guards", s->guards);
 	if (*s->tls_hash)
 		explain_string(e, "tls", s->tls_hash);
+	if (is_tls13_only(s->tls))
+		explain_string(e, "minimum_tls", "1.3");
 	write_certificate(s);
 }
 
