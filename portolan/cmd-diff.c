@@ -15,7 +15,7 @@
 #include "portolan/verdicts.h"
 #include "portolan/world.h"
 
-static struct world_options world = { .log_level = "warning" };
+static struct world_options world = { .log_level = "warning", .as_running = true };
 static struct option_list arg_against;
 static const char *arg_output;
 static bool arg_whole, arg_overlay;

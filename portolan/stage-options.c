@@ -164,6 +164,27 @@ void stage_option_add(const char *name, const char *value)
 	l->words[l->n++] = value;
 }
 
+void stage_options_take(char *const *words, size_t n)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		size_t len = strlen(table[i].name);
+		bool was_given = stage_option_given(table[i].name);
+
+		for (size_t k = 0; k < n && !was_given; k++) {
+			const char *word = words[k];
+
+			if (strncmp(word, "--", 2) != 0 ||
+			    strncmp(word + 2, table[i].name, len) != 0)
+				continue;
+			word += 2 + len;
+			if (!*word && !table[i].arg)
+				flags[i] = true;
+			else if (*word == '=' && table[i].arg)
+				stage_option_add(table[i].name, xstrdup(word + 1));
+		}
+	}
+}
+
 void words_take(struct words *w, char *word)
 {
 	if (w->n + 1 >= w->cap) {

@@ -32,6 +32,10 @@ void stage_option_set(const char *name, const char *value);
 /* The same, but keeps an earlier value. */
 void stage_option_add(const char *name, const char *value);
 
+/* Words of another command line ("--name=value", "--name"): those of options that were not given on
+ * this one; others are passed over. */
+void stage_options_take(char *const *words, size_t n);
+
 /* A command line in the making. */
 struct words {
 	char **v; /* NULL-terminated once a word was added */

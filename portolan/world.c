@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "common/answer/json-print.h"
 #include "common/base/alloc.h"
 #include "common/configuration/configuration.h"
 #include "common/decode/object-kind.h"
@@ -17,6 +18,7 @@
 #include "k8s/contour-configuration.pb-c.h"
 #include "portolan/live-objects.h"
 #include "portolan/once.h"
+#include "portolan/question.h"
 #include "portolan/recorded-world.h"
 #include "portolan/running.h"
 #include "portolan/stage-options.h"
@@ -170,6 +172,23 @@ static int read_cluster(const char *command, const struct world_options *o,
 	return r;
 }
 
+/* The translator that runs may serve other classes than one that is started without options. */
+static void take_options(const char *command, const char *dir)
+{
+	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
+	struct json_object *answer = NULL, *list;
+	struct words w = { 0 };
+
+	if (question_ask_stage(command, dir, "translator", "/debug/status", "", &text) == 0)
+		answer = json_tokener_parse(strbuf_str(&text));
+	list = json_member(answer, "options");
+	for (size_t i = 0; i < json_length(list); i++)
+		words_add(&w, json_object_get_string(json_object_array_get_idx(list, i)));
+	stage_options_take(w.v, w.n);
+	words_done(&w);
+	json_object_put(answer);
+}
+
 static int read_live(const char *command, const struct world_options *o, struct world_objects *ret)
 {
 	_cleanup_free_ char *dir = NULL;
@@ -177,7 +196,11 @@ static int read_live(const char *command, const struct world_options *o, struct 
 	if (is_cluster(o))
 		return read_cluster(command, o, ret);
 	dir = running_find(command, o->runtime_dir);
-	return dir ? live_objects(command, dir, ret->objects) : -ENOENT;
+	if (!dir)
+		return -ENOENT;
+	if (o->as_running)
+		take_options(command, dir);
+	return live_objects(command, dir, ret->objects);
 }
 
 /* ---- recordings ---- */

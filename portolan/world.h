@@ -12,6 +12,7 @@ struct world_options {
 	/* The source of the live world. */
 	const char *runtime_dir, *kubeconfig, *context;
 	bool in_cluster, note_passed;
+	bool as_running; /* with the options of the translator that runs, where that is live */
 	struct option_list namespaces;
 };
 

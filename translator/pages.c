@@ -1,6 +1,7 @@
 /* The translator's answers on its control socket. */
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,47 @@
 #include "translator/units.h"
 
 #define JSON "application/json"
+
+static void write_option(struct document *d, const char *name, const char *value)
+{
+	_cleanup_free_ char *text =
+		xasprintf("--%s%s%s", name, value ? "=" : "", value ? value : "");
+
+	document_string(d, text);
+}
+
+/* What was given on the command line, for those that translate files as this translator would. */
+static void write_options(struct document *d, const struct option_row *rows)
+{
+	document_key(d, "options");
+	document_list(d);
+	for (const struct option_row *o = rows; o->name; o++) {
+		const struct option_list *list = o->target;
+		char number[16];
+
+		switch (o->type) {
+		case OPTION_FLAG:
+			if (*(const bool *)o->target)
+				write_option(d, o->name, NULL);
+			break;
+		case OPTION_UINT:
+			(void)snprintf(number, sizeof(number), "%u", *(const unsigned *)o->target);
+			if (*(const unsigned *)o->target)
+				write_option(d, o->name, number);
+			break;
+		case OPTION_LIST:
+			for (unsigned i = 0; i < list->n; i++)
+				write_option(d, o->name, list->words[i]);
+			break;
+		case OPTION_STRING:
+		case OPTION_MAYBE:
+			if (*(const char *const *)o->target)
+				write_option(d, o->name, *(const char *const *)o->target);
+			break;
+		}
+	}
+	document_end(d);
+}
 
 static int on_status(void *ctx, const char *query _unused_, struct strbuf *out)
 {
@@ -45,6 +87,7 @@ static int on_status(void *ctx, const char *query _unused_, struct strbuf *out)
 	document_put_uint(&d, "units_run", c->units_run);
 	document_put_uint(&d, "last_wave_units", c->last_wave_units);
 	document_put_uint(&d, "last_wave_usec", c->last_wave_usec);
+	write_options(&d, daemon->def->options);
 	document_end(&d);
 	return HTTP_OK;
 }

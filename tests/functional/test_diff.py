@@ -10,8 +10,10 @@ import pytest
 import yaml
 
 import objects
+from addresses import loopback
 from certs import Authority
 from programs import TOP, program
+from run import Run
 
 PORTOLAN = program("portolan")
 NOTHING, SOME, WORSE, NO_ANSWER = 0, 1, 2, 3
@@ -219,6 +221,30 @@ def test_github_annotations_of_unreadable_documents_have_a_place_too(diff, folde
                           cwd=folder, capture_output=True, text=True, timeout=60)
     assert done.returncode == WORSE
     assert re.findall(r"^::error file=bad\.yaml,line=([0-9]+),title=status turned::", done.stdout, re.M) == ["1", "2"]
+
+
+def test_the_portolan_that_runs_here_is_asked_how_it_was_started(folder):
+    there = [*world(klass="contour", routes=("/",)), *world(klass="nginx", routes=("/",), host="edge.example")[:1]]
+    there[-1]["metadata"]["name"] = "edge"
+    (folder / "same.yaml").write_text(yaml.safe_dump_all([there[0], there[-1]]))
+    (folder / "new.yaml").write_text(yaml.safe_dump_all([
+        {**o, "spec": {**o["spec"], "rules": [objects.rule("new." + o["spec"]["rules"][0]["host"], objects.path("web"))]}}
+        for o in (there[0], there[-1])]))
+    with Run(folder, "--ingress-class=contour", "--ingress-nginx", address=loopback(), envoy=False) as run:
+        run.manifests.write("all.yaml", *there)
+        run.ask("watcher", "/debug/sync")
+
+        def against(name, *words):
+            return subprocess.run([PORTOLAN, "diff", "--against=live", "--runtime-dir", run.dir, *words, name], cwd=folder,
+                                  capture_output=True, text=True, timeout=60)
+
+        assert against("same.yaml").returncode == NOTHING
+        done = against("new.yaml")
+        assert done.returncode == WORSE, done.stdout + done.stderr
+        for host in ("http://new.a.example", "http://new.edge.example"):
+            assert f"host added         {host}" in done.stdout, done.stdout
+        # What is given counts.
+        assert "new.a.example" not in against("new.yaml", "--ingress-class=other").stdout
 
 
 # ---- ingress-nginx ----
