@@ -425,6 +425,43 @@ static void find(struct finding *f)
 	each(f, OBJECT_CONFIG_MAP, remark_on_map);
 }
 
+/* ---- owners ---- */
+
+static unsigned owner_of_ingress(const struct migration *m, const struct item *i)
+{
+	K8s__Ingress *in = k8s__ingress__unpack(NULL, i->value_len, item_value(i));
+	const char *class = in && in->metadata ? ingress_class(in) : "";
+	unsigned owner = has_name(m->nginx_classes, class)     ? MIGRATION_NGINX
+			 : has_name(m->contour_classes, class) ? MIGRATION_CONTOUR
+							       : m->from;
+
+	if (in)
+		k8s__ingress__free_unpacked(in, NULL);
+	return owner;
+}
+
+unsigned migration_owner(const struct migration *m, const struct item *i)
+{
+	unsigned owner = m->from;
+
+	switch (i->kind) {
+	case OBJECT_INGRESS:
+		owner = owner_of_ingress(m, i);
+		break;
+	case OBJECT_HTTP_PROXY:
+	case OBJECT_TLS_CERTIFICATE_DELEGATION:
+	case OBJECT_EXTENSION_SERVICE:
+		owner = MIGRATION_CONTOUR;
+		break;
+	case OBJECT_CONFIG_MAP:
+		owner = MIGRATION_NGINX;
+		break;
+	default:
+		break;
+	}
+	return owner & m->from ? owner & m->from : m->from;
+}
+
 /* ---- objects without a class ---- */
 
 static void replace(struct migration *m, const struct item *i, const ProtobufCMessage *message)

@@ -104,9 +104,35 @@ static const struct meaning {
 	{ "CertificateExpiry", MIGRATION_CONTOUR | MIGRATION_NGINX, MIGRATION_SAME, MIGRATION_SAME,
 	  "clients see the same certificate there" },
 	{ "DefaultCertificate", MIGRATION_NGINX, MIGRATION_SAME, MIGRATION_SAME, "so it is there" },
+	{ "ServiceError/NoEndpoints", MIGRATION_CONTOUR, MIGRATION_SAME, MIGRATION_SAME,
+	  "the same there" },
+	{ "TCPProxyError/NoEndpoints", MIGRATION_CONTOUR, MIGRATION_SAME, MIGRATION_SAME,
+	  "the same there" },
+	{ "ServiceError/NotVerified", MIGRATION_CONTOUR, MIGRATION_SAME, MIGRATION_SAME,
+	  "the same there" },
+	{ "ServiceError/OnlyMirrors", MIGRATION_CONTOUR, MIGRATION_SAME, MIGRATION_SAME,
+	  "the same there" },
+	{ "JWTVerificationWarning/RemoteJWKSNotVerified", MIGRATION_CONTOUR, MIGRATION_SAME,
+	  MIGRATION_SAME, "the same there" },
+	{ "JWTVerificationWarning/NotRequired", MIGRATION_CONTOUR, MIGRATION_SAME, MIGRATION_SAME,
+	  "the same there" },
+	{ "CORSWarning/NeverMatches", MIGRATION_CONTOUR, MIGRATION_SAME, MIGRATION_SAME,
+	  "the same there" },
+	{ "RouteError/PathNeverMatches", MIGRATION_CONTOUR, MIGRATION_SAME, MIGRATION_SAME,
+	  "the same there" },
+	{ "RouteError/HeaderNeverMatches", MIGRATION_CONTOUR, MIGRATION_SAME, MIGRATION_SAME,
+	  "the same there" },
+	{ "RouteError/QueryNeverMatches", MIGRATION_CONTOUR, MIGRATION_SAME, MIGRATION_SAME,
+	  "the same there" },
+	{ "RouteError/RedirectLoop", MIGRATION_CONTOUR, MIGRATION_SAME, MIGRATION_SAME,
+	  "the same there" },
+	{ "TLSWarning/ServedWithoutCertificate", MIGRATION_CONTOUR, MIGRATION_SAME, MIGRATION_SAME,
+	  "the same there" },
+	{ "TLSWarning/NothingToPassTo", MIGRATION_CONTOUR, MIGRATION_SAME, MIGRATION_SAME,
+	  "the same there" },
 	{ "CertificateName", MIGRATION_CONTOUR, MIGRATION_SAME, MIGRATION_SAME,
 	  "clients see the same certificate there" },
-	{ "TLSWarning", MIGRATION_CONTOUR, MIGRATION_SAME, MIGRATION_SAME,
+	{ "TLSWarning/CertificateName", MIGRATION_CONTOUR, MIGRATION_SAME, MIGRATION_SAME,
 	  "clients see the same certificate there" },
 };
 
@@ -117,10 +143,10 @@ static bool is_reason(const char *reason, const char *meant)
 	return strncmp(reason, meant, n) == 0 && (!reason[n] || reason[n] == '/');
 }
 
-static const struct meaning *meaning_of(const struct migration *m, struct json_object *problem)
+static const struct meaning *meaning_of(unsigned owner, struct json_object *problem)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(meanings); i++)
-		if ((meanings[i].from & m->from) == m->from &&
+		if ((meanings[i].from & owner) == owner &&
 		    is_reason(json_text(problem, "reason"), meanings[i].reason))
 			return &meanings[i];
 	return NULL;
@@ -149,6 +175,7 @@ static char *old_refusal(const struct item *i)
 struct judging {
 	struct migration *m;
 	const struct item *item;
+	unsigned owner;              /* whose object it is */
 	struct json_object *verdict; /* NULL: it has no verdict */
 	struct json_object *reasons;
 	size_t n_known; /* reasons with a known meaning */
@@ -213,7 +240,7 @@ static void judge_problems(struct judging *j)
 
 	for (size_t i = 0; i < json_length(list); i++) {
 		struct json_object *p = json_object_array_get_idx(list, i);
-		const struct meaning *known = meaning_of(j->m, p);
+		const struct meaning *known = meaning_of(j->owner, p);
 
 		j->n_known += known != NULL;
 		weigh(j, class_of(j, p, known));
@@ -286,7 +313,10 @@ static void judge_item(struct migration *m, const struct item *i)
 	const char *key = item_key(i), *slash = strchr(key, '/');
 	_cleanup_free_ char *name = migration_name(i);
 	_cleanup_free_ char *namespace = xstrndup(key, slash ? (size_t)(slash - key) : 0);
-	struct judging j = { .m = m, .item = i, .reasons = json_object_new_array() };
+	struct judging j = { .m = m,
+			     .item = i,
+			     .owner = migration_owner(m, i),
+			     .reasons = json_object_new_array() };
 	struct json_object *o = json_object_new_object();
 
 	j.verdict = json_member(m->verdicts, name);
@@ -310,7 +340,9 @@ static void judge_item(struct migration *m, const struct item *i)
 
 static void judge_document(struct migration *m, struct json_object *v)
 {
-	struct judging j = { .m = m, .verdict = v, .reasons = json_object_new_array() };
+	struct judging j = {
+		.m = m, .owner = m->from, .verdict = v, .reasons = json_object_new_array()
+	};
 	struct json_object *o = json_object_new_object();
 
 	judge_problems(&j);

@@ -66,6 +66,9 @@ const char *migration_class_name(enum migration_class c);
 int migration_source(struct migration *m, const char *config, const char *const *classes,
 		     size_t n_classes);
 
+/* Whose object it is: one of m->from, or all of them where it could be anybody's. */
+unsigned migration_owner(const struct migration *m, const struct item *i);
+
 /* ---- migration.c ---- */
 
 /* Translates the world and puts its objects into classes. Negative after a sentence on stderr. */

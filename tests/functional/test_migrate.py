@@ -442,3 +442,29 @@ def test_a_cluster_that_cannot_be_read_leaves_the_rights_that_are_needed(folder)
                           capture_output=True, text=True, timeout=60)
     assert done.returncode == NO_ANSWER and "out/apply.yaml has the rights" in done.stderr, done.stderr
     assert [o["kind"] for o in yaml.safe_load_all((folder / "out/apply.yaml").read_text()) if o] == ["ClusterRole"]
+
+
+def without_slices():
+    """As in a folder that people apply: a cluster makes the slices."""
+    return [objects.service("web", objects.port(80))]
+
+
+def test_what_is_as_true_with_contour_is_no_difference(migrate):
+    loop = objects.proxy("loop", {"requestRedirectPolicy": {"hostname": "loop.example"}}, fqdn="loop.example")
+    never = objects.proxy("never", {"conditions": [{"prefix": "/a//b"}], "services": [{"name": "web", "port": 80}]},
+                          fqdn="never.example")
+    content = [*without_slices(), *proxies()[:1], loop, never]
+    done = migrate(content, "-o", "json")
+    found = {o["name"]: o["class"] for o in report(done)["objects"] if o["kind"] == "HTTPProxy"}
+    assert found == {"good": "same", "loop": "same", "never": "same"}
+    assert all("the same there" in reason_texts(done, name) for name in found)
+
+
+def test_each_object_is_judged_by_its_own_controller_where_both_are_there(migrate):
+    content = [*without_slices(), *proxies()[:1], ingress("shop", "shop.example", tls=[("gone", "shop.example")]),
+               ingress("bad", "bad.example", {"permanent-redirect-code": "soon"})]
+    alone = classes(migrate, [o for o in content if o["kind"] != "HTTPProxy"])
+    found = classes(migrate, content)
+    assert {k: v for k, v in found.items() if k.startswith("Ingress/")} == {
+        k: v for k, v in alone.items() if k.startswith("Ingress/")} == {"Ingress/shop": "same", "Ingress/bad": "never-served"}
+    assert found["HTTPProxy/good"] == "same"
