@@ -150,11 +150,16 @@ static void put_refusal(struct json_object *envoy, struct strbuf *out)
 	json_object_object_foreach (types, type, state) {
 		long long n = (long long)json_number(state, "rejected");
 
+		bool lacks = json_number(state, "lacking") == n;
+
 		if (n > 0)
 			strbuf_printf(out,
 				      "Envoy %s refuses %lld resource%s of kind %s, and goes on "
-				      "with what it accepted before; it said last: %s\n",
+				      "with%s; it said last: %s\n",
 				      json_text(envoy, "node_id"), n, n == 1 ? "" : "s", type,
+				      !lacks   ? " what it accepted before"
+				      : n == 1 ? "out it"
+					       : "out them",
 				      json_text(envoy, "last_reject"));
 	}
 }

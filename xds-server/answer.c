@@ -367,6 +367,9 @@ static void note_sent(struct subscription *sub, const struct pick *pick)
 		e->flags &= ~(uint32_t)ENTRY_HELD;
 		return;
 	}
+	/* What was in a rejected batch was not accepted. */
+	if ((e->flags & ENTRY_HELD) && !(e->flags & (ENTRY_REJECTED | ENTRY_ALONE)))
+		e->flags |= ENTRY_FORMER;
 	e->flags &= ~(uint32_t)(ENTRY_QUEUED | ENTRY_FORCE);
 	subscription_reject(sub, e, false);
 	if (pick->what == FLIGHT_PUT) {
@@ -374,7 +377,7 @@ static void note_sent(struct subscription *sub, const struct pick *pick)
 		e->flags |= ENTRY_HELD | ENTRY_SENT | ENTRY_IN_FLIGHT;
 		e->have = pick->version;
 	} else {
-		e->flags &= ~(uint32_t)ENTRY_HELD;
+		e->flags &= ~(uint32_t)(ENTRY_HELD | ENTRY_FORMER);
 		e->flags |= ENTRY_ABSENT;
 	}
 }

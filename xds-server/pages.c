@@ -86,6 +86,9 @@ static void put_subscriptions(struct document *d, const struct stream *s)
 		document_put_bool(d, "wildcard", sub->wildcard);
 		document_put_uint(d, "names", sub->n);
 		document_put_uint(d, "rejected", sub->rejected);
+		/* A client of the other protocol does not say what it holds from earlier. */
+		if (s->c.delta)
+			document_put_uint(d, "lacking", subscription_lacking(sub));
 		document_put_uint(d, "unacknowledged", sub->n_flights);
 		document_end(d);
 	}

@@ -281,7 +281,7 @@ static bool make_bed(struct subscription *s, uint32_t id)
 
 void subscription_rest(struct subscription *s, struct entry *e, const struct resource *r)
 {
-	const uint32_t quiet = ENTRY_NAMED | ENTRY_HELD | ENTRY_SENT;
+	const uint32_t quiet = ENTRY_NAMED | ENTRY_HELD | ENTRY_SENT | ENTRY_FORMER;
 	uint32_t id = e->id;
 	uint64_t bit = 1ull << id % 64;
 	struct rest *w;
@@ -309,6 +309,16 @@ void subscription_reject(struct subscription *s, struct entry *e, bool rejected)
 		e->flags &= ~(uint32_t)ENTRY_REJECTED;
 		s->rejected--;
 	}
+}
+
+uint32_t subscription_lacking(const struct subscription *s)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; s->rejected && i < s->cap; i++)
+		n += s->entries[i].id != ENTRY_NONE &&
+		     (s->entries[i].flags & (ENTRY_REJECTED | ENTRY_FORMER)) == ENTRY_REJECTED;
+	return n;
 }
 
 /* Most clients have about all that there is, which is in order already. */

@@ -25,6 +25,7 @@ enum entry_flag {
 	ENTRY_FRESH = 1u << 9,     /* made by the request that is being read */
 	ENTRY_FOREIGN = 1u << 10,  /* no such resource existed when it was subscribed */
 	ENTRY_SEEN = 1u << 11,     /* while queues are swept */
+	ENTRY_FORMER = 1u << 12,   /* the client held an accepted version when `have` was sent */
 };
 
 /* 64 names that need nothing: the client was sent the present version, or said that it has it. Each
@@ -141,6 +142,8 @@ struct entry *subscription_add(struct subscription *s, struct resource *r);
 void subscription_remove(struct subscription *s, struct resource_store *store, struct entry *e);
 /* Sets or clears ENTRY_REJECTED, keeping count. */
 void subscription_reject(struct subscription *s, struct entry *e, bool rejected);
+/* Those with ENTRY_REJECTED of which the client holds no version at all. */
+uint32_t subscription_lacking(const struct subscription *s);
 /* Their resources: existing ones by name, then the others, in the order of numbers. The caller
  * frees the array. */
 struct resource **subscription_existing(const struct subscription *s, struct resource_store *store,

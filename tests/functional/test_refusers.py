@@ -344,6 +344,8 @@ def test_explain_wait_and_routes_say_what_a_refused_first_version_means(pipeline
         [row] = [r for r in ask(pipeline, "routes")[1].splitlines() if r.startswith("bad.")]
         assert " refused " in row, row
         assert f"<small>Envoy envoy refuses {name_of(type)}" in page(pipeline)
+        assert (f"Envoy envoy refuses 1 resource of kind {name_of(type).split()[0]}, and goes on without it; it said last: no {type}\n"
+                in ask(pipeline, "status", "--problems")[1])
         code, text = ask(pipeline, "wait", "httpproxy/default/bad", "--timeout", "5s")
         assert code == 1 and "HTTPProxy default/bad: Envoys refuse what it makes\n" in text, text
         # One that accepts it: there is an answer now, and a word about the other.
