@@ -85,8 +85,8 @@ static struct refused refused_by(const struct item *published,
 		.name = item_key(published),
 		.message = refusal->message,
 		.outcome = refusal->accepted
-				   ? "It goes on there with what was accepted before, and others "
-				     "have accepted the present one"
+				   ? "It goes on there with what was accepted before, or without "
+				     "it, and others have accepted the present one"
 				   : "It is not served there",
 		.verdict = refusal->accepted ? PORTOLAN__IPC__VERDICT__VERDICT_ACCEPTED
 					     : PORTOLAN__IPC__VERDICT__VERDICT_PARTIAL,
