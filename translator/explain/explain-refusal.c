@@ -30,9 +30,13 @@ static const Portolan__Ipc__RejectReport *find(struct explain *e, enum resource_
 {
 	const struct quarantine *q = e->world.quarantine;
 	const struct item *i = q ? quarantine_refusal(q, kind, name, part, part_len) : NULL;
+	Portolan__Ipc__RejectReport *said = i ? portolan__ipc__reject_report__unpack(
+							arena_pb(e->a), i->value_len, item_value(i))
+					      : NULL;
 
-	return i ? portolan__ipc__reject_report__unpack(arena_pb(e->a), i->value_len, item_value(i))
-		 : NULL;
+	if (said && !said->message)
+		said->message = (char *)protobuf_c_empty_string;
+	return said;
 }
 
 static const char *text(struct explain *e, enum resource_kind kind, const char *name,

@@ -132,7 +132,7 @@ char *quarantine_withheld(const struct quarantine *q, uint32_t kind, const char 
 	const struct hold *h = s ? subject_hold(s, kind, key, key_len) : NULL;
 	_cleanup_free_ char *who = NULL;
 
-	if (!h || h->state != HOLD_HELD || h->good)
+	if (!h || h->state != HOLD_HELD || h->good || !h->wanted)
 		return NULL;
 	who = notes_who(h->nodes, h->n_nodes, h->n_nodes);
 	return xasprintf("%s %s: %s", who, what, h->message);
