@@ -209,6 +209,52 @@ static void inspect(struct reading *g)
 			     text);
 }
 
+/* Each path reads all values, and each alias of a host has all paths. */
+#define WEIGHT_MAX  (16u * 1024 * 1024)
+#define ALIAS_BYTES 256 /* a path of an alias counts as so many bytes of values */
+
+static size_t count_paths(const K8s__IngressSpec *s)
+{
+	size_t n = 1;
+
+	for (size_t i = 0; i < s->n_rules; i++)
+		n += 1 + (s->rules[i]->ingress_rule_value && s->rules[i]->ingress_rule_value->http
+				  ? s->rules[i]->ingress_rule_value->http->n_paths
+				  : 0);
+	return n;
+}
+
+static size_t count_words(const char *list)
+{
+	size_t n = 0;
+
+	for (; list && *list; list++)
+		n += *list == ',' || n == 0;
+	return n;
+}
+
+/* Looks at what the Ingress multiplies before it is made. */
+static void weigh(struct reading *g)
+{
+	const K8s__IngressSpec *spec = g->in->object->spec;
+	size_t bytes = 0, paths = spec ? count_paths(spec) : 0;
+	const char *aliases = nginx_own_text(g->in, "server-alias");
+
+	for (size_t i = 0; i < g->in->n_values; i++)
+		if (g->in->values[i].text != aliases)
+			bytes += strlen(g->in->values[i].text);
+	bytes += count_words(aliases) * ALIAS_BYTES;
+	if (bytes * paths <= WEIGHT_MAX)
+		return;
+	g->in->ignored = "its paths, aliases and annotations are too many together";
+	if (g->say)
+		object_error(g->r, OBJECT_INGRESS, g->in->key, "TooLarge", "metadata.annotations",
+			     "%zu paths read %zu bytes of annotations each (an alias of "
+			     "server-alias counts as %d); at most %u MiB in all: the whole Ingress "
+			     "is not served; make several of it",
+			     paths, bytes, ALIAS_BYTES, WEIGHT_MAX >> 20);
+}
+
 static bool is_canary(const struct nginx_ingress *in)
 {
 	bool canary;
@@ -238,6 +284,7 @@ struct nginx_ingress *nginx_ingress_read(struct reader *r, const char *key, bool
 	for (size_t i = 0; i < meta->n_annotations; i++)
 		read_annotation(&g, meta->annotations[i]->key, meta->annotations[i]->value);
 	in->canary = is_canary(in);
+	weigh(&g);
 	if (say) {
 		annotation_check_foreign(r, OBJECT_INGRESS, key, meta, served);
 		nginx_needs_check(r, in);
