@@ -343,10 +343,29 @@ def test_negated_conditions_of_a_server(world, condition, meets, fails):
     assert [ask(one) for one in fails] == ["echo"] * len(fails)
 
 
-@pytest.mark.parametrize("regex", ["^a.*b$", "^[^x]+$", "a\\Wb", "^[$-z]+$"])
-def test_a_negated_parameter_whose_regex_may_reach_into_the_next_one_is_refused(world, regex):
+@pytest.mark.parametrize("regex, good, bad", [
+    ("^a.*b$", "a-b", "a"), ("^[^x]+$", "ab", "ax"), ("^a\\Wb$", "a-b", "a"), ("^a[^x]b", "a-b", "a"), ("^[$-z]+$", None, None)])
+def test_a_negated_regex_does_not_reach_into_the_next_parameter(world, regex, good, bad):
     world.write(nginx("a", world.host, server_snippet=f"if ($arg_token !~ \"{regex}\") {{ return 403; }}"))
-    assert world.served("/?token=ab") == 503
+    if good:
+        assert [world.served(f"/?token={t}") for t in (good, f"{good}&c=d", f"{bad}&b", f"{bad}&x=-b")] == ["echo", "echo", 403, 403]
+    else:
+        assert world.served("/?token=ab") == 503
+
+
+@pytest.mark.parametrize("condition, good, bad", [
+    ('($uri !~ "^/a.*\\.css$")', ["/a/x.css", "/a.css?x"], ["/a?x=.css", "/a/b"]),
+    ('($uri !~ "^/[^x]+b$")', ["/ab", "/ab?c"], ["/a?b", "/x?b"]),
+    ('($uri !~ "^/a\\S+b$")', ["/a-b"], ["/a?b"]),
+    ('($uri !~ "^/\\w+[.]js(on)?$")', ["/ab.js", "/ab.json?c"], ["/ab?.js", "/ab.jsx"]),
+    ('($uri ~ "^/a[!-~]b")', None, None),
+])
+def test_a_regex_on_a_path_does_not_reach_into_the_query(world, condition, good, bad):
+    snippet(world, f"if {condition} {{ return 403; }}")
+    if good:
+        assert [world.served(at) for at in good + bad] == ["echo"] * len(good) + [403] * len(bad)
+    else:
+        assert world.served() == 503
 
 
 @pytest.mark.parametrize("more, served, status", [

@@ -9,15 +9,17 @@
 #include "translator/nginx/nginx-variable.h"
 
 /* The place of a variable's text in a header's value: the text before it, the texts around a match
- * that is not bound to its begin or end, what follows its end, and any one character of it. */
+ * that is not bound to its begin or end, what follows its end, any one character of it, and the
+ * character that it cannot have, as it ends there. */
 struct shape {
 	const char *before, *head, *tail, *end, *one;
+	char stop; /* '\0': none */
 };
 
-static const struct shape whole = { "", ".*", ".*", "", "." };
-static const struct shape host = { "", "[^:]*", ".*", "(?::[0-9]+)?", "[^:]" };
-static const struct shape path = { "", "[^?]*", ".*", "(?:\\?.*)?", "[^?]" };
-static const struct shape query_string = { "[^?]*\\?", ".*", ".*", "", "." };
+static const struct shape whole = { "", ".*", ".*", "", ".", '\0' };
+static const struct shape host = { "", "[^:]*", ".*", "(?::[0-9]+)?", "[^:]", ':' };
+static const struct shape path = { "", "[^?]*", ".*", "(?:\\?.*)?", "[^?]", '?' };
+static const struct shape query_string = { "[^?]*\\?", ".*", ".*", "", ".", '\0' };
 
 struct operand {
 	const char *text;   /* known before there is a request; NULL: it is not */
@@ -63,6 +65,7 @@ static bool read_variable(struct arena *a, const char *name, struct operand *ret
 			"[^;]*(?:;.*)?",
 			"(?:\\s*;.*)?",
 			"[^;\\s]",
+			';',
 		};
 	}
 	return ret->header || ret->query;
@@ -157,6 +160,64 @@ static bool has_inner_anchor(const struct shape *s, const char *text, size_t n)
 	return false;
 }
 
+static bool put_escaped(struct strbuf *b, char c, char stop, bool in_set, bool negated)
+{
+	bool wide = strchr("SWD", c) != NULL;
+
+	if (c == stop || strchr("pPQECx0123456789", c) || (wide && in_set && !negated))
+		return false;
+	if (wide && !in_set)
+		strbuf_printf(b, "[^\\%c%c]", tolower((unsigned char)c), stop);
+	else
+		strbuf_printf(b, "\\%c", c);
+	return true;
+}
+
+/* Whether the set has the character: by itself, in a range or in a class. */
+static bool set_has(const char *text, size_t i, char next, char stop)
+{
+	return text[i] == stop || (text[i] == '[' && next == ':') ||
+	       (text[i] == '-' && next && text[i - 1] <= stop && stop <= next);
+}
+
+/* The regular expression, without matches of the character: what it finds in the header's value is
+ * within the variable's text. False: that cannot be said. */
+static bool put_bounded(struct strbuf *b, const char *text, size_t n, char stop)
+{
+	bool set = false, negated = false;
+
+	for (size_t i = 0; i < n; i++) {
+		char c = text[i], next = i + 1 < n ? text[i + 1] : '\0';
+
+		if (c == '\\' && next) {
+			if (!put_escaped(b, next, stop, set, negated))
+				return false;
+			i++;
+		} else if (!set && c == '[') {
+			set = true;
+			negated = next == '^';
+			strbuf_printf(b, "[%s", negated ? "^" : "");
+			if (negated)
+				strbuf_putc(b, stop);
+			i += negated;
+			if (i + 1 < n && text[i + 1] == ']')
+				return false;
+		} else if (set) {
+			if (!negated && set_has(text, i, next, stop))
+				return false;
+			set = c != ']';
+			strbuf_putc(b, c);
+		} else if (c == '.') {
+			strbuf_printf(b, "[^%c]", stop);
+		} else if (c == stop && stop != '?') {
+			return false;
+		} else {
+			strbuf_putc(b, c);
+		}
+	}
+	return true;
+}
+
 static bool put_branch(struct strbuf *b, const struct shape *s, const char *text, size_t n)
 {
 	bool begins = n && *text == '^';
@@ -164,8 +225,14 @@ static bool put_branch(struct strbuf *b, const struct shape *s, const char *text
 
 	if (has_inner_anchor(s, text + begins, n - begins - ends))
 		return false;
-	strbuf_printf(b, "%s%s(?:%.*s)%s", s->before, begins ? "" : s->head,
-		      (int)(n - begins - ends), text + begins, ends ? s->end : s->tail);
+	strbuf_printf(b, "%s%s(?:", s->before, begins ? "" : s->head);
+	text += begins;
+	n -= begins + ends;
+	if (!s->stop)
+		strbuf_printf(b, "%.*s", (int)n, text);
+	else if (!put_bounded(b, text, n, s->stop))
+		return false;
+	strbuf_printf(b, ")%s", ends ? s->end : s->tail);
 	return true;
 }
 
@@ -223,21 +290,6 @@ static bool set_match(struct nginx_program *g, const struct operand *x, const ch
 	return ret->value != NULL;
 }
 
-/* Whether no match of the regular expression has an "&", so that it ends within one parameter. */
-static bool stays_within(const char *regex)
-{
-	for (const char *q = regex; *q; q++) {
-		if (*q == '\\' && (!q[1] || !strchr("dw.-/+_", *++q)))
-			return false;
-		if (*q != '\\' && !isalnum((unsigned char)*q) && !strchr("_-/,:=.^$()|?*+{}[]", *q))
-			return false;
-		if ((*q == '.' && (q == regex || q[-1] != '\\')) || (*q == '[' && q[1] == '^') ||
-		    (*q == '$' && q[1] == '-'))
-			return false;
-	}
-	return true;
-}
-
 /* A parameter as a part of the whole address: Envoy inverts conditions on headers only. False: it
  * cannot be said. */
 static bool set_inverse(struct nginx_program *g, const struct operand *x, const char *op,
@@ -251,8 +303,9 @@ static bool set_inverse(struct nginx_program *g, const struct operand *x, const 
 		"[^&]*(?:&.*)?",
 		"(?:&.*)?",
 		"[^&]",
+		'&',
 	};
-	return !(strchr(op, '~') && !stays_within(value)) && set_match(g, &y, op, value, ret);
+	return set_match(g, &y, op, value, ret);
 }
 
 static enum nginx_truth compare(const struct operand *x, const char *op, const char *value)
