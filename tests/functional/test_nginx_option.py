@@ -48,6 +48,22 @@ def test_files_are_explained_with_a_default_certificate(folder, config):
     assert ("portolan/ingress-nginx-default-certificate" in routes) != bool(named)
 
 
+def test_explain_knows_what_the_client_said_of_its_scheme(folder):
+    """Envoy replaces X-Forwarded-Proto; a snippet reads what came."""
+    (folder / "config.yaml").write_text("ingressNginx: {enabled: true, translateSnippets: true}\n")
+    snippet = "if ($http_x_forwarded_proto = http) { return 418; } if ($http_x_forwarded_for = 10.0.0.9) { return 410; }"
+    (folder / "shop.yaml").write_text(json.dumps(ingress("shop", rule(HOST, path("web")), klass="nginx", annotations={
+        PREFIX + "configuration-snippet": snippet})))
+
+    def status(*headers):
+        done = subprocess.run([program("portolan"), "explain", "--json", "--manifests", folder / "shop.yaml", "--config", folder / "config.yaml",
+                               *(o for h in headers for o in ("--header", h)), f"http://{HOST}/x"], capture_output=True, text=True)
+        return json.loads(done.stdout)["status"]
+
+    assert [status(), status("X-Forwarded-Proto: http"), status("X-Forwarded-Proto: https"), status("X-Forwarded-For: 10.0.0.9")] == [
+        503, 418, 503, 410]
+
+
 def test_without_ingress_nginx_no_certificate_is_made(folder):
     translate(folder)
     done = subprocess.run([program("portolan"), "explain", "--manifests", folder / "shop.yaml", f"https://{HOST}/"],
