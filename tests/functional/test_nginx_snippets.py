@@ -123,6 +123,19 @@ def test_ends_within_a_regex_are_met_or_refused(world, condition, asked, status)
     assert world.served(asked) == status
 
 
+@pytest.mark.parametrize("text, asked", [
+    ("rewrite ^/a/(.*)$ /$1 break; if ($uri ~ ^/secret) { return 403; }", {"/secret": 403, "/a/secret": "/secret", "/x": "/x"}),
+    ("rewrite ^/a/(.*)$ /b/$1 break; rewrite ^/c/(.*)$ /d/$1 break;", {"/a/x": "/b/x", "/c/x": "/d/x", "/a/c/x": "/b/c/x", "/x": "/x"}),
+    ("rewrite ^/a/(.*)$ /$1 break; return 403;", {"/a/x": "/x", "/x": 403}),
+    ("if ($http_x_none) { return 410; } rewrite ^/a(/|$)(.*)$ /$2 break;", {"/a/x": "/x", "/a": "/", "/x": "/x"}),
+    ("rewrite ^/(.*)$ /all/$1 break; return 403;", {"/x": "/all/x"}),
+])
+def test_a_rewrite_ends_the_rewriting_of_the_paths_that_it_finds(world, text, asked):
+    snippet(world, text)
+    for at, expected in asked.items():
+        assert (world.seen(at).path if isinstance(expected, str) else world.served(at)) == expected
+
+
 def test_conditions_that_set(world):
     snippet(world, """
         set $block "";

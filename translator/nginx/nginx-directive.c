@@ -358,6 +358,28 @@ static bool set_fixed(struct nginx_program *g, struct nginx_outcome *o, const ch
 	return true;
 }
 
+/* The requests whose path the expression finds go on behind the rewrite module. Envoy leaves the
+ * paths of others as they are, so they need no condition where nothing follows for them. */
+static bool rewrite_here(struct nginx_program *g, struct nginx_outcome *o, const char *regex,
+			 const char *to)
+{
+	const char *pattern = whole_path(g->p->a, regex);
+	enum nginx_truth found;
+	struct value_match m;
+
+	if (!g->last) {
+		found = nginx_condition_path(g, regex, &m);
+		if (found == NGINX_DEPENDS)
+			o = nginx_program_split(g, o, &m, false);
+		if (found == NGINX_REFUSED || !o)
+			return false;
+	}
+	o->rewrite = (struct rewrite){ REWRITE_REGEX, nginx_variable_groups(g->p->a, to, pattern),
+				       pattern };
+	o->stopped = true;
+	return true;
+}
+
 static bool do_rewrite(struct nginx_program *g, struct nginx_outcome *o,
 		       const struct nginx_directive *d)
 {
@@ -368,16 +390,9 @@ static bool do_rewrite(struct nginx_program *g, struct nginx_outcome *o,
 
 	if (d->n < 3 || d->n > 4 || !nginx_condition_is_regex(d->words[1]))
 		return false;
-	if (strcmp(flag, "break") == 0 && !g->server && *to == '/' && has_groups_only(to) &&
-	    !strchr(to, '?')) {
-		const char *pattern = whole_path(g->p->a, d->words[1]);
-
-		o->rewrite = (struct rewrite){ REWRITE_REGEX,
-					       nginx_variable_groups(g->p->a, to, pattern),
-					       pattern };
-		o->stopped = true;
-		return true;
-	}
+	if (strcmp(flag, "break") == 0)
+		return !g->server && *to == '/' && has_groups_only(to) && !strchr(to, '?') &&
+		       rewrite_here(g, o, d->words[1], to);
 	if (strcmp(flag, "permanent") != 0 && strcmp(flag, "redirect") != 0 && !away)
 		return false;
 	switch (nginx_condition_path(g, d->words[1], &m)) {

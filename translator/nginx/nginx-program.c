@@ -246,6 +246,15 @@ size_t nginx_program_end(const struct nginx_directives *d, size_t at)
 	return end;
 }
 
+/* An if, too, is one of the rewrite module. */
+static bool is_last(const struct nginx_directives *d, size_t at, size_t to)
+{
+	for (size_t i = at + 1; i < to; i++)
+		if (d->all[i].block || nginx_directive_phase(&d->all[i]) == NGINX_REWRITE)
+			return false;
+	return true;
+}
+
 static bool run_rewrite(struct nginx_program *g, const struct nginx_directives *d, size_t from,
 			size_t to, unsigned depth)
 {
@@ -263,10 +272,12 @@ static bool run_rewrite(struct nginx_program *g, const struct nginx_directives *
 		if (one->block || nginx_directive_phase(one) != NGINX_REWRITE)
 			continue;
 		memcpy(before, g->all, n * sizeof(before[0]));
+		g->last = is_last(d, i, to);
 		for (size_t k = 0; k < n; k++)
 			if (before[k]->kind == NGINX_FORWARDED &&
 			    !nginx_directive_run(g, before[k], one))
 				return false;
+		g->last = false;
 	}
 	return true;
 }

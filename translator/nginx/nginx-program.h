@@ -44,6 +44,7 @@ struct nginx_program {
 	const struct nginx_source *s;
 	bool server;    /* it is outside the locations */
 	unsigned depth; /* of its directives */
+	bool last;      /* no directive of the rewrite module follows the one that is run */
 	struct nginx_outcome *all[NGINX_OUTCOMES_MAX];
 	size_t n;
 	struct {
