@@ -94,6 +94,69 @@ void vec_done(struct vec *v)
 	v->n = 0;
 }
 
+static size_t block_bytes(uint32_t n)
+{
+	return sizeof(struct refs_block) + capacity(n) * sizeof(small_ref);
+}
+
+/* Moves the references to a block for n of them. */
+static void refs_resize(struct refs *r, uint32_t n)
+{
+	struct refs_block *before = refs_block(r), *after = before;
+
+	if (!before || capacity(n) != capacity(before->n)) {
+		after = small_alloc(block_bytes(n));
+		if (before)
+			memcpy(after->at, before->at, MIN(n, before->n) * sizeof(small_ref));
+		else
+			after->at[0] = r->of;
+	}
+	if (before && after != before)
+		small_free(before, block_bytes(before->n));
+	after->n = n;
+	r->of = small_ref_of(after) | 1;
+}
+
+void refs_add(struct refs *r, void *p)
+{
+	uint32_t n = refs_n(r);
+
+	if (n == 0) {
+		r->of = small_ref_of(p);
+		return;
+	}
+	refs_resize(r, n + 1);
+	refs_block(r)->at[n] = small_ref_of(p);
+}
+
+void refs_take_out(struct refs *r, uint32_t i)
+{
+	struct refs_block *b = refs_block(r);
+	small_ref left;
+
+	if (!b) {
+		r->of = 0;
+		return;
+	}
+	b->at[i] = b->at[b->n - 1];
+	if (b->n > 2) {
+		refs_resize(r, b->n - 1);
+		return;
+	}
+	left = b->at[0];
+	small_free(b, block_bytes(b->n));
+	r->of = left;
+}
+
+void refs_done(struct refs *r)
+{
+	struct refs_block *b = refs_block(r);
+
+	if (b)
+		small_free(b, block_bytes(b->n));
+	r->of = 0;
+}
+
 const void *cell_key_of(const void *entry, size_t *ret_len)
 {
 	const struct cell *c = entry;
@@ -144,8 +207,19 @@ static void sorted_in(struct cell *c, uint32_t at)
 				 c->sorted, at);
 }
 
+/* The one before may be freed with the output that it was. */
+static void name_after(struct cell *c, struct item *i)
+{
+	struct item *before = small_at(c->named);
+
+	c->named = small_ref_of(i ? item_ref(i) : NULL);
+	item_unref(before);
+}
+
 void cell_entry_add(struct cell *c, struct item *i)
 {
+	if (c->space == SPACE_OUTPUT)
+		name_after(c, i);
 	vec_add(&c->entries, item_ref(i));
 	if (c->entries.n == 1)
 		sorted_in(c, 0);
@@ -212,5 +286,8 @@ void cell_done(struct cell *c)
 	for (uint32_t i = 0; i < c->entries.n; i++)
 		item_unref(vec_at(&c->entries, i));
 	vec_done(&c->entries);
-	vec_done(&c->readers);
+	if (c->space == SPACE_OUTPUT)
+		name_after(c, NULL);
+	else
+		refs_done(&c->readers);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/base/hashmap.h"
+#include "common/base/small.h"
 #include "common/link/state.h"
 #include "translator/graph/part-tree.h"
 
@@ -37,6 +38,41 @@ void vec_take_out(struct vec *v, uint32_t i);
 void vec_close_up(struct vec *v, uint32_t i);
 void vec_done(struct vec *v);
 
+/* The same of small pieces, in the room of one reference; the last bit says that it is to a block.
+ */
+struct refs {
+	small_ref of; /* the only one, or the block */
+};
+
+struct refs_block {
+	uint32_t n;
+	small_ref at[];
+};
+
+static inline struct refs_block *refs_block(const struct refs *r)
+{
+	return r->of & 1 ? small_at(r->of & ~(small_ref)1) : NULL;
+}
+
+static inline uint32_t refs_n(const struct refs *r)
+{
+	const struct refs_block *b = refs_block(r);
+
+	return b ? b->n : r->of != 0;
+}
+
+static inline void *refs_at(const struct refs *r, uint32_t i)
+{
+	const struct refs_block *b = refs_block(r);
+
+	return small_at(b ? b->at[i] : r->of);
+}
+
+void refs_add(struct refs *r, void *p);
+/* The last one takes its place. */
+void refs_take_out(struct refs *r, uint32_t i);
+void refs_done(struct refs *r);
+
 enum space {
 	SPACE_OBJECT, /* kind: object kind; entries: none, the store holds it */
 	SPACE_INDEX,  /* kind: index; entries: the objects' items */
@@ -48,20 +84,18 @@ enum space {
 	SPACE_MAX_,
 };
 
-/* There are about twenty for each host. The key follows the struct: cell_key(). */
+/* There are about twenty for each host. The key follows the struct, but of an output, which borrows
+ * that of its newest item: cell_key(). */
 struct cell {
 	union {
-		struct vec readers; /* struct unit */
-		struct {
-			void *readers_of;
-			uint32_t n_readers;
-			uint32_t key_len : 21;
-			uint32_t space : 3;
-			uint32_t kind : 6;
-			bool touched : 1; /* on a list of cells to publish at the end of the wave */
-			bool grouped : 1; /* the cell is part of a struct part_cell */
-		};
+		struct refs readers; /* struct unit */
+		small_ref named;     /* of an output, which has no readers: the item, a reference */
 	};
+	uint32_t key_len : 21;
+	uint32_t space : 3;
+	uint32_t kind : 6;
+	bool touched : 1; /* on a list of cells to publish at the end of the wave */
+	bool grouped : 1; /* the cell is part of a struct part_cell */
 	union {
 		struct vec entries; /* struct item, a reference each */
 		struct {
@@ -75,22 +109,66 @@ struct cell {
 /* A longer key counts as this long: no object has such a name. */
 #define CELL_KEY_MAX ((1u << 21) - 1)
 
-/* The size of struct unit, which begins with its cell. */
-#define CELL_UNIT_SIZE 72
-
 /* A collection of a resource's parts. */
 struct part_cell {
 	struct cell cell;
 	struct part_tree tree; /* of the entries that are sorted */
 };
 
+struct emit {
+	small_ref cell; /* of a fact, an output or notes */
+	small_ref item; /* holds a reference */
+};
+
+static inline struct cell *emit_cell(const struct emit *e)
+{
+	return small_at(e->cell);
+}
+
+static inline struct item *emit_item(const struct emit *e)
+{
+	return small_at(e->item);
+}
+
+struct unit {
+	struct cell cell;   /* the readers of this unit's result, and its key */
+	small_ref reads_of; /* an array of references to cells, sorted, each once */
+	small_ref emits_of; /* an array of struct emit, sorted: emit_compare() */
+	small_ref result;   /* holds a reference to the item */
+	small_ref fleet;    /* struct unit_fleet; 0: never needed */
+	uint32_t n_reads;
+	uint32_t n_emits : 28;
+	bool rooted : 1; /* an object or a fact wants it, or it is always there */
+	bool due : 1;    /* on its rank's list */
+	bool running : 1;
+	bool candidate : 1; /* on the list of units that may have to be removed */
+};
+
+static inline struct cell *unit_read(const struct unit *u, uint32_t i)
+{
+	const small_ref *reads = small_at(u->reads_of);
+
+	return small_at(reads[i]);
+}
+
+static inline struct emit *unit_emits(const struct unit *u)
+{
+	return small_at(u->emits_of);
+}
+
+/* Without its key. */
+static inline size_t cell_size(const struct cell *c)
+{
+	return c->space == SPACE_UNIT ? sizeof(struct unit)
+	       : c->grouped           ? sizeof(struct part_cell)
+				      : sizeof(*c);
+}
+
 static inline const char *cell_key(const struct cell *c)
 {
-	size_t size = c->space == SPACE_UNIT ? CELL_UNIT_SIZE
-		      : c->grouped           ? sizeof(struct part_cell)
-					     : sizeof(*c);
-
-	return (const char *)c + size;
+	if (c->space == SPACE_OUTPUT)
+		return item_key(small_at(c->named));
+	return (const char *)c + cell_size(c);
 }
 
 const void *cell_key_of(const void *entry, size_t *ret_len);

@@ -26,8 +26,8 @@ static void add_once(struct search *s, struct vec *v, void *p)
 
 static void add_readers(struct search *s, const struct cell *c)
 {
-	for (uint32_t i = 0; i < c->readers.n; i++)
-		add_once(s, &s->units, vec_at(&c->readers, i));
+	for (uint32_t i = 0, n = refs_n(&c->readers); i < n; i++)
+		add_once(s, &s->units, refs_at(&c->readers, i));
 }
 
 static bool holds(const struct cell *c, const struct item *object)
@@ -55,7 +55,7 @@ static void follow(const struct graph *g, struct search *s, const struct unit *u
 {
 	add_readers(s, &u->cell);
 	for (uint32_t i = 0; i < u->n_emits; i++) {
-		struct cell *c = u->emits[i].cell;
+		struct cell *c = emit_cell(&unit_emits(u)[i]);
 
 		if (c->space == SPACE_OUTPUT)
 			add_once(s, &s->cells, c);

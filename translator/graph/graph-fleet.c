@@ -83,18 +83,22 @@ static bool names_others(const struct fleet_names *f)
 static struct unit_fleet *part_of(struct unit *u)
 {
 	if (!u->fleet)
-		u->fleet = small_zalloc(sizeof(*u->fleet));
-	return u->fleet;
+		u->fleet = small_ref_of(small_zalloc(sizeof(struct unit_fleet)));
+	return small_at(u->fleet);
 }
 
 static const struct fleet_names *said_by(const struct unit *u)
 {
-	return u->fleet ? u->fleet->said : NULL;
+	const struct unit_fleet *part = small_at(u->fleet);
+
+	return part ? part->said : NULL;
 }
 
 static const struct fleet_names *fleets_of(const struct unit *u)
 {
-	return u->fleet ? u->fleet->fleets : NULL;
+	const struct unit_fleet *part = small_at(u->fleet);
+
+	return part ? part->fleets : NULL;
 }
 
 static enum unit_fleets rule_of(const struct graph *g, const struct unit *u)
@@ -131,11 +135,11 @@ static void begin(struct graph *g)
 
 static void forget_sets(struct graph *g, struct unit *u)
 {
-	struct unit_fleet *part = u->fleet;
+	struct unit_fleet *part = small_at(u->fleet);
 
 	for (uint32_t i = 0; part && i < part->n_sets; i++) {
 		graph_emit_withdraw(g, &part->sets[i]);
-		item_unref(part->sets[i].item);
+		item_unref(emit_item(&part->sets[i]));
 	}
 	if (part) {
 		free(TAKE_PTR(part->sets));
@@ -160,10 +164,10 @@ void graph_fleet_ran(struct graph *g, struct unit *u, const struct reader *r, bo
 	if (!said && !u->fleet)
 		return;
 	names_unref(part_of(u)->said);
-	u->fleet->said = said;
+	part_of(u)->said = said;
 }
 
-static struct fleet_names *find(const struct graph *g, const struct unit *u)
+static struct fleet_names *find(const struct graph *g, struct unit *u)
 {
 	struct fleet_names *f;
 	const char **all;
@@ -171,18 +175,18 @@ static struct fleet_names *find(const struct graph *g, const struct unit *u)
 
 	if (rule_of(g, u) != FLEETS_OF_READERS) {
 		if (said_by(u))
-			return names_ref(u->fleet->said);
+			return names_ref(part_of(u)->said);
 		return names_new((const char *[]){ "" }, rule_of(g, u) == FLEETS_DEFAULT);
 	}
-	for (uint32_t i = 0; i < u->cell.readers.n; i++) {
-		const struct unit *reader = vec_at(&u->cell.readers, i);
+	for (uint32_t i = 0, end = refs_n(&u->cell.readers); i < end; i++) {
+		const struct unit *reader = refs_at(&u->cell.readers, i);
 
 		n += fleets_of(reader) ? fleets_of(reader)->n : 0;
 	}
 	all = xreallocarray(NULL, n + 1, sizeof(*all));
 	n = 0;
-	for (uint32_t i = 0; i < u->cell.readers.n; i++) {
-		const struct fleet_names *its = fleets_of(vec_at(&u->cell.readers, i));
+	for (uint32_t i = 0, end = refs_n(&u->cell.readers); i < end; i++) {
+		const struct fleet_names *its = fleets_of(refs_at(&u->cell.readers, i));
 
 		for (size_t k = 0; its && k < its->n; k++)
 			all[n++] = its->all[k];
@@ -236,7 +240,7 @@ static bool is_default_alone(char *const *all, size_t n)
 /* Its resources as a whole; parts go with them. */
 static bool has_set(const struct emit *e)
 {
-	return e->cell->space == SPACE_OUTPUT && e->item->kind < RESOURCE_KIND_MAX_;
+	return emit_cell(e)->space == SPACE_OUTPUT && emit_item(e)->kind < RESOURCE_KIND_MAX_;
 }
 
 static void say(struct graph *g, struct unit *u)
@@ -250,26 +254,27 @@ static void say(struct graph *g, struct unit *u)
 	if (u->n_emits)
 		part->sets = xnew(struct emit, u->n_emits);
 	for (uint32_t i = 0; i < u->n_emits; i++) {
-		const struct item *of = u->emits[i].item;
+		const struct emit *made = &unit_emits(u)[i];
+		const struct item *of = emit_item(made);
+		struct item *set;
 		struct emit *e = &part->sets[part->n_sets];
 		int n;
 
-		if (!has_set(&u->emits[i]))
+		if (!has_set(made))
 			continue;
 		free(key);
 		key = xmalloc(of->key_len + 16);
 		n = snprintf(key, 16, "%u", of->kind);
 		memcpy(key + n + 1, of->data, of->key_len);
-		e->cell = graph_cell(g, SPACE_OUTPUT, RESOURCE_FLEET_SET, key,
-				     (size_t)n + 1 + of->key_len);
-		e->item = set_item(key, (size_t)n + 1 + of->key_len, part->fleets->all,
-				   part->fleets->n);
+		set = set_item(key, (size_t)n + 1 + of->key_len, part->fleets->all,
+			       part->fleets->n);
+		*e = (struct emit){ small_ref_of(graph_output_cell(g, set)), small_ref_of(set) };
 		graph_emit_publish(g, e);
 		part->n_sets++;
 	}
 	for (uint32_t i = 0; i < n_before; i++) {
 		graph_emit_withdraw(g, &before[i]);
-		item_unref(before[i].item);
+		item_unref(emit_item(&before[i]));
 	}
 	free(before);
 }
@@ -315,8 +320,8 @@ static void end(struct graph *g)
 			struct unit *u = (struct unit *)c;
 
 			if (u->fleet) {
-				u->fleet->due = false;
-				names_unref(TAKE_PTR(u->fleet->fleets));
+				part_of(u)->due = false;
+				names_unref(TAKE_PTR(part_of(u)->fleets));
 			}
 			forget_sets(g, u);
 		}
@@ -332,21 +337,22 @@ void graph_fleet_settle(struct graph *g)
 		while (g->fleets_due[k].n) {
 			uint32_t last = g->fleets_due[k].n - 1;
 			struct unit *u = vec_at(&g->fleets_due[k], last);
+			struct unit_fleet *part = part_of(u);
 			struct fleet_names *now;
 
 			vec_take_out(&g->fleets_due[k], last);
-			part_of(u)->due = false;
+			part->due = false;
 			now = find(g, u);
-			if (u->fleet->fleets && names_equal(now, u->fleet->fleets)) {
+			if (part->fleets && names_equal(now, part->fleets)) {
 				names_unref(now);
 				continue;
 			}
-			names_unref(u->fleet->fleets);
-			u->fleet->fleets = now;
+			names_unref(part->fleets);
+			part->fleets = now;
 			say(g, u);
 			for (uint32_t i = 0; i < u->n_reads; i++)
-				if (u->reads[i]->space == SPACE_UNIT)
-					graph_fleet_read(g, (struct unit *)u->reads[i]);
+				if (unit_read(u, i)->space == SPACE_UNIT)
+					graph_fleet_read(g, (struct unit *)unit_read(u, i));
 		}
 	}
 }
@@ -359,22 +365,22 @@ void graph_fleet_destroy(struct graph *g, struct unit *u)
 
 	g->n_fleet_units -= names_others(said_by(u));
 	forget_sets(g, u);
-	if (!u->fleet || !u->fleet->due)
+	if (!u->fleet || !part_of(u)->due)
 		return;
 	for (uint32_t i = 0; i < list->n; i++)
 		if (vec_at(list, i) == u)
 			vec_take_out(list, i--);
-	u->fleet->due = false;
+	part_of(u)->due = false;
 }
 
 void graph_fleet_free(struct unit *u)
 {
-	struct unit_fleet *part = u->fleet;
+	struct unit_fleet *part = small_at(u->fleet);
 
 	if (!part)
 		return;
 	for (uint32_t i = 0; i < part->n_sets; i++)
-		item_unref(part->sets[i].item);
+		item_unref(emit_item(&part->sets[i]));
 	free(part->sets);
 	names_unref(part->said);
 	names_unref(part->fleets);

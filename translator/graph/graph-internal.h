@@ -5,11 +5,6 @@
 #include "translator/graph/cell.h"
 #include "translator/graph/graph.h"
 
-struct emit {
-	struct cell *cell; /* of a fact, an output or notes */
-	struct item *item; /* a reference */
-};
-
 /* Rarely needed data of a unit: graph-fleet.c. */
 struct unit_fleet {
 	struct fleet_names *said;   /* by the unit itself; NULL: it has named none */
@@ -18,21 +13,6 @@ struct unit_fleet {
 	uint32_t n_sets;
 	bool due;
 };
-
-struct unit {
-	struct cell cell;    /* the readers of this unit's result, and its key */
-	struct cell **reads; /* sorted by address, each once */
-	struct emit *emits;  /* sorted, see emit_compare() */
-	struct item *result;
-	struct unit_fleet *fleet; /* NULL: never needed */
-	uint32_t n_reads;
-	uint32_t n_emits : 28;
-	bool rooted : 1; /* an object or a fact wants it, or it is always there */
-	bool due : 1;    /* on its rank's list */
-	bool running : 1;
-	bool candidate : 1; /* on the list of units that may have to be removed */
-};
-_Static_assert(sizeof(struct unit) == CELL_UNIT_SIZE, "cell_key() finds the key behind it");
 
 /* reader_settings() */
 struct shared {
@@ -57,13 +37,14 @@ struct graph {
 		*arenas[GRAPH_KINDS_MAX]; /* scratch, one a rank: a unit may run inside another */
 	/* The reads and outputs of each running unit so far: likewise one a rank. */
 	struct {
-		struct cell **reads;
+		small_ref *reads;
 		struct emit *emits;
 		size_t cap_reads, cap_emits;
 	} lists[GRAPH_KINDS_MAX];
 	struct graph_counters counters;
 	struct unit *current;
 	struct shared shared;
+	struct item *nothing;           /* an empty result: those of many units */
 	bool indexed[GRAPH_KINDS_MAX];  /* the index was made: a unit has read it */
 	bool unwanted[GRAPH_KINDS_MAX]; /* the settings do not ask for units of this kind */
 };
@@ -74,7 +55,7 @@ struct reader {
 	struct arena *arena;
 	const struct item *blamed; /* was read last */
 	const void *settings;      /* once they were read */
-	struct cell **reads;
+	small_ref *reads;
 	size_t n_reads, cap_reads;
 	struct emit *emits;
 	size_t n_emits, cap_emits;
@@ -100,8 +81,10 @@ void graph_fleet_free(struct unit *u);
 void graph_emit_publish(struct graph *g, const struct emit *e);
 void graph_emit_withdraw(struct graph *g, const struct emit *e);
 
+/* Not of an output. */
 struct cell *graph_cell(struct graph *g, enum space space, unsigned kind, const char *key,
 			size_t len);
+struct cell *graph_output_cell(struct graph *g, struct item *i);
 void graph_touch(struct graph *g, struct cell *c);
 const struct fact_row *graph_fact_row(const struct graph *g, unsigned fact);
 /* Found or made; made ones are due. */

@@ -43,8 +43,8 @@ void graph_status_use(struct graph *g, struct cell *c)
 /* By units that do more than remark on an object. */
 static bool is_read(const struct graph *g, const struct cell *c)
 {
-	for (uint32_t i = 0; c && i < c->readers.n; i++) {
-		const struct unit *u = vec_at(&c->readers, i);
+	for (uint32_t i = 0, n = c ? refs_n(&c->readers) : 0; i < n; i++) {
+		const struct unit *u = refs_at(&c->readers, i);
 
 		if (!g->config.units[u->cell.kind].remarks)
 			return true;

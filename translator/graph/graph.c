@@ -55,18 +55,22 @@ struct graph *graph_new(const struct graph_config *config)
 	return g;
 }
 
+/* With what it holds. */
 static void cell_free(struct cell *c)
 {
-	small_free(c, (size_t)(cell_key(c) - (char *)c) + c->key_len + 1);
+	cell_done(c);
+	small_free(c, cell_size(c) + (c->space == SPACE_OUTPUT ? 0 : c->key_len + 1u));
 }
 
 static void unit_done(struct unit *u)
 {
+	struct emit *emits = unit_emits(u);
+
 	for (uint32_t i = 0; i < u->n_emits; i++)
-		item_unref(u->emits[i].item);
-	small_free(u->emits, u->n_emits * sizeof(*u->emits));
-	small_free(u->reads, u->n_reads * sizeof(*u->reads));
-	item_unref(u->result);
+		item_unref(emit_item(&emits[i]));
+	small_free(emits, u->n_emits * sizeof(*emits));
+	small_free(small_at(u->reads_of), u->n_reads * sizeof(small_ref));
+	item_unref(small_at(u->result));
 	graph_fleet_free(u);
 }
 
@@ -79,7 +83,6 @@ void graph_free(struct graph *g)
 	for (size_t s = 0; s < SPACE_MAX_; s++)
 		for (size_t k = 0; k < STATE_KIND_MAX; k++) {
 			HASHMAP_FOREACH (&g->cells[s][k], c) {
-				cell_done(c);
 				if (s == SPACE_UNIT)
 					unit_done((struct unit *)c);
 				cell_free(c);
@@ -97,24 +100,43 @@ void graph_free(struct graph *g)
 	vec_done(&g->touched);
 	graph_status_drop(&g->statuses_due);
 	item_unref(g->shared.object);
+	item_unref(g->nothing);
 	arena_free(g->shared.arena);
 	free(g);
 }
 
 /* ---- cells ---- */
 
-static void *cell_make(struct graph *g, size_t size, enum space space, unsigned kind,
-		       const char *key, size_t len)
+static bool is_grouped(enum space space, unsigned kind)
 {
-	struct cell *c = small_zalloc(size + len + 1);
+	return space == SPACE_FACT && kind == GRAPH_PARTS;
+}
 
-	memcpy((char *)c + size, key, len);
+/* size: with its key. */
+static struct cell *cell_new(size_t size, enum space space, unsigned kind, size_t len)
+{
+	struct cell *c = small_zalloc(size);
+
 	c->key_len = len & CELL_KEY_MAX;
 	c->space = space & 7;
 	c->kind = kind & (STATE_KIND_MAX - 1);
-	c->grouped = size == sizeof(struct part_cell);
-	(void)hashmap_put(&g->cells[space][kind], c);
+	return c;
+}
+
+static void cell_enter(struct graph *g, struct cell *c)
+{
+	(void)hashmap_put(&g->cells[c->space][c->kind], c);
 	g->counters.cells++;
+}
+
+static void *cell_make(struct graph *g, size_t size, enum space space, unsigned kind,
+		       const char *key, size_t len)
+{
+	struct cell *c = cell_new(size + len + 1, space, kind, len);
+
+	memcpy((char *)c + size, key, len);
+	c->grouped = is_grouped(space, kind);
+	cell_enter(g, c);
 	return c;
 }
 
@@ -128,21 +150,34 @@ struct cell *graph_cell(struct graph *g, enum space space, unsigned kind, const 
 			size_t len)
 {
 	struct cell *c = cell_find(g, space, kind, key, len);
-	bool grouped = space == SPACE_FACT && kind == GRAPH_PARTS;
+	size_t size = is_grouped(space, kind) ? sizeof(struct part_cell) : sizeof(*c);
+
+	return c ? c : cell_make(g, size, space, kind, key, MIN(len, (size_t)CELL_KEY_MAX));
+}
+
+struct cell *graph_output_cell(struct graph *g, struct item *i)
+{
+	struct cell *c = cell_find(g, SPACE_OUTPUT, i->kind, i->data, i->key_len);
 
 	if (c)
 		return c;
-	return cell_make(g, grouped ? sizeof(struct part_cell) : sizeof(*c), space, kind, key,
-			 MIN(len, (size_t)CELL_KEY_MAX));
+	c = cell_new(sizeof(*c), SPACE_OUTPUT, i->kind, MIN(i->key_len, CELL_KEY_MAX));
+	c->named = small_ref_of(item_ref(i));
+	cell_enter(g, c);
+	return c;
+}
+
+static bool has_readers(const struct cell *c)
+{
+	return c->space != SPACE_OUTPUT && refs_n(&c->readers);
 }
 
 /* A cell without readers and content goes. */
 static void cell_release(struct graph *g, struct cell *c)
 {
-	if (c->readers.n || c->entries.n || c->touched || c->space == SPACE_UNIT)
+	if (has_readers(c) || c->entries.n || c->touched || c->space == SPACE_UNIT)
 		return;
 	(void)hashmap_remove(&g->cells[c->space][c->kind], cell_key(c), c->key_len);
-	cell_done(c);
 	cell_free(c);
 	g->counters.cells--;
 }
@@ -175,13 +210,13 @@ static void unit_due(struct graph *g, struct unit *u)
 
 static void readers_due(struct graph *g, struct cell *c)
 {
-	for (uint32_t i = 0; i < c->readers.n; i++)
-		unit_due(g, vec_at(&c->readers, i));
+	for (uint32_t i = 0, n = refs_n(&c->readers); i < n; i++)
+		unit_due(g, refs_at(&c->readers, i));
 }
 
 static void unit_candidate(struct graph *g, struct unit *u)
 {
-	if (u->rooted || u->cell.readers.n || u->candidate)
+	if (u->rooted || refs_n(&u->cell.readers) || u->candidate)
 		return;
 	u->candidate = true;
 	vec_add(&g->candidates, u);
@@ -248,40 +283,42 @@ void graph_uninject(struct graph *g, unsigned fact, const char *key, size_t key_
 static int emit_compare(const void *a, const void *b)
 {
 	const struct emit *x = a, *y = b;
-	uintptr_t xc = (uintptr_t)x->cell, yc = (uintptr_t)y->cell;
+	uint64_t xh, yh;
 
-	if (xc != yc)
-		return xc < yc ? -1 : 1;
-	return (x->item->hash > y->item->hash) - (x->item->hash < y->item->hash);
+	if (x->cell != y->cell)
+		return x->cell < y->cell ? -1 : 1;
+	xh = emit_item(x)->hash;
+	yh = emit_item(y)->hash;
+	return (xh > yh) - (xh < yh);
 }
 
-static void emit_changed(struct graph *g, const struct emit *e)
+static void entries_changed(struct graph *g, struct cell *c)
 {
-	if (e->cell->space == SPACE_FACT)
-		fact_changed(g, e->cell);
+	if (c->space == SPACE_FACT)
+		fact_changed(g, c);
 	else
-		graph_touch(g, e->cell);
+		graph_touch(g, c);
 }
 
 void graph_emit_publish(struct graph *g, const struct emit *e)
 {
-	cell_entry_add(e->cell, e->item);
-	emit_changed(g, e);
+	cell_entry_add(emit_cell(e), emit_item(e));
+	entries_changed(g, emit_cell(e));
 }
 
 void graph_emit_withdraw(struct graph *g, const struct emit *e)
 {
-	struct cell *c = e->cell;
+	struct cell *c = emit_cell(e);
 
-	cell_entry_remove(c, e->item);
-	emit_changed(g, e);
+	cell_entry_remove(c, emit_item(e));
+	entries_changed(g, c);
 	cell_release(g, c);
 }
 
 /* Replaces the unit's earlier outputs by its new ones; returns whether any differs. */
 static bool emits_replace(struct graph *g, struct unit *u, struct reader *r)
 {
-	struct emit *before = u->emits, *after = r->emits;
+	struct emit *before = unit_emits(u), *after = r->emits;
 	size_t n_before = u->n_emits, n_after = r->n_emits, i = 0, k = 0;
 	bool changed = false;
 
@@ -292,10 +329,10 @@ static bool emits_replace(struct graph *g, struct unit *u, struct reader *r)
 		while (i < n_before && emit_compare(&before[i], &after[k]) < 0)
 			i++;
 		if (i < n_before && emit_compare(&before[i], &after[k]) == 0 &&
-		    item_equal(before[i].item, after[k].item)) {
+		    item_equal(emit_item(&before[i]), emit_item(&after[k]))) {
 			/* Equal: keep the item in the cell. */
-			item_unref(after[k].item);
-			after[k].item = TAKE_PTR(before[i].item);
+			item_unref(emit_item(&after[k]));
+			after[k].item = TAKE_GENERIC(before[i].item, small_ref, 0);
 			i++;
 			continue;
 		}
@@ -306,30 +343,30 @@ static bool emits_replace(struct graph *g, struct unit *u, struct reader *r)
 		if (!before[i].item)
 			continue;
 		graph_emit_withdraw(g, &before[i]);
-		item_unref(before[i].item);
+		item_unref(emit_item(&before[i]));
 		changed = true;
 	}
 	small_free(before, n_before * sizeof(*before));
-	u->emits = n_after ? small_memdup(after, n_after * sizeof(*after)) : NULL;
+	u->emits_of = n_after ? small_ref_of(small_memdup(after, n_after * sizeof(*after))) : 0;
 	u->n_emits = n_after & EMITS_MAX;
 	return changed;
 }
 
 /* ---- a unit's reads ---- */
 
-static int pointer_compare(const void *a, const void *b)
+static int ref_compare(const void *a, const void *b)
 {
-	uintptr_t x = (uintptr_t)*(void *const *)a, y = (uintptr_t)*(void *const *)b;
+	small_ref x = *(const small_ref *)a, y = *(const small_ref *)b;
 
 	return (x > y) - (x < y);
 }
 
 static void read_begin(struct graph *g, struct unit *u, struct cell *c)
 {
-	vec_add(&c->readers, u);
+	refs_add(&c->readers, u);
 	if (c->space == SPACE_UNIT)
 		graph_fleet_read(g, (struct unit *)c);
-	if (c->readers.n == 1)
+	if (refs_n(&c->readers) == 1)
 		graph_status_use(g, c);
 }
 
@@ -337,10 +374,10 @@ static void read_end(struct graph *g, struct unit *u, struct cell *c)
 {
 	uint32_t i = 0;
 
-	while (vec_at(&c->readers, i) != u)
+	while (refs_at(&c->readers, i) != u)
 		i++;
-	vec_take_out(&c->readers, i);
-	if (c->readers.n == 0)
+	refs_take_out(&c->readers, i);
+	if (refs_n(&c->readers) == 0)
 		graph_status_use(g, c);
 	if (c->space == SPACE_UNIT) {
 		graph_fleet_read(g, (struct unit *)c);
@@ -352,28 +389,28 @@ static void read_end(struct graph *g, struct unit *u, struct cell *c)
 
 static void reads_replace(struct graph *g, struct unit *u, struct reader *r)
 {
-	struct cell **before = u->reads, **after = r->reads;
+	small_ref *before = small_at(u->reads_of), *after = r->reads;
 	size_t n_before = u->n_reads, n_after = 0, i = 0;
 
 	if (r->n_reads)
-		qsort(after, r->n_reads, sizeof(*after), pointer_compare);
+		qsort(after, r->n_reads, sizeof(*after), ref_compare);
 	for (size_t k = 0; k < r->n_reads; k++)
 		if (n_after == 0 || after[n_after - 1] != after[k])
 			after[n_after++] = after[k];
 	for (size_t k = 0; k < n_after; k++) {
-		while (i < n_before && (uintptr_t)before[i] < (uintptr_t)after[k])
+		while (i < n_before && before[i] < after[k])
 			i++;
 		if (i == n_before || before[i] != after[k])
-			read_begin(g, u, after[k]);
+			read_begin(g, u, small_at(after[k]));
 	}
 	for (size_t k = i = 0; i < n_before; i++) {
-		while (k < n_after && (uintptr_t)after[k] < (uintptr_t)before[i])
+		while (k < n_after && after[k] < before[i])
 			k++;
 		if (k == n_after || after[k] != before[i])
-			read_end(g, u, before[i]);
+			read_end(g, u, small_at(before[i]));
 	}
 	small_free(before, n_before * sizeof(*before));
-	u->reads = n_after ? small_memdup(after, n_after * sizeof(*after)) : NULL;
+	u->reads_of = n_after ? small_ref_of(small_memdup(after, n_after * sizeof(*after))) : 0;
 	u->n_reads = (uint32_t)n_after;
 }
 
@@ -381,14 +418,15 @@ static void reads_replace(struct graph *g, struct unit *u, struct reader *r)
 
 static bool result_replace(struct graph *g, struct unit *u, struct item *result)
 {
-	bool same = u->result == result || (u->result && result && item_equal(u->result, result));
+	struct item *before = small_at(u->result);
+	bool same = before == result || (before && result && item_equal(before, result));
 
 	if (same) {
 		item_unref(result);
 		return false;
 	}
-	item_unref(u->result);
-	u->result = result;
+	item_unref(before);
+	u->result = small_ref_of(result);
 	readers_due(g, &u->cell);
 	return true;
 }
@@ -439,7 +477,7 @@ static bool run_lowest(struct graph *g, unsigned end)
 
 			vec_take_out(&g->due[k], last);
 			/* Skips a unit that ran inside another, or that is no longer wanted. */
-			if (!u->due || (!u->rooted && !u->cell.readers.n)) {
+			if (!u->due || (!u->rooted && !refs_n(&u->cell.readers))) {
 				u->due = false;
 				unit_candidate(g, u);
 				continue;
@@ -467,7 +505,6 @@ static void unit_destroy(struct graph *g, struct unit *u)
 	g->counters.units[u->cell.kind]--;
 	g->counters.cells--;
 	unit_done(u);
-	cell_done(&u->cell);
 	cell_free(&u->cell);
 }
 
@@ -480,7 +517,7 @@ static bool collect(struct graph *g)
 	u = vec_at(&g->candidates, g->candidates.n - 1);
 	vec_take_out(&g->candidates, g->candidates.n - 1);
 	u->candidate = false;
-	if (!u->rooted && !u->cell.readers.n)
+	if (!u->rooted && !refs_n(&u->cell.readers))
 		unit_destroy(g, u);
 	return true;
 }

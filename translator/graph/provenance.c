@@ -31,7 +31,7 @@ static void add_emitters(struct search *s, const struct cell *c)
 			const struct unit *unit = (const struct unit *)u;
 
 			for (uint32_t i = 0; i < unit->n_emits; i++)
-				if (unit->emits[i].cell == c)
+				if (emit_cell(&unit_emits(unit)[i]) == c)
 					add_unit(s, (struct unit *)u);
 		}
 }
@@ -113,7 +113,7 @@ void graph_provenance(struct graph *g, uint32_t kind, const char *key, size_t ke
 		const struct unit *u = vec_at(&s.units, i);
 
 		for (uint32_t k = 0; k < u->n_reads; k++)
-			add_read(&s, u->reads[k]);
+			add_read(&s, unit_read(u, k));
 	}
 	if (s.objects.n)
 		give(&s, fn, ctx);
@@ -126,7 +126,7 @@ void graph_provenance(struct graph *g, uint32_t kind, const char *key, size_t ke
 static bool reads_unit(const struct unit *u, const struct unit *read)
 {
 	for (uint32_t i = 0; i < u->n_reads; i++)
-		if (u->reads[i] == &read->cell)
+		if (unit_read(u, i) == &read->cell)
 			return true;
 	return false;
 }
@@ -144,8 +144,8 @@ static void add_readers(struct search *s, const struct unit *read)
 static void add_objects(struct search *s, const struct unit *u)
 {
 	for (uint32_t i = 0; i < u->n_reads; i++)
-		if (u->reads[i]->space == SPACE_OBJECT)
-			add_read(s, u->reads[i]);
+		if (unit_read(u, i)->space == SPACE_OBJECT)
+			add_read(s, unit_read(u, i));
 }
 
 void graph_referrers(struct graph *g, uint32_t kind, const char *key, size_t key_len,

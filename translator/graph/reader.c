@@ -22,7 +22,7 @@ struct arena *reader_arena(const struct reader *r)
 static void record(struct reader *r, struct cell *c)
 {
 	GROW(r->reads, r->n_reads, r->cap_reads);
-	r->reads[r->n_reads++] = c;
+	r->reads[r->n_reads++] = small_ref_of(c);
 }
 
 static void blame(struct reader *r, const struct item *object)
@@ -155,19 +155,27 @@ const struct item *read_unit(struct reader *r, unsigned kind, const char *key, s
 		graph_run_unit(r->graph, u);
 		blame(r, r->blamed);
 	}
-	return u->result;
+	return small_at(u->result);
 }
 
 static void add(struct reader *r, struct cell *c, struct item *i)
 {
 	GROW(r->emits, r->n_emits, r->cap_emits);
-	r->emits[r->n_emits++] = (struct emit){ c, i };
+	r->emits[r->n_emits++] = (struct emit){ small_ref_of(c), small_ref_of(i) };
 }
 
 static void set_result(struct reader *r, const void *value, size_t len)
 {
+	struct graph *g = r->graph;
+
 	item_unref(r->result);
-	r->result = item_new(0, NULL, 0, NULL, 0, value, len);
+	if (len) {
+		r->result = item_new(0, NULL, 0, NULL, 0, value, len);
+		return;
+	}
+	if (!g->nothing)
+		g->nothing = item_new(0, NULL, 0, NULL, 0, NULL, 0);
+	r->result = item_ref(g->nothing);
 }
 
 void emit_fact(struct reader *r, unsigned fact, const char *key, size_t key_len,
@@ -179,7 +187,7 @@ void emit_fact(struct reader *r, unsigned fact, const char *key, size_t key_len,
 
 static void add_output(struct reader *r, struct item *i)
 {
-	add(r, graph_cell(r->graph, SPACE_OUTPUT, i->kind, i->data, i->key_len), i);
+	add(r, graph_output_cell(r->graph, i), i);
 }
 
 static void emit_versioned(struct reader *r, enum resource_kind kind, const char *name,
@@ -322,7 +330,7 @@ static bool read_early(const struct reader *r, enum object_kind kind, const char
 	const struct cell *c = hashmap_get(&r->graph->cells[SPACE_OBJECT][kind], key, strlen(key));
 
 	for (size_t i = 0; c && i < MIN(r->n_reads, (size_t)EARLY); i++)
-		if (r->reads[i] == c)
+		if (small_at(r->reads[i]) == c)
 			return true;
 	return false;
 }
