@@ -8,12 +8,10 @@
 #include "common/decode/object-kind.h"
 #include "portolan/conversion.h"
 
-#define GATEWAY_API       "gateway.networking.k8s.io/v1"
-#define GRANT_API         "gateway.networking.k8s.io/v1beta1"
-#define GATEWAY_NAME      "portolan"
-#define GATEWAY_NAMESPACE "default"
-#define NAME_SIZE         254
-#define RULES_MAX         16 /* of an HTTPRoute, by its definition */
+#define GATEWAY_API "gateway.networking.k8s.io/v1"
+#define GRANT_API   "gateway.networking.k8s.io/v1beta1"
+#define NAME_SIZE   254
+#define RULES_MAX   16 /* of an HTTPRoute, by its definition */
 
 static void put(struct json_object *o, const char *key, const char *value)
 {
@@ -287,8 +285,8 @@ static struct json_object *parent(const struct side *s)
 	_cleanup_free_ char *section =
 		strcmp(s->scheme, "https") == 0 ? converted_name(s->h->name, "") : xstrdup("http");
 
-	put(o, "namespace", GATEWAY_NAMESPACE);
-	put(o, "name", GATEWAY_NAME);
+	put(o, "namespace", CONVERTED_GATEWAY_NAMESPACE);
+	put(o, "name", CONVERTED_GATEWAY);
 	put(o, "sectionName", section);
 	return o;
 }
@@ -415,7 +413,7 @@ static void add_grant(const char *namespace, const char *secret, struct json_obj
 
 	put(from, "group", "gateway.networking.k8s.io");
 	put(from, "kind", "Gateway");
-	put(from, "namespace", GATEWAY_NAMESPACE);
+	put(from, "namespace", CONVERTED_GATEWAY_NAMESPACE);
 	put(to, "group", "");
 	put(to, "kind", "Secret");
 	put(to, "name", secret);
@@ -450,7 +448,7 @@ static void add_tls(const struct converted_host *h, struct json_object *listener
 	(void)json_object_object_add(tls, "certificateRefs", in_list(ref));
 	(void)json_object_object_add(l, "tls", tls);
 	(void)json_object_array_add(listeners, l);
-	if (strcmp(namespace, GATEWAY_NAMESPACE) == 0 || has_grant(granted, secret))
+	if (strcmp(namespace, CONVERTED_GATEWAY_NAMESPACE) == 0 || has_grant(granted, secret))
 		return;
 	(void)json_object_array_add(granted, json_object_new_string(secret));
 	add_grant(namespace, name, objects);
@@ -460,9 +458,9 @@ void conversion_gateway_frame(const struct converted_host *hosts, size_t n,
 			      struct json_object *objects)
 {
 	struct json_object *class =
-		converted_object(GATEWAY_API, "GatewayClass", NULL, GATEWAY_NAME);
-	struct json_object *gateway =
-		converted_object(GATEWAY_API, "Gateway", GATEWAY_NAMESPACE, GATEWAY_NAME);
+		converted_object(GATEWAY_API, "GatewayClass", NULL, CONVERTED_GATEWAY);
+	struct json_object *gateway = converted_object(
+		GATEWAY_API, "Gateway", CONVERTED_GATEWAY_NAMESPACE, CONVERTED_GATEWAY);
 	struct json_object *spec = json_object_new_object(), *of_class = json_object_new_object();
 	struct json_object *listeners = in_list(listener("http", "HTTP", 80));
 	struct json_object *granted = json_object_new_array();
@@ -470,7 +468,7 @@ void conversion_gateway_frame(const struct converted_host *hosts, size_t n,
 	put(of_class, "controllerName", GATEWAY_CONTROLLER);
 	(void)json_object_object_add(class, "spec", of_class);
 	(void)json_object_array_add(objects, class);
-	put(spec, "gatewayClassName", GATEWAY_NAME);
+	put(spec, "gatewayClassName", CONVERTED_GATEWAY);
 	(void)json_object_object_add(spec, "listeners", listeners);
 	(void)json_object_object_add(gateway, "spec", spec);
 	(void)json_object_array_add(objects, gateway);

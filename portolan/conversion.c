@@ -16,6 +16,7 @@
 #include "portolan/stage-options.h"
 #include "portolan/surface.h"
 
+#define GATEWAY_KEY   CONVERTED_GATEWAY_NAMESPACE "/" CONVERTED_GATEWAY
 #define UNLIMITED     1000000 /* connections of a Gateway's backend */
 #define TLS_HOSTS_MAX 63      /* listeners of a Gateway except that of plain HTTP */
 
@@ -582,6 +583,8 @@ int conversion_make(struct conversion *c, const struct migration *m, const struc
 	int r;
 
 	c->hosts = json_object_new_array();
+	c->gateway_taken = state_get(m->world.objects, OBJECT_GATEWAY, GATEWAY_KEY,
+				     strlen(GATEWAY_KEY)) != NULL;
 	r = translate_source(&w, &before);
 	if (r < 0)
 		return r;
@@ -639,6 +642,10 @@ void conversion_write(const struct conversion *c, struct strbuf *out)
 	if (c->target == CONVERT_GATEWAY)
 		strbuf_puts(out, "# On every route of Gateway API WebSockets are let through, and "
 				 "backends have no limit of connections.\n");
+	if (c->target == CONVERT_GATEWAY && c->gateway_taken)
+		strbuf_puts(out,
+			    "# The source has a Gateway " GATEWAY_KEY " already: give this one "
+			    "another name, here and in all parentRefs, before you apply it.\n");
 	put_hosts(c, true, out);
 	put_hosts(c, false, out);
 	if (c->n_written)

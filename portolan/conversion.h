@@ -9,6 +9,9 @@
 #include "common/base/strbuf.h"
 #include "portolan/migration.h"
 
+#define CONVERTED_GATEWAY           "portolan"
+#define CONVERTED_GATEWAY_NAMESPACE "default"
+
 enum conversion_target {
 	CONVERT_NOT,
 	CONVERT_GATEWAY,
@@ -17,6 +20,7 @@ enum conversion_target {
 
 struct conversion {
 	enum conversion_target target;
+	bool gateway_taken;          /* the source has a Gateway of that name */
 	bool with_differences;       /* write hosts that are not quite the same, too */
 	struct json_object *objects; /* of Kubernetes, in the order of writing */
 	struct json_object *hosts;   /* [{"host", "written", "equal", "notes": ["…"]}] */

@@ -285,3 +285,13 @@ def test_retries_that_spare_some_methods_are_not_widened(convert):
     code, made, comments = convert([nginx("one", "n.example", proxy_next_upstream="error timeout http_502")], "httpproxy",
                                    "--with-differences")
     assert code == DIFFERENT and "retryPolicy" not in made[0]["spec"]["routes"][0], made
+
+
+def test_a_gateway_that_would_be_overwritten_is_named(convert):
+    there = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+             "metadata": {"name": "portolan", "namespace": "default"},
+             "spec": {"gatewayClassName": "own", "listeners": [{"name": "http", "protocol": "HTTP", "port": 80}]}}
+    words = "has a Gateway default/portolan already"
+    assert words in "".join(convert([ingress("b", "b.example"), there], "gateway-api")[2])
+    assert words not in "".join(convert([ingress("b", "b.example")], "gateway-api")[2])
+    assert words not in "".join(convert([ingress("b", "b.example"), there], "httpproxy")[2])
