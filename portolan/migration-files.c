@@ -7,6 +7,7 @@
 
 #include "common/answer/json-print.h"
 #include "common/base/alloc.h"
+#include "common/base/text.h"
 #include "common/decode/object-kind.h"
 #include "portolan/migration.h"
 #include "portolan/output-file.h"
@@ -101,10 +102,13 @@ static void put_options(const struct migration *m, struct strbuf *b)
 	if (!(m->from & MIGRATION_CONTOUR))
 		return;
 	strbuf_puts(b, "# To serve Contour's objects as they are, run Portolan with:");
-	for (size_t i = 0; i < json_length(m->contour_classes); i++)
-		strbuf_printf(
-			b, " --ingress-class=%s",
+	for (size_t i = 0; i < json_length(m->contour_classes); i++) {
+		/* An annotation can have any text: it stays in this line. */
+		_cleanup_free_ char *class = text_of(
 			json_object_get_string(json_object_array_get_idx(m->contour_classes, i)));
+
+		strbuf_printf(b, " --ingress-class=%s", class);
+	}
 	strbuf_putc(b, '\n');
 }
 

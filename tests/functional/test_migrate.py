@@ -468,3 +468,11 @@ def test_each_object_is_judged_by_its_own_controller_where_both_are_there(migrat
     assert {k: v for k, v in found.items() if k.startswith("Ingress/")} == {
         k: v for k, v in alone.items() if k.startswith("Ingress/")} == {"Ingress/shop": "same", "Ingress/bad": "never-served"}
     assert found["HTTPProxy/good"] == "same"
+
+
+def test_a_class_is_only_text_in_what_has_to_be_applied(migrate, folder):
+    evil = proxies()[0]
+    evil["metadata"]["annotations"] = {"projectcontour.io/ingress.class": "x\n---\nkind: Evil\n# <b>|"}
+    done = migrate([*backends(), evil], "--write", "out", "-o", "markdown")
+    assert "Evil" in (folder / "out/apply.yaml").read_text() and "\nkind: Evil" not in done.stdout
+    assert "Evil" not in [o["kind"] for o in yaml.safe_load_all((folder / "out/apply.yaml").read_text()) if o]
