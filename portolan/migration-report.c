@@ -7,6 +7,7 @@
 #include "common/answer/json-print.h"
 #include "common/base/alloc.h"
 #include "common/base/text.h"
+#include "common/configuration/configuration.h"
 #include "common/decode/object-kind.h"
 #include "portolan/migration.h"
 
@@ -75,6 +76,27 @@ static size_t count_routing(const struct migration *m, enum migration_class c)
 	return n;
 }
 
+/* Routes that no object asks for: ingress-nginx's answers to unknown names, and to large bodies. */
+static bool is_asked_for(struct json_object *route)
+{
+	struct json_object *by = json_member(route, "made_by");
+	bool own = strcmp(json_text(by, "namespace"), CONFIGURATION_NAMESPACE) == 0 &&
+		   strcmp(json_text(by, "name"), CONFIGURATION_NAME) == 0;
+
+	return !own && !(strcmp(json_text(route, "action"), "direct-response") == 0 &&
+			 json_number(route, "status") == 413);
+}
+
+static size_t count_routes(struct json_object *host)
+{
+	struct json_object *routes = json_member(host, "routes");
+	size_t n = 0;
+
+	for (size_t i = 0; i < json_length(routes); i++)
+		n += is_asked_for(json_object_array_get_idx(routes, i));
+	return n;
+}
+
 /* Names of hosts that are served, each once. */
 static size_t count_hosts(const struct migration *m, size_t *ret_routes)
 {
@@ -86,8 +108,10 @@ static size_t count_hosts(const struct migration *m, size_t *ret_routes)
 	for (size_t i = 0; i < json_length(hosts); i++) {
 		struct json_object *h = json_object_array_get_idx(hosts, i);
 
-		(void)json_object_object_add(names, json_text(h, "host"), NULL);
-		*ret_routes += json_length(json_member(h, "routes"));
+		n = count_routes(h);
+		*ret_routes += n;
+		if (n)
+			(void)json_object_object_add(names, json_text(h, "host"), NULL);
 	}
 	n = (size_t)json_object_object_length(names);
 	json_object_put(names);

@@ -476,3 +476,10 @@ def test_a_class_is_only_text_in_what_has_to_be_applied(migrate, folder):
     done = migrate([*backends(), evil], "--write", "out", "-o", "markdown")
     assert "Evil" in (folder / "out/apply.yaml").read_text() and "\nkind: Evil" not in done.stdout
     assert "Evil" not in [o["kind"] for o in yaml.safe_load_all((folder / "out/apply.yaml").read_text()) if o]
+
+
+def test_hosts_and_routes_are_those_that_objects_ask_for(migrate):
+    """ingress-nginx's own host for unknown names, and its limits of bodies, are nobody's routes; HTTP and HTTPS are two."""
+    content = [*backends(), ingress("one", "one.example"), ingress("two", "two.example")]
+    answer = report(migrate(content, "-o", "json"))
+    assert (answer["hosts"], answer["routes"]) == (2, 4)
