@@ -40,6 +40,11 @@ static size_t total(const struct migration *m)
 	return n;
 }
 
+static const char *plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 static const char *source_name(const struct migration *m)
 {
 	return m->from == (MIGRATION_CONTOUR | MIGRATION_NGINX) ? "Contour and ingress-nginx"
@@ -176,7 +181,8 @@ static void put_summary(const struct migration *m, struct strbuf *out)
 	size_t n_routes, hosts = count_hosts(m, &n_routes);
 
 	strbuf_printf(out, "From %s: %zu objects", source_name(m), total(m));
-	strbuf_printf(out, "; %zu hosts with %zu routes would be served.\n", hosts, n_routes);
+	strbuf_printf(out, "; %zu host%s with %zu route%s would be served.\n", hosts, plural(hosts),
+		      n_routes, plural(n_routes));
 	for (unsigned c = 0; c < MIGRATION_CLASSES_; c++)
 		strbuf_printf(out, "  %6zu  %s (%zu of them route)\n", m->counts[c], words[c].title,
 			      count_routing(m, (enum migration_class)c));
@@ -242,9 +248,9 @@ void migration_report_markdown(const struct migration *m, struct strbuf *out)
 	size_t n_routes, hosts = count_hosts(m, &n_routes);
 
 	strbuf_printf(out,
-		      "# From %s to Portolan\n\n%zu objects; %zu hosts with %zu routes would "
+		      "# From %s to Portolan\n\n%zu objects; %zu host%s with %zu route%s would "
 		      "be served.\n\n",
-		      source_name(m), total(m), hosts, n_routes);
+		      source_name(m), total(m), hosts, plural(hosts), n_routes, plural(n_routes));
 	strbuf_puts(out, "| | objects | of them route |\n|---|---|---|\n");
 	for (unsigned c = 0; c < MIGRATION_CLASSES_; c++)
 		strbuf_printf(out, "| %s | %zu | %zu |\n", words[c].title, m->counts[c],

@@ -660,12 +660,26 @@ static void say_unreadable(const struct migration *m)
 	json_object_put(verdicts);
 }
 
-static void say_nobody(const struct migration *m)
+/* What --class could name. */
+static void say_classes(struct json_object *ingresses)
+{
+	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
+
+	json_object_object_foreach (ingresses, class, count)
+		strbuf_printf(&b, "%s%s (%lld)", b.len ? ", " : "", class,
+			      (long long)json_object_get_int64(count));
+	if (b.len)
+		(void)fprintf(stderr, "portolan migrate: Ingresses are there of class %s\n",
+			      strbuf_str(&b));
+}
+
+static void say_nobody(const struct migration *m, struct json_object *ingresses)
 {
 	(void)fprintf(stderr,
 		      "portolan migrate: no object of Contour or ingress-nginx is there: no "
 		      "HTTPProxy, and no Ingress or Gateway of their classes (--from says whose "
 		      "they are, --class its classes)\n");
+	say_classes(ingresses);
 	say_unreadable(m);
 }
 
@@ -694,7 +708,7 @@ int migration_source(struct migration *m, const char *config, const char *const 
 		else
 			make_configuration(&f);
 	} else {
-		say_nobody(m);
+		say_nobody(m, f.ingresses);
 	}
 	json_object_put(f.controllers);
 	json_object_put(f.ingresses);

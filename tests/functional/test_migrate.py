@@ -274,6 +274,8 @@ def test_a_recording_is_a_source():
 def test_nobodys_objects_and_bad_usage(migrate, folder):
     done = migrate(backends())
     assert done.returncode == NO_ANSWER and "no object of Contour or ingress-nginx" in done.stderr
+    done = migrate([*backends(), ingress("one", "one.example", klass="edge"), ingress("two", "two.example", klass="edge")])
+    assert done.returncode == NO_ANSWER and "Ingresses are there of class edge (2)" in done.stderr
     for words in ((), ("--from", "haproxy", "x"), ("-o", "xml", "x")):
         assert subprocess.run([PORTOLAN, "migrate", *words], capture_output=True, timeout=60).returncode == 2
 
