@@ -136,6 +136,18 @@ def test_a_rewrite_ends_the_rewriting_of_the_paths_that_it_finds(world, text, as
         assert (world.seen(at).path if isinstance(expected, str) else world.served(at)) == expected
 
 
+@pytest.mark.parametrize("condition, met", [
+    ('($host ~ "^a[0-9]*\\.")', {"a1": 403, "A1": 403, "b": "echo"}),
+    ("($host = a.HOST)", {"a": 403, "A": 403, "b": "echo"}),
+    ("($host !~ ^a)", {"a": "echo", "A": "echo", "B": 403}),
+    ("($host ~ ^A)", {"a": "echo", "b": "echo"}),
+    ("($host ~* ^A)", {"a": 403, "A": 403, "b": "echo"}),
+])
+def test_a_host_is_lower_case_to_conditions(world, condition, met):
+    world.write(nginx("a", f"*.{world.host}", configuration_snippet=f"if {condition.replace('HOST', world.host)} {{ return 403; }}"))
+    assert {name: world.served(host=f"{name}.{world.host}") for name in met} == met
+
+
 def test_conditions_that_set(world):
     snippet(world, """
         set $block "";

@@ -13,13 +13,14 @@
  * character that it cannot have, as it ends there. */
 struct shape {
 	const char *before, *head, *tail, *end, *one;
-	char stop; /* '\0': none */
+	char stop;  /* '\0': none */
+	bool lower; /* nginx has made it lower case */
 };
 
-static const struct shape whole = { "", ".*", ".*", "", ".", '\0' };
-static const struct shape host = { "", "[^:]*", ".*", "(?::[0-9]+)?", "[^:]", ':' };
-static const struct shape path = { "", "[^?]*", ".*", "(?:\\?.*)?", "[^?]", '?' };
-static const struct shape query_string = { "[^?]*\\?", ".*", ".*", "", ".", '\0' };
+static const struct shape whole = { "", ".*", ".*", "", ".", '\0', false };
+static const struct shape host = { "", "[^:]*", ".*", "(?::[0-9]+)?", "[^:]", ':', true };
+static const struct shape path = { "", "[^?]*", ".*", "(?:\\?.*)?", "[^?]", '?', false };
+static const struct shape query_string = { "[^?]*\\?", ".*", ".*", "", ".", '\0', false };
 
 struct operand {
 	const char *text;   /* known before there is a request; NULL: it is not */
@@ -66,6 +67,7 @@ static bool read_variable(struct arena *a, const char *name, struct operand *ret
 			"(?:\\s*;.*)?",
 			"[^;\\s]",
 			';',
+			false,
 		};
 	}
 	return ret->header || ret->query;
@@ -259,15 +261,28 @@ static const char *search(struct arena *a, const char *regex, const struct shape
 
 static const char *equal(struct arena *a, const char *text, const struct shape *s)
 {
-	return arena_printf(a, "%s%s%s", s->before, quoted(a, text), s->end);
+	return arena_printf(a, "%s%s%s%s", s->lower ? "(?i)" : "", s->before, quoted(a, text),
+			    s->end);
 }
 
 /* ---- conditions ---- */
 
+/* A text in lower case meets a regular expression in lower case whatever the client wrote. */
+static bool is_any_case(const struct shape *s, const char *op, const char *regex)
+{
+	for (const char *q = regex; s->lower && *q; q++) {
+		if (*q == '\\' && q[1])
+			q++;
+		else if (isupper((unsigned char)*q))
+			return strchr(op, '*') != NULL;
+	}
+	return s->lower || strchr(op, '*');
+}
+
 static bool set_match(struct nginx_program *g, const struct operand *x, const char *op,
 		      const char *value, struct value_match *ret)
 {
-	bool regex = strchr(op, '~') != NULL, any_case = strchr(op, '*') != NULL;
+	bool regex = strchr(op, '~') != NULL;
 	bool plain = x->query || (!*x->shape.before && !*x->shape.end);
 
 	*ret = (struct value_match){ .name = x->query ? x->query : x->header };
@@ -283,7 +298,7 @@ static bool set_match(struct nginx_program *g, const struct operand *x, const ch
 	}
 	ret->op = regex || !plain ? MATCH_REGEX : MATCH_EXACT;
 	if (regex)
-		ret->value = search(g->p->a, value, &x->shape, any_case);
+		ret->value = search(g->p->a, value, &x->shape, is_any_case(&x->shape, op, value));
 	else
 		ret->value = plain ? value : equal(g->p->a, value, &x->shape);
 	ret->ignore_case = !regex && x->header && strcmp(x->header, ":authority") == 0 && plain;
@@ -304,6 +319,7 @@ static bool set_inverse(struct nginx_program *g, const struct operand *x, const 
 		"(?:&.*)?",
 		"[^&]",
 		'&',
+		false,
 	};
 	return set_match(g, &y, op, value, ret);
 }
