@@ -1,6 +1,7 @@
 """Cases that people met (docs/understand/what-was-tried.md): settings without effect are reported,
 and reports are true."""
 
+import json
 import re
 import subprocess
 
@@ -9,7 +10,7 @@ import yaml
 
 import offline
 from certs import Authority
-from objects import backend_objects, ingress, path, proxy, rule, service, tls_secret, to
+from objects import app, backend_objects, ingress, path, proxy, rule, service, tls_secret, to
 from programs import TOP, program
 
 CHALLENGE = "/.well-known/acme-challenge/token"
@@ -266,3 +267,14 @@ def test_explain_decides_filters_of_addresses_for_a_client(folder):
     assert explain(folder, "http://web.example.com/", "--http-version", "9").returncode == 2
     done = explain(folder, "httpproxy/default/web", "--client", "10.0.0.1")
     assert done.returncode == 2 and re.search("--client go with a URL", done.stderr)
+
+
+def test_a_status_says_where_its_object_came_from_with_problems_and_without(pipeline):
+    pipeline.manifests.write("web.yaml", *app("web", "10.0.0.1", 80))
+    pipeline.manifests.write("lost.yaml", ingress("lost", rule("lost.example.com", path("lost"))))
+    pipeline.statuses()
+    for stage in (pipeline.watcher, pipeline.translator):
+        rows = {f"{r['kind']} {r['name']}": r for r in json.loads(stage.get("/debug/statuses"))}
+        assert not rows["Ingress web"].get("problems") and rows["Ingress lost"]["problems"]
+        assert rows["Ingress web"]["origin"].rpartition("/")[2].startswith("web.yaml:")
+        assert rows["Ingress lost"]["origin"].rpartition("/")[2].startswith("lost.yaml:")
