@@ -144,6 +144,17 @@ const struct item *const *read_facts(struct reader *r, unsigned fact, const char
 	return read_entries(r, graph_cell(r->graph, SPACE_FACT, fact, key, key_len), ret_n);
 }
 
+const struct item *read_first_fact(struct reader *r, unsigned fact, const char *key, size_t key_len)
+{
+	struct cell *c = graph_cell(r->graph, SPACE_FACT, fact, key, key_len);
+	const struct item *const *entries;
+	size_t n;
+
+	record(r, c);
+	entries = cell_entries(c, &n);
+	return n ? entries[0] : NULL;
+}
+
 const struct item *read_unit(struct reader *r, unsigned kind, const char *key, size_t key_len)
 {
 	struct unit *u;

@@ -84,11 +84,9 @@ struct naming {
 /* Of two hosts with one alias, the first by name gets it. */
 static const char *owner_of(struct nginx_plan *p, const char *alias)
 {
-	const struct item *const *facts;
-	size_t n;
+	const struct item *fact = read_first_fact(p->r, FACT_NGINX_ALIAS, alias, strlen(alias));
 
-	facts = read_facts(p->r, FACT_NGINX_ALIAS, alias, strlen(alias), &n);
-	return n ? (const char *)item_value(facts[0]) : p->host;
+	return fact ? (const char *)item_value(fact) : p->host;
 }
 
 static void want(struct naming *g, const char *host, const struct nginx_plan *as)

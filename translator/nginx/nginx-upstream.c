@@ -37,13 +37,10 @@ const struct nginx_ingress *nginx_upstream_first(struct nginx_plan *p, const str
 {
 	const struct nginx_ingress *in = owner(s);
 	const char *key = nginx_upstream_key(p->a, in->namespace, s->backend->service);
-	const struct item *const *facts;
+	const struct item *fact = read_first_fact(p->r, FACT_NGINX_SERVICE, key, strlen(key));
+	const char *name = fact ? (const char *)item_value(fact) : in->key;
 	const struct nginx_ingress *first;
-	const char *name;
-	size_t n;
 
-	facts = read_facts(p->r, FACT_NGINX_SERVICE, key, strlen(key), &n);
-	name = n ? (const char *)item_value(facts[0]) : in->key;
 	if (strcmp(name, in->key) == 0)
 		return in;
 	for (size_t i = 0; i < p->n_mains; i++)

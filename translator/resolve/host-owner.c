@@ -36,16 +36,15 @@ size_t host_claims(struct reader *r, const char *host)
 
 bool host_owner_find(struct reader *r, const char *host, struct host_owner *ret)
 {
-	const struct item *const *facts;
+	const struct item *first;
 	char *key;
-	size_t n;
 
 	if (ownership_is(r, "contour"))
 		return false;
-	facts = read_facts(r, FACT_CLAIM, host, strlen(host), &n);
-	if (!n)
+	first = read_first_fact(r, FACT_CLAIM, host, strlen(host));
+	if (!first)
 		return false;
-	ret->kind = (enum object_kind)strtoul((const char *)item_value(facts[0]), &key, 10);
+	ret->kind = (enum object_kind)strtoul((const char *)item_value(first), &key, 10);
 	ret->key = key + 1;
 	return true;
 }
