@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/alloc.h"
@@ -665,10 +666,12 @@ struct configuration_file *configuration_file_read(const char *text, size_t len)
 int configuration_file_load(const char *path, struct configuration_file **ret)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	/* Without O_NONBLOCK, a pipe that nobody writes to would be waited for. */
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
 	ssize_t n;
 
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &st) < 0 || fcntl(fd, F_SETFL, O_RDONLY) < 0)
 		return -errno;
 	/* One byte too much is enough to be refused. */
 	while ((n = read(fd, strbuf_room(&text, TREE_CHUNK), TREE_CHUNK)) != 0 &&
@@ -677,6 +680,8 @@ int configuration_file_load(const char *path, struct configuration_file **ret)
 			return -errno;
 		text.len += n > 0 ? (size_t)n : 0;
 	}
+	if (S_ISFIFO(st.st_mode) && !text.len)
+		return -ENODATA;
 	*ret = configuration_file_read(strbuf_str(&text), text.len);
 	return 0;
 }

@@ -1,6 +1,7 @@
 """The configuration file: checked, taken at the start, read again at SIGHUP, kept when it is bad."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -111,6 +112,17 @@ def test_a_bad_file_keeps_what_was_and_says_why(configured, file):
     assert pipeline.watcher.get("/readyz").strip() == "ok"
     assert pipeline.watcher.metrics()["portolan_watcher_config_refused"] == 0
     assert pipeline.statuses()[KEY]["problems"] == []
+
+
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(configured, file):
+    reload(configured, file, "tls: {minimum-protocol-version: '1.3'}\n", "was read again")
+    before = objects_of(configured)
+    file.unlink()
+    os.mkfifo(file)
+    with Growing(configured.watcher.log) as log:
+        configured.watcher.process.send_signal(signal.SIGHUP)
+        log.wait_for("cannot read the configuration .*: No data available")
+    assert objects_of(configured) == before
 
 
 def test_the_file_wins_over_an_object_of_that_name(configured, file):
