@@ -272,7 +272,7 @@ def test_explain_decides_filters_of_addresses_for_a_client(folder):
 def test_a_status_says_where_its_object_came_from_with_problems_and_without(pipeline):
     pipeline.manifests.write("web.yaml", *app("web", "10.0.0.1", 80))
     pipeline.manifests.write("lost.yaml", ingress("lost", rule("lost.example.com", path("lost"))))
-    pipeline.statuses()
+    pipeline.settle()
     for stage in (pipeline.watcher, pipeline.translator):
         rows = {f"{r['kind']} {r['name']}": r for r in json.loads(stage.get("/debug/statuses"))}
         assert not rows["Ingress web"].get("problems") and rows["Ingress lost"]["problems"]
