@@ -24,53 +24,48 @@ void small_free(void *p, size_t size _unused_)
 #else
 
 #define STEP       8u
-#define STEPS_MAX  512u                /* larger sizes come in eight steps for each power of two */
-#define CLASSES    264                 /* of sizes, up to that of the region */
-#define REGION     ((size_t)16 << 30)  /* as far as a reference reaches */
-#define REGION_MIN ((size_t)64 << 20)  /* where addresses are short, too */
-#define COMMIT     ((size_t)1 << 20)   /* the region is made usable in such steps */
-#define LARGE      ((size_t)16 * 1024) /* the pages of a freed piece go back */
-#define PAGE       ((uintptr_t)4096)
+#define SMALL_MAX  512u /* larger pieces come from malloc, which joins what is freed */
+#define REGION_MIN ((size_t)64 << 20) /* where the addresses of a process are limited */
+#define COMMIT     ((size_t)1 << 20)  /* the region is made usable in such steps */
 
 struct piece {
 	struct piece *next;
 };
 
+/* Before a large piece. Its reference leads to a small one, which has its address. */
+struct head {
+	small_ref ref;
+	uint32_t unused;
+};
+
 char *small_base;
-static size_t used, usable, region; /* from small_base */
-static struct piece *freed[CLASSES + 1];
+size_t small_region;
+static size_t used, usable; /* from small_base */
+static struct piece *freed[SMALL_MAX / STEP + 1];
 
-/* The class of pieces that this one is of, and their size. */
-static unsigned class_of(size_t size, size_t *ret_rounded)
+static char *map(size_t size)
 {
-	unsigned power;
-	size_t step;
+	void *p = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (size <= STEPS_MAX) {
-		*ret_rounded = size ? (size + STEP - 1) / STEP * STEP : STEP;
-		return (unsigned)(*ret_rounded / STEP);
-	}
-	if (size > REGION)
-		alloc_failed();
-	power = 63u - (unsigned)__builtin_clzl(size - 1);
-	step = (size_t)1 << (power - 3);
-	*ret_rounded = (size + step - 1) & ~(step - 1);
-	return STEPS_MAX / STEP + (power - 9) * 8 + (unsigned)(*ret_rounded / step) - 8;
+	return p == MAP_FAILED ? NULL : p;
 }
 
 static void reserve(void)
 {
-	for (region = REGION; region >= REGION_MIN; region /= 2) {
-		void *p = mmap(NULL, region, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-			       -1, 0);
+	size_t size = SMALL_REGION;
 
-		if (p != MAP_FAILED) {
-			small_base = p;
-			used = STEP; /* 0 is no reference */
-			return;
-		}
+	while (!(small_base = map(size)) && size > REGION_MIN)
+		size /= 2;
+	if (small_base && size < SMALL_REGION) {
+		/* Addresses are limited: code, stacks and malloc need some, too. */
+		(void)munmap(small_base, size);
+		size /= 2;
+		small_base = map(size);
 	}
-	alloc_failed();
+	if (!small_base)
+		alloc_failed();
+	small_region = size;
+	used = STEP; /* 0 is no reference */
 }
 
 static void *from_region(size_t size)
@@ -82,7 +77,7 @@ static void *from_region(size_t size)
 	if (used + size > usable) {
 		size_t more = (used + size - usable + COMMIT - 1) / COMMIT * COMMIT;
 
-		if (more > region - usable ||
+		if (more > small_region - usable ||
 		    mprotect(small_base + usable, more, PROT_READ | PROT_WRITE) < 0)
 			alloc_failed();
 		usable += more;
@@ -92,13 +87,48 @@ static void *from_region(size_t size)
 	return p;
 }
 
+static size_t round_up(size_t size)
+{
+	return size ? (size + STEP - 1) / STEP * STEP : STEP;
+}
+
+static void *alloc_large(size_t size)
+{
+	void **place = small_alloc(sizeof(*place));
+	size_t at = (size_t)((char *)place - small_base);
+	struct head *head;
+
+	if (size > SIZE_MAX - sizeof(*head))
+		alloc_failed();
+	head = xmalloc(sizeof(*head) + size);
+	head->ref = (small_ref)(at / SMALL_UNIT) | SMALL_LARGE;
+	*place = head + 1;
+	return *place;
+}
+
+static void free_large(void *p)
+{
+	struct head *head = (struct head *)p - 1;
+
+	small_free(small_base + (size_t)(head->ref & ~SMALL_LARGE) * SMALL_UNIT, sizeof(void *));
+	free(head);
+}
+
+small_ref small_large_ref(const void *p)
+{
+	return ((const struct head *)p - 1)->ref;
+}
+
 void *small_alloc(size_t size)
 {
-	size_t rounded;
-	struct piece **list = &freed[class_of(size, &rounded)], *piece = *list;
+	struct piece **list, *piece;
 
+	if (size > SMALL_MAX)
+		return alloc_large(size);
+	list = &freed[round_up(size) / STEP];
+	piece = *list;
 	if (!piece)
-		return from_region(rounded);
+		return from_region(round_up(size));
 	*list = piece->next;
 	return piece;
 }
@@ -106,19 +136,16 @@ void *small_alloc(size_t size)
 void small_free(void *p, size_t size)
 {
 	struct piece *piece = p, **list;
-	uintptr_t begin, end;
-	size_t rounded;
 
 	if (!p)
 		return;
-	list = &freed[class_of(size, &rounded)];
+	if (size > SMALL_MAX) {
+		free_large(p);
+		return;
+	}
+	list = &freed[round_up(size) / STEP];
 	piece->next = *list;
 	*list = piece;
-	if (rounded < LARGE)
-		return;
-	begin = ((uintptr_t)(piece + 1) + PAGE - 1) & ~(PAGE - 1);
-	end = ((uintptr_t)p + rounded) & ~(PAGE - 1);
-	(void)madvise((void *)begin, end - begin, MADV_DONTNEED);
 }
 
 #endif

@@ -1,8 +1,8 @@
 /* Memory for the many small things of a large fleet of hosts: no header, steps of eight bytes, one
  * behind another. The caller has to know the size of a piece to free it. Freed memory is used again
- * for pieces of its size; only the pages of large pieces go back to the system. For one thread.
+ * for pieces of its size. For one thread. Pieces of more than 512 bytes come from malloc().
  *
- * All pieces are in one region of addresses, so a place in it takes half of a pointer: what refers
+ * The others are in one region of addresses, so a place in it takes half of a pointer: what refers
  * to very many pieces holds a small_ref to each. */
 #pragma once
 
@@ -22,22 +22,47 @@ void *small_memdup(const void *p, size_t n) __attribute__((returns_nonnull));
 
 /* References to pieces: 0 for NULL, and always even, so the last bit is the holder's. */
 #ifdef SANITIZED
+
 typedef uintptr_t small_ref; /* so that leaks are found */
-#define SMALL_BASE ((char *)0)
-#define SMALL_UNIT 1u
-#else
-typedef uint32_t small_ref;
-extern char *small_base;
-#define SMALL_BASE small_base
-#define SMALL_UNIT 4u
-#endif
 
 static inline small_ref small_ref_of(const void *p)
 {
-	return p ? (small_ref)(((uintptr_t)p - (uintptr_t)SMALL_BASE) / SMALL_UNIT) : 0;
+	return (small_ref)p;
 }
 
 static inline void *small_at(small_ref ref)
 {
-	return ref ? SMALL_BASE + (size_t)ref * SMALL_UNIT : NULL;
+	return (void *)ref;
 }
+
+#else
+
+typedef uint32_t small_ref;
+
+#define SMALL_UNIT   4u                /* of a reference, in bytes */
+#define SMALL_REGION ((size_t)8 << 30) /* as far as 31 bits of it reach */
+#define SMALL_LARGE  0x80000000u /* it leads to the address of a piece outside of the region */
+extern char *small_base;
+extern size_t small_region; /* bytes, less than SMALL_REGION where addresses are limited */
+/* The reference to a piece outside of the region. */
+small_ref small_large_ref(const void *p);
+
+static inline small_ref small_ref_of(const void *p)
+{
+	size_t at = (size_t)((uintptr_t)p - (uintptr_t)small_base);
+
+	if (!p)
+		return 0;
+	return at < small_region ? (small_ref)(at / SMALL_UNIT) : small_large_ref(p);
+}
+
+static inline void *small_at(small_ref ref)
+{
+	char *p = small_base + (size_t)(ref & ~SMALL_LARGE) * SMALL_UNIT;
+
+	if (!ref)
+		return NULL;
+	return ref & SMALL_LARGE ? *(void **)(void *)p : p;
+}
+
+#endif

@@ -1,5 +1,8 @@
 /* common/base/small.c: small pieces of memory do not touch each other and are used again. */
 #include <stdint.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "common/base/alloc.h"
 #include "common/base/cleanup.h"
@@ -117,3 +120,63 @@ TEST(large_pieces_do_not_touch_each_other_either)
 		}
 	}
 }
+
+/* As a fleet does whose objects grow: what was freed serves pieces of any other large size. */
+TEST(freed_large_pieces_are_memory_for_other_sizes)
+{
+	static void *all[1000];
+	struct rusage before, after;
+
+	CHECK_EQ(getrusage(RUSAGE_SELF, &before), 0);
+	for (size_t size = 600; size < 16000; size += 500) {
+		for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+			all[i] = memset(small_alloc(size), 1, size);
+		for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+			small_free(all[i], size);
+	}
+	CHECK_EQ(getrusage(RUSAGE_SELF, &after), 0);
+#ifndef SANITIZED /* which keeps what was freed for a while */
+	CHECK(after.ru_maxrss - before.ru_maxrss < 40 * 1024);
+#endif
+}
+
+#ifndef SANITIZED /* which needs terabytes of addresses */
+#define LIMITED "PORTOLAN_TEST_LIMITED_ADDRESSES"
+
+static void use_pieces(void)
+{
+	static void *all[2000];
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		all[i] = small_alloc(i * 40);
+		CHECK(small_at(small_ref_of(all[i])) == all[i]);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		small_free(all[i], i * 40);
+	/* As much is left for everything else. */
+	free(xmalloc((size_t)256 << 20));
+}
+
+/* By a process of its own: the region is reserved once. */
+TEST(limited_addresses_are_shared_with_the_rest_of_the_process)
+{
+	const struct rlimit addresses = { 1u << 30, 1u << 30 };
+	int status = -1;
+	pid_t pid;
+
+	if (getenv(LIMITED)) {
+		use_pieces();
+		return;
+	}
+	pid = fork();
+	if (pid == 0) {
+		if (setrlimit(RLIMIT_AS, &addresses) == 0 && setenv(LIMITED, "1", 1) == 0)
+			(void)execl("/proc/self/exe", "test-small",
+				    "limited_addresses_are_shared_with_the_rest_of_the_process",
+				    (char *)NULL);
+		_exit(126);
+	}
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_EQ(status, 0);
+}
+#endif
