@@ -223,16 +223,35 @@ static const char *secret_refused(struct explain *e, const EnvoySdsSecretConfig 
 	return s ? explain_refusal_of(e, RESOURCE_SECRET, s->name, NULL, 0, effect) : NULL;
 }
 
+/* Envoy makes one thing of all: where it gets a bad one first, the handshake fails. Otherwise it
+ * shows the others, whatever the name. */
+static const char *certificates_refused(struct explain *e, const EnvoyCommonTlsContext *c,
+					const char *effect)
+{
+	size_t n = c->n_tls_certificate_sds_secret_configs, n_refused = 0;
+	const char *why = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *refused = secret_refused(
+			e, c->tls_certificate_sds_secret_configs[i],
+			n > 1 ? "the handshake fails, or shows the other certificates" : effect);
+
+		n_refused += refused != NULL;
+		why = why ? why : refused;
+	}
+	return n_refused == n ? why : NULL;
+}
+
 const char *explain_secrets_refused(struct explain *e, const EnvoyCommonTlsContext *c,
 				    const char *effect)
 {
 	const char *why[3] = { 0 };
 
-	for (size_t i = 0; c && i < c->n_tls_certificate_sds_secret_configs; i++)
-		why[0] = secret_refused(e, c->tls_certificate_sds_secret_configs[i], effect);
-	if (c)
-		why[1] = secret_refused(e, c->validation_context_sds_secret_config, effect);
-	if (c && c->combined_validation_context)
+	if (!c)
+		return NULL;
+	why[0] = certificates_refused(e, c, effect);
+	why[1] = secret_refused(e, c->validation_context_sds_secret_config, effect);
+	if (c->combined_validation_context)
 		why[2] = secret_refused(
 			e, c->combined_validation_context->validation_context_sds_secret_config,
 			effect);
