@@ -30,7 +30,7 @@ struct refusal {
 	char *version;
 	size_t version_len;
 	char *message;
-	struct refuser *by[NAMED_MAX];
+	struct refuser *by[NAMED_MAX]; /* by name */
 	unsigned n_by;
 	int64_t alone; /* monotonic, since when only refusing Envoys are connected; 0: not so */
 };
@@ -105,16 +105,17 @@ static int compare_refusers(const void *a, const void *b)
 	return strcmp(x->id, y->id);
 }
 
-static bool add_refuser(struct refusal *f, struct refuser *r)
+/* Keeps the first by name: the same Envoys are told of in the same words, whoever was first. */
+static void add_refuser(struct refusal *f, struct refuser *r)
 {
 	for (unsigned i = 0; i < f->n_by; i++)
 		if (f->by[i] == r)
-			return true;
+			return;
 	if (f->n_by < NAMED_MAX)
 		f->by[f->n_by++] = r;
-	/* By name: the same Envoys are told of in the same words, whoever was first. */
+	else if (strcmp(r->id, f->by[NAMED_MAX - 1]->id) < 0)
+		f->by[NAMED_MAX - 1] = r;
 	qsort(f->by, f->n_by, sizeof(struct refuser *), compare_refusers);
-	return f->n_by > 0;
 }
 
 static void take_refuser_out(struct refusal *f, const struct refuser *r)
@@ -193,7 +194,7 @@ void refusals_add(struct refusals *f, const struct client *c, const struct item 
 		return;
 	}
 	who->connected = true;
-	(void)add_refuser(one, who);
+	add_refuser(one, who);
 	scrub(message, scrubbed, sizeof(scrubbed));
 	free(one->message);
 	one->message = xstrdup(scrubbed);

@@ -1,6 +1,8 @@
 /* xds-server/refusal.c: many refusals of many clients. */
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
+#include "common/base/strbuf.h"
+#include "proto/ipc.pb-c.h"
 #include "tests/lib/test.h"
 #include "xds-server/refusal.h"
 
@@ -85,4 +87,51 @@ TEST(refusals_are_counted_by_parts_and_all_of_them)
 	resource_store_free(store);
 	state_free(reports);
 	state_free(state);
+}
+
+/* The names in the report on a cluster that so many clients refuse, in either order. */
+static char *named(unsigned n, bool backwards)
+{
+	struct state *state = state_new(), *reports = state_new();
+	struct resource_store *store = resource_store_new(state, &store_ops, NULL);
+	_cleanup_strbuf_ struct strbuf names = STRBUF_INIT;
+	Portolan__Ipc__RejectReport *report = NULL;
+	struct item *item = cluster(0);
+	struct refusals *f;
+	struct item *i;
+	size_t pos = 0;
+
+	state_put(state, item_ref(item));
+	state_commit(state, 1);
+	connect_all(store);
+	f = refusals_new(store, reports, &first);
+	for (unsigned k = 0; k < n; k++)
+		refusals_add(f, &clients[backwards ? n - 1 - k : k], item, "no");
+	while (refusals_count(f))
+		CHECK(refusals_counting(f));
+	while ((i = state_next(reports, &pos)))
+		if (i->kind == REPORT_REJECT)
+			report = portolan__ipc__reject_report__unpack(NULL, i->value_len,
+								      item_value(i));
+	CHECK(report);
+	CHECK_STR(report->node_id, report->node_ids[0]);
+	for (size_t k = 0; k < report->n_node_ids; k++)
+		strbuf_printf(&names, "%s ", report->node_ids[k]);
+	portolan__ipc__reject_report__free_unpacked(report, NULL);
+	item_unref(item);
+	refusals_free(f);
+	for (unsigned k = 0; k < CLIENTS; k++)
+		stream_free(clients[k].stream);
+	resource_store_free(store);
+	state_free(reports);
+	state_free(state);
+	return strbuf_take(&names);
+}
+
+TEST(of_many_that_refuse_the_same_are_named_in_any_order)
+{
+	_cleanup_free_ char *forwards = named(12, false), *backwards = named(12, true);
+
+	CHECK_STR(forwards, "node-0 node-1 node-10 node-11 node-2 node-3 node-4 node-5 ");
+	CHECK_STR(backwards, forwards);
 }
