@@ -143,6 +143,26 @@ static void say_missing(const char *dir, const char *name)
 	json_object_put(all);
 }
 
+/* What an Envoy does that refuses n resources of a kind. */
+static void put_instead(struct json_object *state, long long n, struct strbuf *out)
+{
+	struct json_object *member = json_member(state, "lacking");
+	long long lacking = (long long)json_object_get_int64(member);
+	const char *them = n == 1 ? "it" : "them";
+
+	if (!member)
+		strbuf_printf(out, "with what it accepted before, or without %s", them);
+	else if (lacking == 0)
+		strbuf_puts(out, "with what it accepted before");
+	else if (lacking == n)
+		strbuf_printf(out, "without %s", them);
+	else
+		strbuf_printf(out,
+			      "with what it accepted before in place of %lld of them, and without "
+			      "%lld of them",
+			      n - lacking, lacking);
+}
+
 static void put_refusal(struct json_object *envoy, struct strbuf *out)
 {
 	struct json_object *types = json_member(envoy, "types");
@@ -150,17 +170,12 @@ static void put_refusal(struct json_object *envoy, struct strbuf *out)
 	json_object_object_foreach (types, type, state) {
 		long long n = (long long)json_number(state, "rejected");
 
-		bool lacks = json_number(state, "lacking") == n;
-
-		if (n > 0)
-			strbuf_printf(out,
-				      "Envoy %s refuses %lld resource%s of kind %s, and goes on "
-				      "with%s; it said last: %s\n",
-				      json_text(envoy, "node_id"), n, n == 1 ? "" : "s", type,
-				      !lacks   ? " what it accepted before"
-				      : n == 1 ? "out it"
-					       : "out them",
-				      json_text(envoy, "last_reject"));
+		if (n <= 0)
+			continue;
+		strbuf_printf(out, "Envoy %s refuses %lld resource%s of kind %s, and goes on ",
+			      json_text(envoy, "node_id"), n, n == 1 ? "" : "s", type);
+		put_instead(state, n, out);
+		strbuf_printf(out, "; it said last: %s\n", json_text(envoy, "last_reject"));
 	}
 }
 

@@ -363,8 +363,8 @@ static void note_sent(struct subscription *sub, const struct pick *pick)
 	struct entry *e = subscription_awake(sub, pick->r->id);
 
 	if (pick->what == FLIGHT_ASIDE) {
-		/* It waits to be put again. */
-		e->flags &= ~(uint32_t)ENTRY_HELD;
+		/* It waits to be put again; until then the client has no version of it. */
+		e->flags &= ~(uint32_t)(ENTRY_HELD | ENTRY_FORMER);
 		return;
 	}
 	/* What was in a rejected batch was not accepted. */

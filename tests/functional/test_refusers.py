@@ -1,5 +1,6 @@
 """A refusal belongs to the Envoys that made it: the others go on, and it ends with them."""
 
+import contextlib
 import json
 import re
 import subprocess
@@ -8,6 +9,7 @@ import urllib.request
 import pytest
 
 from certs import Authority
+from control_sockets import FakeStage
 from events import Deadline
 from objects import app, proxy, tls_secret, to
 from programs import program
@@ -449,3 +451,25 @@ def test_a_host_that_all_refuse_is_not_said_to_be_nobodys(pipeline, scheme, refu
         assert ask(pipeline, "explain", f"{scheme}://good.example.com/")[0] == 0
         code, text = ask(pipeline, "explain", f"{scheme}://other.example.com/")
         assert code == 1 and "no object serves" in text, text
+
+
+@pytest.mark.parametrize(("counts", "instead"), [
+    ({"rejected": 1, "lacking": 0}, "with what it accepted before"),
+    ({"rejected": 1, "lacking": 1}, "without it"),
+    ({"rejected": 2, "lacking": 2}, "without them"),
+    ({"rejected": 3, "lacking": 1}, "with what it accepted before in place of 2 of them, and without 1 of them"),
+    # A client of the state of the world does not say what it holds.
+    ({"rejected": 1}, "with what it accepted before, or without it"),
+    ({"rejected": 2}, "with what it accepted before, or without them"),
+])
+def test_status_says_no_more_than_is_known_about_what_a_refusing_envoy_goes_on_with(folder, counts, instead):
+    envoys = [{"node_id": "old", "last_reject": "no", "types": {"route": counts, "cluster": {"rejected": 0}}}]
+    pages = {"watcher": {"/debug/statuses": []}, "xds-server": {"/debug/envoys": envoys}}
+    with contextlib.ExitStack() as stack:
+        for stage, answers in pages.items():
+            fake = FakeStage(folder, stage, {at: (200, "application/json", json.dumps(a)) for at, a in answers.items()})
+            stack.callback(fake.close)
+        shown = subprocess.run([program("portolan"), "status", "--problems", f"--runtime-dir={folder}"],
+                               capture_output=True, text=True, timeout=60).stdout
+    n = counts["rejected"]
+    assert shown == f"Envoy old refuses {n} resource{'s' * (n > 1)} of kind route, and goes on {instead}; it said last: no\n"

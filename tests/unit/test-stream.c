@@ -2003,6 +2003,26 @@ TEST(a_listener_that_was_refused_is_sent_again_when_another_has_changed)
 	world_free();
 }
 
+TEST(a_listener_that_was_taken_away_and_is_refused_when_it_comes_back_is_lacking)
+{
+	struct client *c = with_listeners(true, "A", "B");
+	const struct subscription *sub = c->stream->subs[LDS];
+
+	/* FORMER: a version was accepted, and another one sent. */
+	put_at("y", "2", "B");
+	commit();
+	EXPECT_REFUSE(c, "LDS +y=2");
+	CHECK_EQ(subscription_lacking(sub), 0);
+	put_at("x", "3", "B");
+	put_at("y", "3", "A");
+	commit();
+	EXPECT(c, "LDS +x=3 -y");
+	EXPECT_REFUSE(c, "LDS +y=3");
+	CHECK_EQ(stream_rejected(c->stream), 1);
+	CHECK_EQ(subscription_lacking(sub), 1);
+	world_free();
+}
+
 TEST(a_client_that_comes_back_is_known_to_have_its_listeners_where_they_are)
 {
 	struct client *c;
