@@ -7,6 +7,9 @@
 
 #include "admin/gather.h"
 #include "common/base/alloc.h"
+#include "common/daemon/unsent.h"
+
+static size_t all_bytes; /* of answers in all gathers */
 
 struct gather *gather_new(struct event_loop *loop, const char *runtime_dir,
 			  void (*done)(void *ctx, struct gather *g), void *ctx)
@@ -20,12 +23,39 @@ struct gather *gather_new(struct event_loop *loop, const char *runtime_dir,
 	return g;
 }
 
+size_t gather_all_bytes(void)
+{
+	return all_bytes + unsent_bytes();
+}
+
 static void gather_free(struct gather *g)
 {
+	all_bytes -= g->bytes;
 	for (size_t i = 0; i < g->n; i++)
 		if (g->answers[i].body)
 			evbuffer_free(g->answers[i].body);
 	free(g);
+}
+
+static void set_bytes(struct gather_answer *a, size_t bytes)
+{
+	all_bytes += bytes - a->bytes;
+	a->gather->bytes += bytes - a->bytes;
+	a->bytes = bytes;
+}
+
+/* Many may ask while there is room for each: it is tested when there is something to read. */
+static int on_begin(void *ctx, size_t bytes)
+{
+	struct gather_answer *a = ctx;
+	struct gather *g = a->gather;
+
+	if (g->unsent_max && gather_all_bytes() - g->bytes > g->unsent_max) {
+		g->too_much = true;
+		return -ENOBUFS;
+	}
+	set_bytes(a, bytes);
+	return 0;
 }
 
 static void on_answer(void *ctx, struct control_answer *answer)
@@ -41,6 +71,7 @@ static void on_answer(void *ctx, struct control_answer *answer)
 		a->body = evbuffer_new();
 		(void)evbuffer_add_buffer(a->body, answer->body);
 	}
+	set_bytes(a, a->body ? evbuffer_get_length(a->body) : 0);
 	if (--g->left)
 		return;
 	g->done(g->ctx, g);
@@ -63,6 +94,7 @@ void gather_ask(struct gather *g, const struct stage_row *stage, const char *tar
 						 .target = target,
 						 .max_body = max_body,
 						 .timeout_usec = timeout_usec,
+						 .begin = on_begin,
 						 .answer = on_answer,
 						 .ctx = a,
 					 });

@@ -6,6 +6,7 @@
 #include "admin/http-server.h"
 #include "admin/job.h"
 #include "common/base/alloc.h"
+#include "common/daemon/unsent.h"
 
 static void job_free(struct job *j)
 {
@@ -24,7 +25,10 @@ static void on_gathered(void *ctx, struct gather *g)
 	/* Sending may end the connection; do not touch it afterwards. */
 	evhttp_connection_set_closecb(evhttp_request_get_connection(j->req), NULL, NULL);
 	event_free(TAKE_PTR(j->client_closed));
-	j->done(j, g);
+	if (g->too_much)
+		http_send_text(j->req, HTTP_SERVUNAVAIL, UNSENT_TEXT);
+	else
+		j->done(j, g);
 	job_free(j);
 }
 
@@ -56,10 +60,14 @@ static struct event *watch_client(struct event_loop *loop, struct evhttp_connect
 }
 
 struct job *job_new(struct admin *a, struct evhttp_request *req,
-		    void (*done)(struct job *j, struct gather *g))
+		    void (*done)(struct job *j, struct gather *g), size_t unsent_max)
 {
 	struct job *j;
 
+	if (unsent_max && gather_all_bytes() > unsent_max) {
+		http_send_text(req, HTTP_SERVUNAVAIL, UNSENT_TEXT);
+		return NULL;
+	}
 	if (a->n_jobs == JOBS_MAX) {
 		http_send_text(req, HTTP_SERVUNAVAIL, "too many requests wait already\n");
 		return NULL;
@@ -69,6 +77,7 @@ struct job *job_new(struct admin *a, struct evhttp_request *req,
 	j->req = req;
 	j->done = done;
 	j->gather = gather_new(a->daemon->loop, a->daemon->runtime_dir, on_gathered, j);
+	j->gather->unsent_max = unsent_max;
 	j->back = &a->jobs;
 	j->next = a->jobs;
 	if (j->next)

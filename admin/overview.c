@@ -13,6 +13,7 @@
 #include "common/answer/picture.h"
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
+#include "common/daemon/unsent.h"
 
 #define ANSWER_MAX   (8u * 1024 * 1024)
 #define TIMEOUT_USEC (5 * USEC_PER_SEC)
@@ -566,7 +567,7 @@ static void ask(struct job *j, const char *stage, const char *target)
 
 void overview_page(struct admin *a, struct evhttp_request *req)
 {
-	struct job *j = job_new(a, req, send_overview);
+	struct job *j = job_new(a, req, send_overview, UNSENT_MAX);
 	_cleanup_free_ char *routes = NULL;
 	struct evkeyvalq words;
 	const char *offset;
@@ -690,7 +691,7 @@ static void ask_both(struct job *j, struct evhttp_request *req, bool picture_onl
 
 void overview_explain(struct admin *a, struct evhttp_request *req)
 {
-	struct job *j = job_new(a, req, send_explained);
+	struct job *j = job_new(a, req, send_explained, UNSENT_MAX);
 
 	if (j)
 		ask_both(j, req, false);
@@ -708,7 +709,7 @@ static void send_graph(struct job *j, struct gather *g)
 
 void overview_graph(struct admin *a, struct evhttp_request *req)
 {
-	struct job *j = job_new(a, req, send_graph);
+	struct job *j = job_new(a, req, send_graph, UNSENT_MAX);
 
 	if (j)
 		ask_both(j, req, true);

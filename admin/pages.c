@@ -18,7 +18,6 @@
 
 #define TEXT         "text/plain; charset=utf-8"
 #define METRICS_TEXT "text/plain; version=0.0.4; charset=utf-8"
-#define TOO_MUCH     "too many answers wait to be read: ask later\n"
 #define SMALL_MAX    (64u * 1024)
 #define METRICS_MAX  (4u * 1024 * 1024)
 #define DEBUG_MAX    (64u * 1024 * 1024)
@@ -139,7 +138,7 @@ static void page_healthz(struct admin *a _unused_, struct evhttp_request *req,
 
 static void page_readyz(struct admin *a, struct evhttp_request *req, const char *rest _unused_)
 {
-	struct job *j = job_new(a, req, send_readyz);
+	struct job *j = job_new(a, req, send_readyz, 0);
 
 	if (j)
 		ask_all(j, "/readyz", SMALL_MAX);
@@ -147,7 +146,8 @@ static void page_readyz(struct admin *a, struct evhttp_request *req, const char 
 
 static void page_metrics(struct admin *a, struct evhttp_request *req, const char *rest _unused_)
 {
-	struct job *j = job_new(a, req, send_metrics);
+	/* Clients of the others must not keep Prometheus away. */
+	struct job *j = job_new(a, req, send_metrics, 2 * UNSENT_MAX);
 
 	if (j)
 		ask_all(j, "/metrics", METRICS_MAX);
@@ -155,7 +155,7 @@ static void page_metrics(struct admin *a, struct evhttp_request *req, const char
 
 static void page_index(struct admin *a, struct evhttp_request *req, const char *rest _unused_)
 {
-	struct job *j = job_new(a, req, send_index);
+	struct job *j = job_new(a, req, send_index, UNSENT_MAX);
 
 	if (!j)
 		return;
@@ -193,8 +193,17 @@ static void page_script(struct admin *a _unused_, struct evhttp_request *req,
 	evbuffer_free(body);
 }
 
+/* What a page that is passed on may cost. */
+struct cost {
+	size_t body, unsent_max;
+	int64_t timeout_usec;
+};
+
+static const struct cost small_page = { SMALL_MAX, 0, MERGED_USEC };
+static const struct cost debug_page = { DEBUG_MAX, UNSENT_MAX, DEBUG_USEC };
+
 static void pass_on(struct admin *a, struct evhttp_request *req, const char *name, size_t len,
-		    const char *target, int64_t timeout_usec)
+		    const char *target, const struct cost *cost)
 {
 	const struct stage_row *stage = stage_find(name, len);
 	struct job *j;
@@ -203,19 +212,19 @@ static void pass_on(struct admin *a, struct evhttp_request *req, const char *nam
 		http_send_text(req, HTTP_NOTFOUND, "there is no stage \"%.*s\"\n", (int)len, name);
 		return;
 	}
-	j = job_new(a, req, send_passed_on);
+	j = job_new(a, req, send_passed_on, cost->unsent_max);
 	if (j)
-		gather_ask(j->gather, stage, target, DEBUG_MAX, timeout_usec);
+		gather_ask(j->gather, stage, target, cost->body, cost->timeout_usec);
 }
 
 static void page_stage_healthz(struct admin *a, struct evhttp_request *req, const char *rest)
 {
-	pass_on(a, req, rest, strlen(rest), "/healthz", MERGED_USEC);
+	pass_on(a, req, rest, strlen(rest), "/healthz", &small_page);
 }
 
 static void page_stage_readyz(struct admin *a, struct evhttp_request *req, const char *rest)
 {
-	pass_on(a, req, rest, strlen(rest), "/readyz", MERGED_USEC);
+	pass_on(a, req, rest, strlen(rest), "/readyz", &small_page);
 }
 
 /* rest: STAGE/PAGE?QUERY; the stage is asked /debug/PAGE?QUERY. */
@@ -224,28 +233,20 @@ static void page_debug(struct admin *a, struct evhttp_request *req, const char *
 	size_t len = strcspn(rest, "/?");
 	_cleanup_free_ char *target = xasprintf("/debug%s", rest + len);
 
-	pass_on(a, req, rest, len, target, DEBUG_USEC);
+	pass_on(a, req, rest, len, target, &debug_page);
 }
 
 static const struct page {
 	const char *path;
 	bool prefix; /* the handler reads the rest */
 	void (*handle)(struct admin *a, struct evhttp_request *req, const char *rest);
-	size_t unsent; /* it is not begun while more bytes of answers wait; 0: it is small */
 } pages[] = {
-	{ "/", false, page_overview, UNSENT_MAX },
-	{ "/explain", false, page_explain, UNSENT_MAX },
-	{ "/graph", false, page_graph, UNSENT_MAX },
-	{ "/events", false, page_events, 0 },
-	{ "/page.js", false, page_script, UNSENT_MAX },
-	{ "/debug", false, page_index, UNSENT_MAX },
-	{ "/healthz", false, page_healthz, 0 },
-	{ "/healthz/", true, page_stage_healthz, 0 },
-	{ "/readyz", false, page_readyz, 0 },
-	{ "/readyz/", true, page_stage_readyz, 0 },
-	/* Clients of the others must not keep Prometheus away. */
-	{ "/metrics", false, page_metrics, 2 * UNSENT_MAX },
-	{ "/debug/", true, page_debug, UNSENT_MAX },
+	{ "/", false, page_overview },       { "/explain", false, page_explain },
+	{ "/graph", false, page_graph },     { "/events", false, page_events },
+	{ "/page.js", false, page_script },  { "/debug", false, page_index },
+	{ "/healthz", false, page_healthz }, { "/healthz/", true, page_stage_healthz },
+	{ "/readyz", false, page_readyz },   { "/readyz/", true, page_stage_readyz },
+	{ "/metrics", false, page_metrics }, { "/debug/", true, page_debug },
 };
 
 /* The target goes into a request of our own: refuses characters that could end its line. */
@@ -267,10 +268,7 @@ void pages_request(struct admin *a, struct evhttp_request *req)
 		bool same = strncmp(target, pages[i].path, n) == 0;
 
 		if (same && (pages[i].prefix ? target[n] : target[n] == '\0' || target[n] == '?')) {
-			if (pages[i].unsent && unsent_bytes() > pages[i].unsent)
-				http_send_text(req, HTTP_SERVUNAVAIL, TOO_MUCH);
-			else
-				pages[i].handle(a, req, target + n);
+			pages[i].handle(a, req, target + n);
 			return;
 		}
 	}

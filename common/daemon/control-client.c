@@ -115,6 +115,9 @@ static int read_head(struct control_client *c, struct evbuffer *in)
 	c->head_done = true;
 	if (r == 0 && c->answer.status == 0)
 		r = -EBADMSG;
+	if (r == 0 && c->question.begin)
+		r = c->question.begin(c->question.ctx,
+				      c->length == NO_LENGTH ? c->question.max_body : c->length);
 	return r < 0 ? r : 1;
 }
 

@@ -23,6 +23,9 @@ struct control_question {
 	const char *target;   /* "/metrics"; must be free of spaces and control characters */
 	size_t max_body;      /* bytes */
 	int64_t timeout_usec; /* for the whole exchange */
+	/* Called when a body is about to be read, with the most bytes that it may have. An error
+	 * ends the exchange, and is the answer's. May be NULL. */
+	int (*begin)(void *ctx, size_t bytes);
 	/* Called once, from the loop and never from within control_ask(). */
 	void (*answer)(void *ctx, struct control_answer *answer);
 	void *ctx;

@@ -9,6 +9,7 @@
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/daemon/control-wait.h"
+#include "common/daemon/unsent.h"
 
 #define WAITERS_MAX      64
 #define TIMEOUT_MSEC     10000
@@ -43,6 +44,12 @@ static void reply(const struct control_wait *w, struct evhttp_request *req, int 
 {
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
 
+	/* Many may have waited for the same, and each gets a page. */
+	if (unsent_bytes() > UNSENT_MAX) {
+		strbuf_puts(&b, UNSENT_TEXT);
+		control_answer(req, HTTP_SERVUNAVAIL, CONTROL_TEXT, &b);
+		return;
+	}
 	w->ops->describe(w->ctx, &b);
 	control_answer(req, status, "application/json", &b);
 }

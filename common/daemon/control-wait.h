@@ -10,8 +10,8 @@ struct control_wait;
 
 /* Adds /debug/wait?source=N&timeout_ms=M: 200 as soon as the state reflects the watcher's
  * generation N or a later one, 504 when M milliseconds (default 10,000, at most 60,000) have
- * passed, 503 where too many wait already. Without N: as soon as the state is complete. The body is
- * one JSON object,
+ * passed, 503 where too many wait, or too much of other answers is unread. Without N: as soon as
+ * the state is complete. The body is one JSON object,
  * {"source":…,"generation":…,"complete":…}. The state must outlive the result. */
 struct control_wait *control_wait_new(struct event_loop *loop, struct control *c, struct state *s);
 /* The same at another path, for another state of the stage's. */

@@ -97,7 +97,7 @@ static void on_request(struct evhttp_request *req, void *ctx)
 	struct control *c = ctx;
 
 	if (path && is_too_much(path)) {
-		strbuf_puts(&body, "too many answers wait to be read: ask later\n");
+		strbuf_puts(&body, UNSENT_TEXT);
 		control_answer(req, HTTP_SERVUNAVAIL, CONTROL_TEXT, &body);
 		return;
 	}

@@ -9,7 +9,8 @@ struct evbuffer;
 struct evhttp_request;
 
 /* With more bytes than these no large answer is begun. */
-#define UNSENT_MAX (64u * 1024 * 1024)
+#define UNSENT_MAX  (64u * 1024 * 1024)
+#define UNSENT_TEXT "too many answers wait to be read: ask later\n"
 
 size_t unsent_bytes(void);
 /* Sends the answer; body is empty afterwards. */

@@ -188,13 +188,19 @@ def test_a_client_that_goes_away_leaves_nothing_behind(setup):
     assert admin.get("/debug/watcher/x") == (404, "no such page\n")
 
 
-def slow_reader(family, address, target):
-    """A connection whose client reads the first byte of an answer and no more."""
+def asker(family, address, target):
+    """A connection whose client does not read the answer yet."""
     s = socket.socket(family)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     s.settimeout(PATIENCE)
     s.connect(address)
     s.sendall(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    return s
+
+
+def slow_reader(family, address, target):
+    """A connection whose client reads the first byte of an answer and no more."""
+    s = asker(family, address, target)
     assert s.recv(1) == b"H"
     return s
 
@@ -215,6 +221,22 @@ def test_clients_that_do_not_read_cost_a_bounded_amount_of_memory(setup):
     for s in slow:
         s.close()
     until_answered(lambda: admin.get("/debug/translator/large")[0])
+
+
+def test_clients_that_ask_at_the_same_time_cost_no_more(setup):
+    """Before, each of them was begun, as nothing waited to be read when it asked."""
+    large, small = {"/debug/large": (200, "text/plain", "x" * (16 << 20))}, {"/debug/small": (200, "text/plain", "y")}
+    admin, _ = setup(translator={"pages": large, "together": {"/debug/large": 12}}, watcher={"pages": small})
+    slow = [asker(socket.AF_INET, ("127.0.0.1", admin.port), "/debug/translator/large") for _ in range(12)]
+    answers = [s.recv(len("HTTP/1.1 200"), socket.MSG_WAITALL).decode().split()[1] for s in slow]
+    assert sorted(answers) == ["200"] * 5 + ["503"] * 7
+    refused = slow[answers.index("503")].makefile("rb").read1().decode()
+    assert refused.endswith("\r\n\r\ntoo many answers wait to be read: ask later\n")
+    assert admin.get("/debug/watcher/small")[0] == 503
+    assert [admin.get(target)[0] for target in ("/readyz", "/healthz", "/metrics")] == [200] * 3
+    for s in slow:
+        s.close()
+    until_answered(lambda: admin.get("/debug/watcher/small")[0])
 
 
 def test_a_stage_keeps_a_bounded_amount_of_answers_that_nobody_reads(pipeline):

@@ -4,6 +4,7 @@
 
 #include "common/base/alloc.h"
 #include "common/daemon/control-wait.h"
+#include "common/daemon/unsent.h"
 #include "tests/lib/test.h"
 
 struct world {
@@ -36,7 +37,7 @@ static void teardown(struct world *w)
 	free(w->path);
 }
 
-static int ask(struct world *w, const char *query)
+static int ask_page(struct world *w, const char *page, const char *query)
 {
 	_cleanup_free_ char *request = NULL;
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -44,11 +45,16 @@ static int ask(struct world *w, const char *query)
 
 	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", w->path);
 	CHECK_EQ(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	request = xasprintf("GET /debug/wait%s HTTP/1.0\r\n\r\n", query);
+	request = xasprintf("GET %s%s HTTP/1.0\r\n\r\n", page, query);
 	CHECK_EQ(write(fd, request, strlen(request)), (ssize_t)strlen(request));
 	for (int i = 0; i < 10; i++)
 		(void)event_base_loop(event_loop_base(w->loop), EVLOOP_NONBLOCK);
 	return fd;
+}
+
+static int ask(struct world *w, const char *query)
+{
+	return ask_page(w, "/debug/wait", query);
 }
 
 static bool answered(struct world *w, int fd)
@@ -101,6 +107,33 @@ TEST(each_waits_for_its_own_world_and_no_longer)
 	CHECK(!answered(&w, nine));
 	state_commit(w.state, 9);
 	check_answer(&w, nine, "200", "\"source\":9,");
+	teardown(&w);
+}
+
+static int on_large(void *ctx _unused_, const char *query _unused_, struct strbuf *out)
+{
+	_cleanup_free_ char *page = xmalloc(UNSENT_MAX + 1);
+
+	memset(page, 'x', UNSENT_MAX + 1);
+	strbuf_add(out, page, UNSENT_MAX + 1);
+	return 200;
+}
+
+TEST(whoever_waited_gets_no_page_while_too_much_is_not_read)
+{
+	struct world w;
+	int before, large;
+
+	setup(&w);
+	control_add(w.control, "/debug/large", "application/json", on_large, NULL);
+	before = ask(&w, "?source=7");
+	large = ask_page(&w, "/debug/large", "");
+	CHECK(unsent_bytes() > UNSENT_MAX);
+	state_commit(w.state, 7);
+	check_answer(&w, before, "503", UNSENT_TEXT);
+	(void)close(large);
+	/* One that nobody reads any more counts no longer. */
+	check_answer(&w, ask(&w, "?source=7"), "200", "\"source\":7,");
 	teardown(&w);
 }
 
