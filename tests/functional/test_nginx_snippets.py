@@ -33,6 +33,7 @@ def snippet(world, text, *paths, **more):
     ("rewrite ^/old(/.*)?$ https://else.test$1? redirect;", "/old?a=b", (302, "https://else.test/")),
     ("rewrite ^/old/(.*)$ https://else.test:8443/$1 permanent;", "/old/a", (301, "https://else.test:8443/a")),
     ("rewrite ^/old$ http://else.test:8080/new redirect;", "/old", (302, "http://else.test:8080/new")),
+    ("rewrite ^/([0-9-]+)/old$ /$1/new permanent;", "/1-2/old", (301, "http://HOST/1-2/new")),
     ("rewrite ^/old$ /new permanent;", "/old", (301, "http://HOST/new")),
     ("rewrite ^/(.*)$ https://else.test/$1 permanent;", "/any/where", (301, "https://else.test/any/where")),
     ("rewrite ^ https://else.test$request_uri? permanent;", "/x?a=b", (301, "https://else.test/x?a=b")),
@@ -140,7 +141,11 @@ def test_a_rewrite_ends_the_rewriting_of_the_paths_that_it_finds(world, text, as
     ('($host ~ "^a[0-9]*\\.")', {"a1": 403, "A1": 403, "b": "echo"}),
     ("($host = a.HOST)", {"a": 403, "A": 403, "b": "echo"}),
     ("($host !~ ^a)", {"a": "echo", "A": "echo", "B": 403}),
-    ("($host ~ ^A)", {"a": "echo", "b": "echo"}),
+    ("($host ~ ^A)", {"a": 503, "b": 503}),
+    ("($host !~ ^A)", {"A": 503, "b": 503}),
+    ("($host ~ ^[A-Za-c0-9-]+[.])", {"a-1": 503}),
+    ('($host ~ "^(?:x-)?[A-Za-c0-9-]+[.]|b")', {"x-a": 503}),
+    ('($host !~ "^(?:x-)?[a-c0-9A-C-]+[.]")', {"x-a": "echo", "A-1": "echo", "d": 403, "D": 403}),
     ("($host ~* ^A)", {"a": 403, "A": 403, "b": "echo"}),
 ])
 def test_a_host_is_lower_case_to_conditions(world, condition, met):
@@ -358,6 +363,10 @@ def test_conditions_of_a_server(world, condition, meets, fails):
     ('($arg_token = "")', ["/", "/?token=", "/?token", "/?a=b&token=&c=d"], ["/?token=x", "/?a=b&token=0"]),
     ("($arg_token !~ ^[a-f0-9]+$)", ["/", "/?token=xyz", "/?token=abx&b=a"], ["/?token=ab0&x=y", "/?token=0"]),
     ("($arg_token !~* abc)", ["/", "/?token=ab&x=abc", "/?x=abc"], ["/?token=xABCx", "/?a=b&token=abc"]),
+    ('($arg_env !~ "^(dev|test)$")', ["/?env=prod&env=dev", "/?ENV=prod&env=dev", "/?envy=dev&xenv=dev"],
+     ["/?env=dev&env=prod", "/?env&e=x&envy=x&&Env=test"]),
+    ('($cookie_env !~ "^(dev|test)$")', [{"Cookie": "env=prod; env=dev"}, {"Cookie": "ENV=prod;env=dev"}, {"Cookie": "xenv=dev"}],
+     [{"Cookie": "env=dev; env=prod"}, {"Cookie": "a=b; envy=x; Env = test"}]),
     ('($cookie_token = "")', [{}, {"Cookie": "a=b"}, {"Cookie": "token="}, {"Cookie": "token=; a=b"}], [{"Cookie": "a=b; token=x"}]),
     ('($args = "")', ["/", "/?"], ["/?a"]),
 ])
@@ -384,6 +393,10 @@ def test_a_negated_regex_does_not_reach_into_the_next_parameter(world, regex, go
     ('($uri !~ "^/a\\S+b$")', ["/a-b"], ["/a?b"]),
     ('($uri !~ "^/\\w+[.]js(on)?$")', ["/ab.js", "/ab.json?c"], ["/ab?.js", "/ab.jsx"]),
     ('($uri ~ "^/a[!-~]b")', None, None),
+    ('($uri ~ "^/a[\\t-z]b")', None, None),
+    ('($uri ~ "^/[^-_]+/admin")', ["/a-b/admin", "/a?b/admin"], ["/FOO/admin", "/foo/admin?x"]),
+    ('($uri ~ "^/a[^[:alnum:]./_-]b")', ["/axb", "/a.b", "/a?b", "/a-b"], ["/a!b", "/a~b"]),
+    ('($uri ~ "^/[a-z0-9-]+/admin")', ["/A/admin", "/a?/admin"], ["/a-1/admin"]),
 ])
 def test_a_regex_on_a_path_does_not_reach_into_the_query(world, condition, good, bad):
     snippet(world, f"if {condition} {{ return 403; }}")

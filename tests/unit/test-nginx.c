@@ -6,9 +6,11 @@
 #include "common/base/strbuf.h"
 #include "tests/lib/test.h"
 #include "translator/check/htpasswd.h"
+#include "translator/check/regex.h"
 #include "translator/nginx/nginx-address.h"
 #include "translator/nginx/nginx-annotation.h"
 #include "translator/nginx/nginx-location.h"
+#include "translator/nginx/nginx-pattern.h"
 #include "translator/nginx/nginx-tokens.h"
 
 TEST(values_of_each_class)
@@ -221,4 +223,89 @@ TEST(passwords_that_envoy_takes)
 	CHECK(!htpasswd_usable(a, "bob:$2y$05$abcdefghijklmnopqrstuv\n", &why));
 	CHECK(strstr(why, "bcrypt") && strstr(why, "line 1"));
 	CHECK(!htpasswd_usable(a, "bob:{SHA}short\n", &why));
+}
+
+static const struct nginx_shape path_shape = {
+	"", "[^?]*", ".*", "(?:\\?.*)?", "[^?]", '?', false
+};
+static const struct nginx_shape host_shape = {
+	"", "[^:]*", ".*", "(?::[0-9]+)?", "[^:]", ':', true
+};
+
+TEST(a_regex_on_a_part_of_a_header)
+{
+	static const struct {
+		const struct nginx_shape *shape;
+		const char *regex, *meets, *fails; /* meets NULL: it is refused */
+	} rows[] = {
+		{ &path_shape, "^/[^-_]+/admin", "/FOO/admin", "/a-b/admin" },
+		{ &path_shape, "^/[^-_]+/admin", "/a/admin?x", "/a?b/admin" },
+		{ &path_shape, "^/a[^[:alnum:]./_-]b", "/a!b", "/a-b" },
+		{ &path_shape, "^/a[^[:alnum:]./_-]b", "/a~b", "/a?b" },
+		{ &path_shape, "^/a[^]x]b", "/a!b", "/a]b" },
+		{ &path_shape, "^/a[^--/]b", "/a!b", "/a.b" },
+		{ &path_shape, "^/a[^\\W]b", "/acb", "/a-b" },
+		{ &path_shape, "^/[a-z0-9-]+/admin", "/a-1/admin", "/A/admin" },
+		{ &path_shape, "^/[[:alpha:]|$-]+$", "/a|$-?b", "/a/b" },
+		{ &path_shape, "^/([0-9-]+)/old$", "/1-2/old?a", "/x/old" },
+		{ &path_shape, "^/[\\w.-]+$", "/a.b-c", "/a/b" },
+		{ &path_shape, "^/(?:a|b)/|^/[]|]c$", "/]c", "/c" },
+		{ &path_shape, "^/a[\\t-z]b", NULL, NULL },
+		{ &path_shape, "^/a[[:punct:]]b", NULL, NULL },
+		{ &path_shape, "^/a[^\\x41]b", NULL, NULL },
+		{ &path_shape, "^/\\Qa|b\\E", NULL, NULL },
+		{ &host_shape, "^[a-z0-9-]+\\.x", "A-1.X:80", "a_b.x" },
+		{ &host_shape, "^(?:www\\.)?x$", "WWW.x:80", "xwww.x" },
+		{ &host_shape, "^(?P<a>b)?[A-Za-z]+$", "bC", "b1" },
+		{ &host_shape, "^[^A-Za-z]+$", "1-2", "1b2" },
+		{ &host_shape, "^A", NULL, NULL },
+		{ &host_shape, "^[A-Z]", NULL, NULL },
+		{ &host_shape, "^[^[:upper:]]", NULL, NULL },
+		{ &host_shape, "^(?-i:a)", NULL, NULL },
+	};
+	_cleanup_(arena_freep) struct arena *a = arena_new(1024);
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *found = nginx_pattern_search(a, rows[i].regex, rows[i].shape, false);
+
+		(void)fprintf(stderr, "%s: %s\n", rows[i].regex, found ?: "refused");
+		CHECK(!found == !rows[i].meets);
+		CHECK(!found || regex_matches(found, rows[i].meets));
+		CHECK(!found || !regex_matches(found, rows[i].fails));
+	}
+}
+
+TEST(the_first_of_a_name_counts)
+{
+	static const struct {
+		const char *text, *value; /* value NULL: there is none */
+	} parameters[] = {
+		{ "/?env=prod&env=dev", "prod" }, { "/?ENV=prod&env=dev", "prod" },
+		{ "/?e&en&env&envy=x&xenv=y&&env=dev", "dev" }, { "/?env&env=dev", "dev" },
+		{ "/env=dev", NULL }, { "/?xenv=dev", NULL }, { "/?env", NULL }, { "/?", NULL },
+	}, cookies[] = {
+		{ "env=prod; env=dev", "prod" }, { "Env = prod;env=dev", "prod" },
+		{ "a=b, env=dev", "dev" }, { "a;e;en;envy=x;;  env=dev", "dev" },
+		{ "env;a=b; env=dev", "dev" }, { "env;env=dev", NULL }, { "aenv=dev", NULL },
+	};
+	_cleanup_(arena_freep) struct arena *a = arena_new(1024);
+	const char *parameter = nginx_pattern_parameter(a, "env");
+	const char *cookie = nginx_pattern_cookie(a, "env");
+
+	for (size_t i = 0; i < ARRAY_SIZE(parameters); i++)
+		for (int dev = 0; dev < 2; dev++) {
+			const char *value = dev ? "dev" : "prod", *is = parameters[i].value;
+
+			(void)fprintf(stderr, "%s\n", parameters[i].text);
+			CHECK(regex_matches(arena_printf(a, "%s%s(?:&.*)?", parameter, value),
+					    parameters[i].text) == (is && strcmp(is, value) == 0));
+		}
+	for (size_t i = 0; i < ARRAY_SIZE(cookies); i++)
+		for (int dev = 0; dev < 2; dev++) {
+			const char *value = dev ? "dev" : "prod", *is = cookies[i].value;
+
+			(void)fprintf(stderr, "%s\n", cookies[i].text);
+			CHECK(regex_matches(arena_printf(a, "%s%s(?:;.*)?", cookie, value),
+					    cookies[i].text) == (is && strcmp(is, value) == 0));
+		}
 }

@@ -39,6 +39,8 @@ libtranslator_a_SOURCES += \
 	translator/nginx/nginx-name.h \
 	translator/nginx/nginx-needs.c \
 	translator/nginx/nginx-needs.h \
+	translator/nginx/nginx-pattern.c \
+	translator/nginx/nginx-pattern.h \
 	translator/nginx/nginx-plan.h \
 	translator/nginx/nginx-program.c \
 	translator/nginx/nginx-program.h \

@@ -6,6 +6,7 @@
 #include "common/base/http-header.h"
 #include "translator/check/regex.h"
 #include "translator/nginx/nginx-address.h"
+#include "translator/nginx/nginx-pattern.h"
 #include "translator/nginx/nginx-program.h"
 #include "translator/nginx/nginx-url.h"
 #include "translator/nginx/nginx-variable.h"
@@ -388,7 +389,7 @@ static bool do_rewrite(struct nginx_program *g, struct nginx_outcome *o,
 	uint32_t status = strcmp(flag, "permanent") == 0 ? 301 : 302;
 	struct value_match m;
 
-	if (d->n < 3 || d->n > 4 || !nginx_condition_is_regex(d->words[1]))
+	if (d->n < 3 || d->n > 4 || !nginx_pattern_is_regex(d->words[1]))
 		return false;
 	if (strcmp(flag, "break") == 0)
 		return !g->server && *to == '/' && has_groups_only(to) && !strchr(to, '?') &&

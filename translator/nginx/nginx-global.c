@@ -8,7 +8,7 @@
 #include "translator/nginx/nginx-address.h"
 #include "translator/nginx/nginx-config.h"
 #include "translator/nginx/nginx-global.h"
-#include "translator/nginx/nginx-program.h"
+#include "translator/nginx/nginx-pattern.h"
 #include "translator/nginx/nginx-variable.h"
 #include "translator/resolve/object.h"
 
@@ -26,7 +26,7 @@ static bool read_item(struct arena *a, const char *item, struct value_match *ret
 	}
 	ret->op = MATCH_REGEX;
 	ret->value = arena_printf(a, "%s.*?(?:%s).*", any_case ? "(?i)" : "", item + 1 + any_case);
-	return nginx_condition_is_regex(ret->value);
+	return nginx_pattern_is_regex(ret->value);
 }
 
 static void block(struct nginx_plan *p, const char *key, const char *header)

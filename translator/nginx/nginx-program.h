@@ -102,8 +102,6 @@ enum nginx_truth nginx_condition_read(struct nginx_program *g, const struct ngin
 /* Whether the path is found by a regular expression (rewrite). */
 enum nginx_truth nginx_condition_path(struct nginx_program *g, const char *regex,
 				      struct value_match *ret);
-/* Whether RE2 takes it. */
-bool nginx_condition_is_regex(const char *regex);
 
 /* ---- nginx-directive.c ---- */
 

@@ -6,6 +6,7 @@
 
 #include "translator/nginx/nginx-config.h"
 #include "translator/nginx/nginx-error.h"
+#include "translator/nginx/nginx-pattern.h"
 #include "translator/nginx/nginx-program.h"
 #include "translator/nginx/nginx-snippet.h"
 #include "translator/resolve/config.h"
@@ -240,7 +241,7 @@ static bool read_place(struct nginx_plan *p, const struct nginx_directive *d, st
 			.kind = PATH_REGEX,
 			.path = arena_printf(p->a, "%s.*?(?:%s).*", mark[1] ? "(?i)" : "", text),
 		};
-		return nginx_condition_is_regex(ret->match.path);
+		return nginx_pattern_is_regex(ret->match.path);
 	}
 	ret->kind = *mark == '=' ? PLACE_EXACT : *mark ? PLACE_FIRST : PLACE_PREFIX;
 	ret->match = (struct route_match){ .kind = *mark == '=' ? PATH_EXACT : PATH_PREFIX,
