@@ -1,12 +1,14 @@
 /* The configuration file. Used by the watcher and the portolan command. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/alloc.h"
+#include "common/base/clock.h"
 #include "common/base/spelling.h"
 #include "common/configuration/configuration-check.h"
 #include "common/configuration/configuration-file.h"
@@ -15,6 +17,7 @@
 #define TREE_CHUNK   (16 * 1024)
 #define PROBLEMS_MAX 50
 #define FILE_MAX     (1u << 20)
+#define PIPE_USEC    (5 * USEC_PER_SEC) /* far less than the watchdog of the watcher */
 
 /* How a value of the file becomes one of the object. */
 enum form {
@@ -663,21 +666,36 @@ struct configuration_file *configuration_file_read(const char *text, size_t len)
 	return f;
 }
 
+/* For what a pipe's writer has not written yet: 0, and -ENODATA when the time is up. */
+static int wait_for_more(int fd, int64_t until)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int64_t left = until - clock_monotonic();
+
+	if (left <= 0)
+		return -ENODATA;
+	return poll(&p, 1, (int)(left / USEC_PER_MSEC) + 1) < 0 && errno != EINTR ? -errno : 0;
+}
+
 int configuration_file_load(const char *path, struct configuration_file **ret)
 {
 	_cleanup_strbuf_ struct strbuf text = STRBUF_INIT;
-	/* Without O_NONBLOCK, a pipe that nobody writes to would be waited for. */
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int64_t until = clock_monotonic() + PIPE_USEC;
 	struct stat st;
 	ssize_t n;
+	int r;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || fcntl(fd, F_SETFL, O_RDONLY) < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
 	/* One byte too much is enough to be refused. */
 	while ((n = read(fd, strbuf_room(&text, TREE_CHUNK), TREE_CHUNK)) != 0 &&
 	       text.len <= FILE_MAX) {
-		if (n < 0 && errno != EINTR)
-			return -errno;
+		r = n > 0 || errno == EINTR ? 0
+		    : errno == EAGAIN       ? wait_for_more(fd, until)
+					    : -errno;
+		if (r < 0)
+			return r;
 		text.len += n > 0 ? (size_t)n : 0;
 	}
 	if (S_ISFIFO(st.st_mode) && !text.len)

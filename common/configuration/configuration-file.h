@@ -9,7 +9,8 @@
 
 struct configuration_file;
 
-/* -errno if the file cannot be read at all. */
+/* -errno if the file cannot be read at all; -ENODATA: it is a pipe that nobody writes to, or whose
+ * writer does not close it within seconds. */
 int configuration_file_load(const char *path, struct configuration_file **ret);
 /* Never NULL. An empty file is a configuration, too. */
 struct configuration_file *configuration_file_read(const char *text, size_t len);

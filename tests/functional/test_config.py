@@ -1,5 +1,6 @@
 """The configuration file: checked, taken at the start, read again at SIGHUP, kept when it is bad."""
 
+import fcntl
 import json
 import os
 import re
@@ -114,15 +115,32 @@ def test_a_bad_file_keeps_what_was_and_says_why(configured, file):
     assert pipeline.statuses()[KEY]["problems"] == []
 
 
-def test_a_pipe_that_nobody_writes_to_is_not_waited_for(configured, file):
+@pytest.mark.parametrize("flags", [None, os.O_RDWR], ids=["without-a-writer", "with-an-idle-writer"])
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(configured, file, flags):
     reload(configured, file, "tls: {minimum-protocol-version: '1.3'}\n", "was read again")
     before = objects_of(configured)
     file.unlink()
     os.mkfifo(file)
+    writer = None if flags is None else os.open(file, flags)
     with Growing(configured.watcher.log) as log:
         configured.watcher.process.send_signal(signal.SIGHUP)
         log.wait_for("cannot read the configuration .*: No data available")
     assert objects_of(configured) == before
+    if writer is not None:
+        os.close(writer)
+
+
+def test_the_output_of_a_command_is_read_to_its_end():
+    """As bash gives it: portolan config check <(...). The pipe is a page long, so that the reader has to wait for the writer."""
+    inside, outside = os.pipe()
+    fcntl.fcntl(outside, fcntl.F_SETPIPE_SZ, 4096)
+    checked = subprocess.Popen([program("portolan"), "config", "check", f"/dev/fd/{inside}"], pass_fds=[inside],
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    os.close(inside)
+    with open(outside, "w", encoding="ascii") as out:
+        out.write("# as long as some pages\n" * 2000 + "tls: {minimum-protocol-version: '1.4'}\n")
+    said, _ = checked.communicate(timeout=60)
+    assert checked.returncode == 1 and ", line 2001" in said, said
 
 
 def test_the_file_wins_over_an_object_of_that_name(configured, file):
