@@ -5,6 +5,7 @@
 #include "common/answer/json-print.h"
 #include "common/base/alloc.h"
 #include "common/base/arena.h"
+#include "common/base/word.h"
 #include "common/decode/decode-scalar.h"
 #include "portolan/conversion.h"
 
@@ -135,11 +136,13 @@ static bool can_be_repeated(struct json_object *policy)
 static struct json_object *words_of(const char *list)
 {
 	struct json_object *words = json_object_new_array();
+	const char *word;
+	size_t n;
 
-	for (size_t n; *list; list += n + (list[n] == ',')) {
-		n = strcspn(list, ",");
-		(void)json_object_array_add(words, json_object_new_string_len(list, (int)n));
-	}
+	while ((word = word_next(&list, &n)))
+		if (n)
+			(void)json_object_array_add(words,
+						    json_object_new_string_len(word, (int)n));
 	return words;
 }
 

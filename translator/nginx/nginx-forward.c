@@ -6,6 +6,7 @@
 #include "common/base/clock.h"
 #include "common/base/http-header.h"
 #include "common/base/strbuf.h"
+#include "common/base/word.h"
 #include "translator/nginx/nginx-config.h"
 #include "translator/nginx/nginx-extra.h"
 #include "translator/nginx/nginx-global.h"
@@ -69,25 +70,23 @@ static const struct {
 
 static bool has_word(const char *words, const char *word, size_t len)
 {
-	for (const char *q = words; *q; q += strspn(q, ",")) {
-		size_t n = strcspn(q, ",");
+	const char *other;
+	size_t n;
 
-		if (n == len && strncmp(q, word, n) == 0)
+	while ((other = word_next(&words, &n)))
+		if (n == len && strncmp(other, word, n) == 0)
 			return true;
-		q += n;
-	}
 	return false;
 }
 
 static void add_words(struct strbuf *on, const char *words)
 {
-	for (const char *q = words; *q; q += strspn(q, ",")) {
-		size_t n = strcspn(q, ",");
+	const char *word;
+	size_t n;
 
-		if (!has_word(strbuf_str(on), q, n))
-			strbuf_printf(on, "%s%.*s", on->len ? "," : "", (int)n, q);
-		q += n;
-	}
+	while ((word = word_next(&words, &n)))
+		if (n && !has_word(strbuf_str(on), word, n))
+			strbuf_printf(on, "%s%.*s", on->len ? "," : "", (int)n, word);
 }
 
 /* proxy-next-upstream. Returns whether there is anything to try again for. */

@@ -6,6 +6,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/go-duration.h"
+#include "common/base/word.h"
 #include "translator/resolve/object.h"
 #include "translator/resolve/service-options.h"
 
@@ -20,22 +21,15 @@
 
 static bool lists(const char *list, const K8s__ServicePort *port)
 {
+	const char *word;
 	char number[16];
+	size_t len;
 
 	(void)snprintf(number, sizeof(number), "%d", port->port);
-	for (const char *p = list, *end; p; p = *end ? end + 1 : NULL) {
-		const char *last;
-		size_t len;
-
-		end = strchrnul(p, ',');
-		p += strspn(p, " \t");
-		for (last = end; last > p && (last[-1] == ' ' || last[-1] == '\t'); last--)
-			;
-		len = (size_t)(last - p);
-		if (len && ((strlen(port->name) == len && memcmp(p, port->name, len) == 0) ||
-			    (strlen(number) == len && memcmp(p, number, len) == 0)))
+	while ((word = word_next(&list, &len)))
+		if (len && ((strlen(port->name) == len && memcmp(word, port->name, len) == 0) ||
+			    (strlen(number) == len && memcmp(word, number, len) == 0)))
 			return true;
-	}
 	return false;
 }
 
