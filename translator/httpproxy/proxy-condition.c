@@ -9,9 +9,9 @@
 #include "translator/policy/header-match.h"
 
 #define DEPTH_MAX 64
-#define CONDITIONS_MAX                                                            \
-	256 /* of a route, with those of its includes: each is compared with each \
-	     */
+/* On headers, and as many on query parameters, of a route with those of its includes: each is
+ * compared with each. */
+#define CONDITIONS_MAX 256
 
 static const char *path_of(const K8s__ProxyCondition *c)
 {
@@ -97,23 +97,36 @@ static int parse_query(struct arena *a, const K8s__ProxyQueryMatch *q, struct va
 	return 0;
 }
 
+static bool are_few(struct arena *a, size_t n, const char *what, const char **ret_why)
+{
+	if (n <= CONDITIONS_MAX)
+		return true;
+	*ret_why = arena_printf(a,
+				"there are %zu conditions on %s, with those of the includes above; "
+				"at most %d are allowed: remove some, or let one regex stand for "
+				"several",
+				n, what, CONDITIONS_MAX);
+	return false;
+}
+
 static int merge_values(struct arena *a, const struct proxy_conditions *c, struct route_match *m,
 			const char **ret_reason, const char **ret_why)
 {
-	size_t n = 0;
+	size_t headers = 0, queries = 0;
 
 	for (const struct proxy_conditions *l = c; l; l = l->outer)
-		n += l->n;
-	if (n > CONDITIONS_MAX) {
-		*ret_reason = "HeaderMatchConditionsNotValid";
-		*ret_why = arena_printf(a,
-					"there are %zu conditions, with those of the includes "
-					"above; at most %d are read",
-					n, CONDITIONS_MAX);
+		for (size_t i = 0; i < l->n; i++) {
+			headers += l->all[i]->header != NULL;
+			queries += l->all[i]->query_parameter != NULL;
+		}
+	*ret_reason = "HeaderMatchConditionsNotValid";
+	if (!are_few(a, headers, "headers", ret_why))
 		return -EINVAL;
-	}
-	m->headers = arena_new_of(a, struct value_match, n + 1);
-	m->queries = arena_new_of(a, struct value_match, n + 1);
+	*ret_reason = "QueryParameterMatchConditionsNotValid";
+	if (!are_few(a, queries, "query parameters", ret_why))
+		return -EINVAL;
+	m->headers = arena_new_of(a, struct value_match, headers + 1);
+	m->queries = arena_new_of(a, struct value_match, queries + 1);
 	for (const struct proxy_conditions *l = c; l; l = l->outer)
 		for (size_t i = 0; i < l->n; i++) {
 			const K8s__ProxyHeaderMatch *header = l->all[i]->header;

@@ -208,8 +208,9 @@ int header_policy_parse(struct arena *a, const struct header_context *c,
 	struct header_edits p = { 0 };
 
 	if (policy && (policy->n_set > EDITS_MAX || policy->n_remove > EDITS_MAX)) {
-		*ret_why = arena_printf(a, "%zu headers are set and %zu removed; at most %d each",
-					policy->n_set, policy->n_remove, EDITS_MAX);
+		*ret_why = arena_printf(
+			a, "%zu headers are set and %zu removed; at most %d of each are allowed",
+			policy->n_set, policy->n_remove, EDITS_MAX);
 		return -EINVAL;
 	}
 	if (policy && (parse_set(a, policy, response, c, &p, ret_why) < 0 ||
