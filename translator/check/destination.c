@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/cleanup.h"
+#include "common/base/word.h"
 #include "translator/check/destination.h"
 
 #define HOST_MAX               253
@@ -153,19 +154,12 @@ static const char *check6(const struct in6_addr *ip)
 
 static const char *check_name(const char *name)
 {
-	size_t len = strlen(name);
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		size_t n = strlen(names[i].name);
-
-		if (n == len ? strcmp(names[i].name, name) == 0
-			     : *names[i].name == '.' && n < len &&
-				       strcmp(name + len - n, names[i].name) == 0)
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (*names[i].name == '.' ? word_ends_with(name, names[i].name)
+					  : strcmp(name, names[i].name) == 0)
 			return names[i].why;
-	}
 	/* "instance-data.eu-central-1.compute.internal" */
-	return strncmp(name, EC2_NAME, strlen(EC2_NAME)) == 0 && len > strlen(EC2_ZONES) &&
-			       strcmp(name + len - strlen(EC2_ZONES), EC2_ZONES) == 0
+	return strncmp(name, EC2_NAME, strlen(EC2_NAME)) == 0 && word_ends_with(name, EC2_ZONES)
 		       ? metadata
 		       : NULL;
 }
