@@ -61,6 +61,10 @@ TEST(each_notation_of_a_local_address_is_refused)
 		{ "64:ff9b:1:a9:fe:a9fe::", "is a link-local or multicast address" },
 		{ "64:ff9b:1:0:a9:fea9:fe00:0", "is a link-local or multicast address" },
 		{ "64:ff9b:1:abcd::7f00:1", "means this host" },
+		/* The same below 8.0.0.0/8, if the prefix were shorter. */
+		{ "64:ff9b:1:87f:1:100::", "means this host" },
+		{ "64:ff9b:1:8a9:fe:100::", "is a link-local or multicast address" },
+		{ "64:ff9b:1:808:7f:1::", "means this host" },
 		{ "2001:0:4136:e378:8000:63bf:80ff:fffe", "means this host" },
 		{ "2001:0:a9fe:a9fe::1", "is a link-local or multicast address" },
 		{ "2001:db8::5efe:127.0.0.1", "means this host" },
@@ -106,6 +110,9 @@ TEST(other_names_and_addresses_are_allowed)
 		"64:ff9b::808:808",
 		"64:ff9b:1::808:808",
 		"64:ff9b:1:808:8:800::",
+		"64:ff9b:1:8:8:808::",
+		"64:ff9b:1:ae6:1:200::",  /* 10.230.1.2 */
+		"64:ff9b:1:a01:e6:200::", /* 10.1.230.2 */
 		"2001:0:808:808:8000:63bf:f7f7:f7f7",
 		"2001:db8::5efe:8.8.8.8",
 		"fd00:ec3::23",

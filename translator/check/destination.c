@@ -99,23 +99,31 @@ static bool is_like(const struct in6_addr *ip, const char *like, unsigned from, 
 }
 
 /* The prefix for translation of one's own, in four lengths: the address goes around byte 8, and
- * zeros follow it (RFC 8215; RFC 6052, section 2.2). */
+ * zeros follow it (RFC 8215; RFC 6052, section 2.2). Zeros may belong to the address, too, so more
+ * than one length can fit, and nobody but the translator knows which is meant. The longer ones then
+ * begin inside the address: 8.8.8.8 ends with 0.0.0.0. What nobody connects to, networks 0 and
+ * those from 224 on, therefore counts only in the first that fits. */
 static const char *check_translated(const struct in6_addr *ip)
 {
 	static const uint8_t layouts[][4] = {
 		{ 6, 7, 9, 10 }, { 7, 9, 10, 11 }, { 9, 10, 11, 12 }, { 12, 13, 14, 15 }
 	};
 	static const uint8_t zeros[16];
+	const char *why = NULL;
+	bool fits = false;
 
-	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(layouts) && !why; i++) {
 		const uint8_t *at = layouts[i], *b = ip->s6_addr;
 		size_t end = at[3] + 1u;
 
-		if (memcmp(b + end, zeros, sizeof(zeros) - end) == 0)
-			return check4((uint32_t)b[at[0]] << 24 | (uint32_t)b[at[1]] << 16 |
-				      (uint32_t)b[at[2]] << 8 | b[at[3]]);
+		if (memcmp(b + end, zeros, sizeof(zeros) - end) != 0)
+			continue;
+		if (!fits || (b[at[0]] > 0 && b[at[0]] < 224))
+			why = check4((uint32_t)b[at[0]] << 24 | (uint32_t)b[at[1]] << 16 |
+				     (uint32_t)b[at[2]] << 8 | b[at[3]]);
+		fits = true;
 	}
-	return NULL;
+	return why;
 }
 
 static const char *check6(const struct in6_addr *ip)
