@@ -198,3 +198,26 @@ def test_tcp_ports(world):
         connection.sendall(b"GET /over/tcp HTTP/1.0\r\nHost: x\r\n\r\n")
         answer = connection.makefile("rb").read()
     assert b"/over/tcp" in answer
+
+
+@pytest.mark.parametrize("first, own, asked", [
+    ("rewrite ^/old/(.*) /new/$1 break;", "if ($http_x_token != t) { return 403; }", {"/old/a": "/new/a", "/a": 403}),
+    ("rewrite ^/old/(.*) /new/$1 break;", "rewrite ^/a/(.*) /b/$1 break;", {"/old/a": "/new/a", "/a/a": "/b/a", "/x": "/x"}),
+    ("rewrite ^/old/(.*) /new/$1 break;", "more_set_headers 'A: b';", {"/old/a": "/new/a", "/a": "/a"}),
+    ("rewrite ^/old/(.*) /new/$1 break;", "internal;", {"/old/a": 404, "/a": 404}),
+    ("return 200 open;", "internal;", {"/": 404}),
+])
+def test_the_snippet_of_all_locations_is_run_before_the_ingresss_own(world, first, own, asked):
+    configured(world, location_snippet=first, annotations={"configuration_snippet": own})
+    for at, expected in asked.items():
+        assert (world.seen(at).path if isinstance(expected, str) else world.served(at)) == expected
+
+
+@pytest.mark.parametrize("own, status, kind", [("return 200 '{}';", 200, "application/json"), ("default_type text/x; return 200 '{}';", 503, None)])
+def test_a_type_is_for_the_locations_of_both_server_snippets(world, own, status, kind):
+    """The ConfigMap's locations would have the Ingress's type, too."""
+    configured(world, server_snippet="default_type application/json; location = /v { return 200 '{}'; }",
+               annotations={"server_snippet": f"if ($uri = /x) {{ return 403; }} {own}"})
+    assert world.get("/w").status == status
+    if kind:
+        assert [world.get(at).headers["content-type"] for at in ("/v", "/w")] == [kind] * 2

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nginx import World, nginx, redirect
+from nginx import World, nginx, redirect, regex
 from objects import path
 
 
@@ -137,6 +137,17 @@ def test_a_rewrite_ends_the_rewriting_of_the_paths_that_it_finds(world, text, as
         assert (world.seen(at).path if isinstance(expected, str) else world.served(at)) == expected
 
 
+@pytest.mark.parametrize("text, asked", [
+    ("rewrite ^/app/old/(.*) /new/$1 break;", {"/app/old/x": "/new/x", "/app/x": "/x"}),
+    ("if ($http_x_none) { return 410; }", {"/app/x": "/x"}),
+    ("if ($uri ~ ^/app/raw/) { break; }", {"/app/raw/x": "/app/raw/x", "/app/x": "/x"}),
+])
+def test_paths_that_no_rewrite_has_found_get_the_target(world, text, asked):
+    snippet(world, text, regex("echo", "/app/(.*)"), use_regex="true", rewrite_target="/$1")
+    for at, expected in asked.items():
+        assert world.seen(at).path == expected
+
+
 @pytest.mark.parametrize("condition, met", [
     ('($host ~ "^a[0-9]*\\.")', {"a1": 403, "A1": 403, "b": "echo"}),
     ("($host = a.HOST)", {"a": 403, "A": 403, "b": "echo"}),
@@ -198,6 +209,17 @@ def test_the_type_of_an_answer(world, text, kind):
     snippet(world, text)
     answer = world.get()
     assert (answer.body, answer.headers["content-type"]) == ("{}", kind)
+
+
+def test_the_type_of_a_servers_answers(world):
+    world.write(nginx("a", world.host, configuration_snippet="if ($uri = /in) { return 200 '{}'; }", server_snippet="""
+        location = /v { return 200 '{}'; }
+        default_type application/json;
+        location = /w { default_type text/x; return 200 '{}'; }
+        if ($uri = /s) { return 200 '{}'; }
+        """))
+    assert [world.get(at).headers["content-type"] for at in ("/v", "/w", "/s", "/in")] == [
+        "application/json", "text/x", "application/json", "application/json"]
 
 
 @pytest.mark.parametrize("more, ask, status", [
@@ -411,6 +433,10 @@ def test_a_regex_on_a_path_does_not_reach_into_the_query(world, condition, good,
     ({"configuration_snippet": "internal; more_set_headers -s 404 'X: y';"}, 503, 503),
     ({"server_snippet": "location = /x { internal; return 200; }"}, "echo", 404),
     ({"server_snippet": "location = /x { internal; root /y; }"}, "echo", 404),
+    ({"server_snippet": "location = /x { return 200 s; internal; }"}, "echo", 404),
+    ({"configuration_snippet": "rewrite ^/x /y break; internal;"}, 404, 404),
+    ({"configuration_snippet": "return 301 /y; internal;"}, 404, 404),
+    ({"configuration_snippet": "if ($http_x) { internal; }"}, 503, 503),
 ])
 def test_what_is_internal_is_not_for_clients(world, more, served, status):
     world.write(nginx("a", world.host, **more))

@@ -518,12 +518,14 @@ static bool nothing(struct nginx_program *g _unused_, struct nginx_outcome *o _u
 	return true;
 }
 
-/* For nginx itself, and for no client. */
+/* For nginx itself, and for no client, whatever an earlier text does with the request. */
 static bool internal(struct nginx_program *g, struct nginx_outcome *o,
 		     const struct nginx_directive *d)
 {
 	o->kind = NGINX_ANSWERED;
 	o->status = 404;
+	o->closed = false;
+	o->body = o->location = NULL;
 	return d->n == 1 && !g->server;
 }
 
@@ -553,7 +555,7 @@ static const struct {
 	{ "default_type", default_type, NGINX_FILTER },
 	{ "allow", access_rule, NGINX_PROXY },
 	{ "deny", access_rule, NGINX_PROXY },
-	{ "internal", internal, NGINX_REWRITE },
+	{ "internal", internal, NGINX_FIND },
 	{ "return", do_return, NGINX_REWRITE },
 	{ "rewrite", do_rewrite, NGINX_REWRITE },
 	{ "set", do_set, NGINX_REWRITE },
@@ -648,14 +650,11 @@ bool nginx_directive_restricts(const struct nginx_directive *d)
 					     "auth_basic",  "satisfy",      "limit_req",
 					     "limit_conn",  "limit_except", "valid_referers",
 					     "secure_link", "modsecurity",  "auth_jwt",
-					     "auth_digest" };
+					     "auth_digest", "internal" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (strcmp(names[i], d->words[0]) == 0)
 			return true;
-	/* A location of its own, which is for pages, closes no path of an Ingress. */
-	if (strcmp(d->words[0], "internal") == 0)
-		return !d->depth;
 	return (strcmp(d->words[0], "return") == 0 && d->n > 1 && *d->words[1] == '4') ||
 	       strncmp(d->words[0], "access_by_lua", 13) == 0 ||
 	       strncmp(d->words[0], "rewrite_by_lua", 14) == 0 ||

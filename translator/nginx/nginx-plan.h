@@ -48,6 +48,7 @@ struct nginx_snippet {
 /* The server-snippet's effects on all paths of the host. */
 struct nginx_server {
 	struct header_edits response;
+	const char *type;                      /* of texts that return answers, or NULL */
 	const struct address_rules *addresses; /* or NULL */
 	const char *closed;
 };

@@ -10,7 +10,8 @@ void nginx_program_start(struct nginx_program *g, struct nginx_plan *p,
 			 const struct nginx_source *s, bool server)
 {
 	*g = (struct nginx_program){ .p = p, .s = s, .server = server };
-	g->all[g->n++] = arena_new_of(p->a, struct nginx_outcome, 1);
+	g->all[g->n] = arena_new_of(p->a, struct nginx_outcome, 1);
+	g->all[g->n++]->type = p->server.type;
 }
 
 bool nginx_program_refuse(struct nginx_program *g, const struct nginx_directive *d, const char *why)
@@ -183,7 +184,8 @@ static bool run_body(struct nginx_program *g, struct nginx_outcome *o,
 	o->inner = &d->all[from];
 	o->n_inner = to - from;
 	for (size_t i = from; i < to; i++) {
-		if (d->all[i].block || is_access(&d->all[i]))
+		if (d->all[i].block || is_access(&d->all[i]) ||
+		    nginx_directive_phase(&d->all[i]) == NGINX_FIND)
 			return nginx_program_refuse(g, &d->all[i], "in an if is not translated");
 		if (nginx_directive_phase(&d->all[i]) == NGINX_REWRITE &&
 		    !nginx_directive_run(g, o, &d->all[i]))
@@ -255,6 +257,17 @@ static bool is_last(const struct nginx_directives *d, size_t at, size_t to)
 	return true;
 }
 
+static bool run_find(struct nginx_program *g, const struct nginx_directives *d, size_t from,
+		     size_t to)
+{
+	for (size_t i = from; i < to; i = nginx_program_end(d, i))
+		for (size_t k = 0; k < g->n; k++)
+			if (!d->all[i].block && nginx_directive_phase(&d->all[i]) == NGINX_FIND &&
+			    !nginx_directive_run(g, g->all[k], &d->all[i]))
+				return false;
+	return true;
+}
+
 static bool run_rewrite(struct nginx_program *g, const struct nginx_directives *d, size_t from,
 			size_t to, unsigned depth)
 {
@@ -272,7 +285,7 @@ static bool run_rewrite(struct nginx_program *g, const struct nginx_directives *
 		if (one->block || nginx_directive_phase(one) != NGINX_REWRITE)
 			continue;
 		memcpy(before, g->all, n * sizeof(before[0]));
-		g->last = is_last(d, i, to);
+		g->last = !g->followed && is_last(d, i, to);
 		for (size_t k = 0; k < n; k++)
 			if (before[k]->kind == NGINX_FORWARDED &&
 			    !nginx_directive_run(g, before[k], one))
@@ -312,7 +325,7 @@ static bool run_later(struct nginx_program *g, struct nginx_outcome *o,
 	enum nginx_phase phase = nginx_directive_phase(d);
 
 	/* An answer of nginx's own passes nothing but the filters of answers. */
-	return phase == NGINX_REWRITE || (o->kind != NGINX_FORWARDED && phase != NGINX_FILTER) ||
+	return phase < NGINX_PROXY || (o->kind != NGINX_FORWARDED && phase != NGINX_FILTER) ||
 	       nginx_directive_run(g, o, d);
 }
 
@@ -340,7 +353,8 @@ bool nginx_program_run(struct nginx_program *g, const struct nginx_directives *d
 	clear_variables(g, d, from, to);
 	for (size_t k = 0; k < g->n; k++)
 		g->all[k]->n_inner = 0;
-	return run_rewrite(g, d, from, to, depth) && run_others(g, d, from, to);
+	return run_find(g, d, from, to) && run_rewrite(g, d, from, to, depth) &&
+	       run_others(g, d, from, to);
 }
 
 /* ---- what is refused ---- */

@@ -44,6 +44,7 @@ struct nginx_program {
 	const struct nginx_source *s;
 	bool server;    /* it is outside the locations */
 	unsigned depth; /* of its directives */
+	bool followed;  /* nginx runs more of its rewrite module behind this text */
 	bool last;      /* no directive of the rewrite module follows the one that is run */
 	struct nginx_outcome *all[NGINX_OUTCOMES_MAX];
 	size_t n;
@@ -106,6 +107,7 @@ enum nginx_truth nginx_condition_path(struct nginx_program *g, const char *regex
 /* ---- nginx-directive.c ---- */
 
 enum nginx_phase {
+	NGINX_FIND,    /* where nginx chooses the location, before all others */
 	NGINX_REWRITE, /* run in their order, until one of them answers */
 	NGINX_PROXY,   /* of what is forwarded, where nothing has answered */
 	NGINX_FILTER,  /* of every answer, of nginx's own, too */

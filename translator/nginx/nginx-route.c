@@ -124,7 +124,8 @@ static void append_forward(struct nginx_plan *p, const struct nginx_source *s,
 		.targets = target, .n_targets = 1, .missing_status = 503, .websocket = true
 	};
 	nginx_forward_read(p, s, &route);
-	if (p->snippet.outcome->rewrite.kind)
+	/* What a break has stopped is not rewritten further. */
+	if (p->snippet.outcome->stopped)
 		route.forward.rewrite = p->snippet.outcome->rewrite;
 	nginx_forward_headers(p, s, &route);
 	away = s->backend && (target->empty || !target->cluster);

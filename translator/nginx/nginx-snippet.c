@@ -15,11 +15,21 @@
 
 /* ---- refusals ---- */
 
+/* A location of its own, which is for pages, closes no path of an Ingress. */
+static bool is_for_pages(const struct nginx_directives *d, size_t at)
+{
+	if (strcmp(d->all[at].words[0], "internal") != 0)
+		return false;
+	while (at && d->all[at].depth)
+		at--;
+	return strcmp(d->all[at].words[0], "location") == 0;
+}
+
 /* Why the paths must answer 503: it restricts, and is not translated. */
 static const char *restriction(struct nginx_plan *p, const struct nginx_directives *d)
 {
 	for (size_t i = 0; i < d->n; i++)
-		if (nginx_directive_restricts(&d->all[i]))
+		if (nginx_directive_restricts(&d->all[i]) && !is_for_pages(d, i))
 			return arena_printf(p->a, "\"%s\" in line %u restricts access",
 					    d->all[i].words[0], d->all[i].line);
 	return NULL;
@@ -126,6 +136,16 @@ static bool finish(struct nginx_program *g, struct nginx_outcomes *ret)
 
 const struct nginx_outcome nginx_no_outcome;
 
+/* Whether nginx runs more of its rewrite module behind the text: ingress-nginx writes the
+ * ConfigMap's first, then the Ingress's, then the rewrite of rewrite-target. */
+static bool is_followed(const struct nginx_source *s, const char *const *texts, size_t n, size_t at)
+{
+	for (size_t i = at + 1; i < n; i++)
+		if (texts[i])
+			return true;
+	return nginx_own_text(s->ingress, "rewrite-target") != NULL;
+}
+
 void nginx_snippet_read(struct nginx_plan *p, const struct nginx_source *s,
 			struct nginx_outcomes *ret)
 {
@@ -141,6 +161,7 @@ void nginx_snippet_read(struct nginx_plan *p, const struct nginx_source *s,
 		const char *field = i ? ANNOTATION("configuration-snippet")
 				      : "location-snippet of the ConfigMap";
 
+		g->followed = is_followed(s, texts, ARRAY_SIZE(texts), i);
 		if (texts[i] && !run_text(g, texts[i], &d)) {
 			close_all(ret, refuse(g, &d, field, g->why));
 			return;
@@ -391,10 +412,14 @@ static void without_places(struct nginx_plan *p, const struct nginx_directives *
 	}
 }
 
+static const char server_field[] = ANNOTATION("server-snippet");
+
 /* A condition that only edits headers is refused: nginx has no such thing for a server. */
 static bool add_outcomes(struct nginx_plan *p, const struct nginx_source *s,
 			 struct nginx_program *g, struct nginx_outcomes *found)
 {
+	const char *type = found->all[found->n - 1]->type;
+
 	for (size_t i = 0; i < found->n; i++) {
 		const struct nginx_outcome *o = found->all[i];
 		struct route base = { .match = { .kind = PATH_PREFIX, .path = "/" } };
@@ -410,6 +435,14 @@ static bool add_outcomes(struct nginx_plan *p, const struct nginx_source *s,
 			nginx_edits_join(p->a, &p->server.response, &o->response);
 	}
 	p->server.addresses = found->addresses;
+	/* Its locations have been made before. */
+	if (type != p->server.type && s->field == server_field &&
+	    nginx_config_text(p->r, "server-snippet")) {
+		g->why = "default_type beside the server-snippet of the ConfigMap is not "
+			 "translated";
+		return false;
+	}
+	p->server.type = type;
 	return true;
 }
 
@@ -446,7 +479,7 @@ void nginx_snippet_server(struct nginx_plan *p)
 	p->server = (struct nginx_server){ 0 };
 	if (all)
 		add_server(p, &s, all);
-	s.field = ANNOTATION("server-snippet");
+	s.field = server_field;
 	for (size_t i = 0; i < p->n_mains; i++) {
 		const char *text = nginx_own_text(p->mains[i], "server-snippet");
 
