@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include "common/configuration/configuration.h"
 #include "common/decode/object-kind.h"
 #include "portolan/conversion.h"
+#include "portolan/redirect.h"
 #include "portolan/stage-options.h"
 #include "portolan/surface.h"
 
@@ -278,34 +278,9 @@ static void merge_pairs(struct json_object *host)
 static bool is_to_https(struct json_object *route, const char *host)
 {
 	struct json_object *r = json_member(json_member(route, "settings"), "redirect");
-	const char *to = json_text(r, "host_redirect");
 
-	return r && !*json_text(r, "path_redirect") && !*json_text(r, "prefix_rewrite") &&
-	       (!*to || strcmp(to, host) == 0) &&
-	       (!json_number(r, "port_redirect") || json_number(r, "port_redirect") == 443) &&
-	       (json_object_get_boolean(json_member(r, "https_redirect")) ||
-		strcmp(json_text(r, "scheme_redirect"), "https") == 0);
-}
-
-/* ingress-nginx answers requests for the root with a place of its own. */
-static bool is_answer_to_https(struct json_object *route)
-{
-	int64_t status = json_number(route, "status");
-	struct json_object *headers =
-		json_member(json_member(route, "settings"), "response_headers_to_add");
-
-	if (strcmp(json_text(route, "action"), "direct-response") != 0 || status < 300 ||
-	    status >= 400)
-		return false;
-	for (size_t i = 0; i < json_length(headers); i++) {
-		struct json_object *h =
-			json_member(json_object_array_get_idx(headers, i), "header");
-
-		if (strcasecmp(json_text(h, "key"), "location") == 0 &&
-		    strncmp(json_text(h, "value"), "https://", 8) == 0)
-			return true;
-	}
-	return false;
+	return redirect_is_to_https(route, host) &&
+	       (!json_number(r, "port_redirect") || json_number(r, "port_redirect") == 443);
 }
 
 /* All of a host is redirected to HTTPS: one route, however it was written. */
@@ -319,7 +294,7 @@ static void merge_redirects(struct json_object *host)
 	for (size_t i = 0; i < json_length(routes); i++) {
 		struct json_object *route = json_object_array_get_idx(routes, i);
 
-		if (!is_to_https(route, name) && !is_answer_to_https(route) &&
+		if (!is_to_https(route, name) && !redirect_is_answer_to_https(route, name) &&
 		    !converted_is_limit(route))
 			return;
 		if (strcmp(json_text(route, "match"), "prefix /") == 0 && is_to_https(route, name))

@@ -75,6 +75,8 @@ portolan_portolan_SOURCES = \
 	portolan/recorded-verdicts.h \
 	portolan/recorded-world.c \
 	portolan/recorded-world.h \
+	portolan/redirect.c \
+	portolan/redirect.h \
 	portolan/run-screen.c \
 	portolan/run-screen.h \
 	portolan/stage-options.c \

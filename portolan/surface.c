@@ -8,6 +8,7 @@
 #include "common/base/alloc.h"
 #include "common/configuration/configuration.h"
 #include "portolan/json-diff.h"
+#include "portolan/redirect.h"
 #include "portolan/surface.h"
 
 struct comparison {
@@ -49,37 +50,6 @@ static char *host_name(struct json_object *host, bool no_ports)
 	return xasprintf("%s://%s:%lld", scheme, name, (long long)json_number(host, "port"));
 }
 
-static const char *redirect_code(const char *name)
-{
-	static const char *const codes[][2] = { { "FOUND", "302" },
-						{ "SEE_OTHER", "303" },
-						{ "TEMPORARY_REDIRECT", "307" },
-						{ "PERMANENT_REDIRECT", "308" } };
-
-	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
-		if (strcmp(codes[i][0], name) == 0)
-			return codes[i][1];
-	return "301";
-}
-
-static char *redirect_text(struct json_object *r)
-{
-	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
-	const char *scheme = json_text(r, "scheme_redirect"), *host = json_text(r, "host_redirect");
-
-	if (json_object_get_boolean(json_member(r, "https_redirect")))
-		scheme = "https";
-	strbuf_printf(&b, "redirect %s to %s%s%s", redirect_code(json_text(r, "response_code")),
-		      scheme, *scheme ? "://" : "", *host ? host : "the same host");
-	if (json_number(r, "port_redirect"))
-		strbuf_printf(&b, ":%lld", (long long)json_number(r, "port_redirect"));
-	strbuf_printf(&b, "%s%s", *json_text(r, "path_redirect") ? " " : "",
-		      json_text(r, "path_redirect"));
-	if (*json_text(r, "prefix_rewrite"))
-		strbuf_printf(&b, " prefix %s", json_text(r, "prefix_rewrite"));
-	return xstrdup(strbuf_str(&b));
-}
-
 /* Where a route goes, in words. */
 static char *target_text(struct json_object *route)
 {
@@ -88,7 +58,7 @@ static char *target_text(struct json_object *route)
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
 
 	if (strcmp(action, "redirect") == 0)
-		return redirect_text(json_member(json_member(route, "settings"), "redirect"));
+		return redirect_text(route);
 	if (strcmp(action, "direct-response") == 0)
 		return xasprintf("answer %lld", (long long)json_number(route, "status"));
 	for (size_t i = 0; i < json_length(clusters); i++) {

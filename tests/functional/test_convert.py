@@ -261,6 +261,30 @@ def test_no_variable_reaches_backends_as_its_name(convert, folder, to):
     assert "%%" not in text, [line for line in text.splitlines() if "%%" in line]
 
 
+@pytest.mark.parametrize("to", ["httpproxy", "gateway-api"])
+@pytest.mark.parametrize("directive,is_plain", [
+    ("return 308 https://$host$request_uri", True),
+    ("return 308 https://elsewhere.test/", False),
+    ("return 308 https://$host/login", False),
+    ("return 308 https://$host", False),
+    ("rewrite ^/x/(.*)$ https://n.example/new/$1 permanent", False),
+])
+def test_a_redirect_to_https_elsewhere_is_not_lost_in_that_of_the_host(convert, folder, directive, is_plain, to):
+    (folder / "c.yaml").write_text("ingressNginx: {enabled: true, translateSnippets: true}\n")
+
+    def secure(name, path, **annotations):
+        return objects.ingress(name, objects.rule("n.example", objects.path("web", at=path)), klass="nginx", tls=[("cert", "n.example")],
+                               annotations={"nginx.ingress.kubernetes.io/force-ssl-redirect": "true", **annotations})
+
+    content = [secure("main", "/"), objects.tls_secret("cert", Authority().issue("n.example")),
+               secure("sub", "/x", **{"nginx.ingress.kubernetes.io/configuration-snippet":
+                                    f"if ($scheme = http) {{ {directive}; }}"})]
+    _, made, comments = convert(content, to, "--config=c.yaml", "--with-differences")
+    noted = [c for c in comments if "http://n.example path /x" in c or "http://n.example prefix /x" in c]
+    assert bool(noted) != is_plain, comments
+    assert bool(made) == is_plain, comments
+
+
 def test_the_default_certificate_is_nobodys_object(convert):
     code, made, comments = convert([nginx("one", "n.example")], "gateway-api", "--with-differences")
     assert "ingress-nginx-default-certificate" not in str(made) and code == DIFFERENT, comments
