@@ -77,6 +77,8 @@ portolan_portolan_SOURCES = \
 	portolan/recorded-world.h \
 	portolan/redirect.c \
 	portolan/redirect.h \
+	portolan/route-guard.c \
+	portolan/route-guard.h \
 	portolan/run-screen.c \
 	portolan/run-screen.h \
 	portolan/stage-options.c \

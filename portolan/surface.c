@@ -9,6 +9,7 @@
 #include "common/configuration/configuration.h"
 #include "portolan/json-diff.h"
 #include "portolan/redirect.h"
+#include "portolan/route-guard.h"
 #include "portolan/surface.h"
 
 struct comparison {
@@ -175,48 +176,20 @@ static char *other_differences(struct json_object *was, struct json_object *is)
 	return json_diff_text(&d);
 }
 
-/* Filters that keep requests out, of a route or of its host. */
-static const struct guard {
-	const char *filter, *what;
-	bool always; /* the listener's, where a route says nothing */
-} guards[] = {
-	{ "envoy.filters.http.rbac", "addresses", false },
-	{ "envoy.filters.http.basic_auth", "passwords", false },
-	{ "envoy.filters.http.jwt_authn", "tokens", false },
-	{ "envoy.filters.http.ext_authz", "authorization", true },
-	{ "portolan.ask", "authorization", false },
-	{ "portolan.access", "authorization, passwords or addresses", false },
-	{ "envoy.filters.http.ratelimit", "rates", true },
-	{ "envoy.filters.http.local_ratelimit", "local rates", false },
-};
-
-static struct json_object *filter_of(struct json_object *o, const char *name)
+/* A redirect to HTTPS tells nothing that needs a guard: its target has one. */
+static bool is_to_https(struct json_object *route, const char *host)
 {
-	return json_member(json_member(json_member(o, "settings"), "typed_per_filter_config"),
-			   name);
-}
-
-static bool is_guarded(struct json_object *host, struct json_object *route, const struct guard *g)
-{
-	struct json_object *config = filter_of(route, g->filter);
-
-	if (!config)
-		config = filter_of(host, g->filter);
-	return config ? !json_object_get_boolean(json_member(config, "disabled")) : g->always;
+	return redirect_is_to_https(route, host) || redirect_is_answer_to_https(route, host);
 }
 
 static void say_opened(struct comparison *c, const char *host, struct json_object *was,
 		       struct json_object *is)
 {
-	_cleanup_strbuf_ struct strbuf lost = STRBUF_INIT;
+	_cleanup_free_ char *lost = route_guards_lost(c->host_before, was, c->host_after, is);
 
-	for (size_t i = 0; i < ARRAY_SIZE(guards); i++)
-		if (is_guarded(c->host_before, was, &guards[i]) &&
-		    !is_guarded(c->host_after, is, &guards[i]))
-			strbuf_printf(&lost, "%s%s", lost.len ? ", " : "", guards[i].what);
-	if (lost.len && is_served(is))
+	if (lost && is_served(is) && !is_to_https(is, json_text(c->host_after, "host")))
 		surface_add(c->changes, "route-opened", true, host, json_text(is, "match"),
-			    xasprintf("requests are not checked any more: %s", strbuf_str(&lost)),
+			    xasprintf("requests are not checked any more: %s", lost),
 			    json_member(is, "made_by"));
 }
 
@@ -426,17 +399,20 @@ static void say_host(struct comparison *c, const char *name, struct json_object 
 		say_route(c, name, json_object_array_get_idx(routes, i), added);
 }
 
+/* What this opens are routes of the host, each of which is said. */
 static void compare_guards(struct comparison *c, const char *host, struct json_object *was,
 			   struct json_object *is)
 {
-	const char *before = json_text(was, "guards"), *after = json_text(is, "guards");
+	struct json_object *before = json_member(was, "guards"), *after = json_member(is, "guards");
 
-	if (strcmp(before, after) != 0)
-		surface_add(c->changes, "guards-changed", !*after, host, NULL,
-			    xstrdup(!*after   ? "nobody is asked any more about requests "
-						"(authorization, tokens, rates)"
-				    : *before ? "other services or tokens are asked about requests"
-					      : "authorization, tokens or rates are asked for"),
+	if (!json_object_equal(before, after))
+		surface_add(c->changes, "guards-changed", false, host, NULL,
+			    xstrdup(!json_object_object_length(after)
+					    ? "nobody is asked any more about requests "
+					      "(authorization, tokens, rates)"
+				    : json_object_object_length(before)
+					    ? "other services or tokens are asked about requests"
+					    : "authorization, tokens or rates are asked for"),
 			    NULL);
 }
 

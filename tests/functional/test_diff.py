@@ -9,9 +9,11 @@ import subprocess
 import pytest
 import yaml
 
+import gateway_objects as api
 import objects
 from addresses import loopback
 from certs import Authority
+from extension_services import extension
 from programs import TOP, program
 from run import Run
 
@@ -305,3 +307,121 @@ def test_a_guard_that_moves_from_the_route_to_its_host_is_not_lost(diff):
     assert listed(diff, proxy(True, False), proxy(False, True))[0] == SOME
     assert listed(diff, proxy(True, False), proxy(False, False))[0] == WORSE
     assert listed(diff, proxy(False, True), proxy(False, False))[0] == WORSE
+
+
+def opened(found):
+    """{(host, match): what}"""
+    return {(c["host"], c["match"]): c["text"].removeprefix("requests are not checked any more: ")
+            for c in found if c["change"] == "route-opened"}
+
+
+def services():
+    return [o for name in ("auth", "limits") for o in (
+        objects.service(name, objects.port(80)), objects.slice_of(name, 8080, "10.0.0.9"), extension(name, name))]
+
+
+def secured(*routes, **virtualhost):
+    """A proxy with TLS, its certificate, and the services of authorization and rate limits."""
+    return [*world(routes=("/",), host="other.example"), *services(), CERTIFICATE,
+            objects.proxy("p", *(routes or [objects.to("web")]), fqdn="p.example", tls={"secretName": "cert"}, **virtualhost)]
+
+
+CERTIFICATE = objects.tls_secret("cert", Authority().issue("p.example"))
+AUTHORIZATION = {"authorization": {"extensionRef": {"name": "auth"}}}
+TOKENS = {"jwtProviders": [{"name": "p", "issuer": "me", "default": True,
+                            "remoteJWKS": {"uri": "http://keys.example/jwks"}}]}
+COUNTED = {"global": {"descriptors": [{"entries": [{"genericKey": {"value": "x"}}]}]}}
+LIMITS = {"rateLimitService": {"extensionService": {"namespace": "default", "name": "limits"}, "domain": "d"}}
+EVERYWHERE = {"globalExtAuth": {"extensionRef": {"namespace": "default", "name": "auth"}}}
+
+
+def test_a_guard_that_goes_while_another_stays_is_named(diff):
+    at = ("https://p.example", "prefix /")
+    both, tokens = secured(**AUTHORIZATION, **TOKENS), secured(**TOKENS)
+    code, found = listed(diff, both, tokens)
+    assert (code, opened(found)) == (WORSE, {at: "authorization"})
+    code, found = listed(diff, both, secured(**AUTHORIZATION))
+    assert (code, opened(found)) == (WORSE, {at: "tokens"})
+    code, found = listed(diff, both, secured())
+    assert (code, opened(found)) == (WORSE, {at: "tokens, authorization"})
+    assert listed(diff, tokens, both)[0] == SOME
+
+
+def test_rates_are_those_of_the_route_or_of_its_host(diff):
+    at = ("https://p.example", "prefix /")
+    limits = objects.configuration(**LIMITS)
+    on_host, on_route = [limits, *secured(rateLimitPolicy=COUNTED)], [limits, *secured(objects.to("web", rateLimitPolicy=COUNTED))]
+    off = [limits, *secured(objects.to("web", rateLimitPolicy={"global": {"disabled": True}}), rateLimitPolicy=COUNTED)]
+    assert listed(diff, on_host, on_route)[0] == listed(diff, off, on_host)[0] == SOME
+    for before, after in ((on_host, [limits, *secured()]), (on_route, [limits, *secured()]), (on_host, off),
+                          ([limits, *secured(rateLimitPolicy=COUNTED, **AUTHORIZATION)], [limits, *secured(**AUTHORIZATION)]),
+                          ([limits, *secured(rateLimitPolicy=COUNTED, **AUTHORIZATION)], secured(rateLimitPolicy=COUNTED, **AUTHORIZATION))):
+        code, found = listed(diff, before, after)
+        assert (code, opened(found)) == (WORSE, {at: "rates"})
+
+
+def test_a_redirect_to_https_needs_no_guard(diff):
+    plain = secured(objects.to("web"), objects.to("web", conditions=[{"prefix": "/plain"}], permitInsecure=True))
+    everywhere = [objects.configuration(**EVERYWHERE), *plain]
+    code, found = listed(diff, plain, everywhere)
+    assert (code, opened(found)) == (SOME, {}) and any(c["change"] == "guards-changed" for c in found)
+    code, found = listed(diff, everywhere, plain)
+    assert (code, opened(found)) == (WORSE, {
+        ("http://other.example", "prefix /"): "authorization",
+        ("http://p.example", "prefix /plain"): "authorization",
+        ("https://p.example", "prefix /"): "authorization",
+        ("https://p.example", "prefix /plain"): "authorization"})
+    # A path that was asked about, and now is redirected.
+    served = [objects.configuration(**EVERYWHERE), *secured(objects.to("web", permitInsecure=True))]
+    assert opened(listed(diff, served, [objects.configuration(**EVERYWHERE), *secured()])[1]) == {}
+
+
+@pytest.mark.parametrize("options", [{}, {"preserve_trailing_slash": "true"}])
+def test_ingress_nginxs_redirects_to_https_need_none_either(diff, options):
+    rules = {"whitelist_source_range": "10.0.0.0/8", **options}
+    secret = objects.tls_secret("cert", Authority().issue("a.example"))
+    plain, redirected = nginx(secret, **rules), nginx(secret, tls=[("cert", "a.example")], **rules)
+    code, found = listed(diff, plain, redirected, "--ingress-nginx")
+    assert (code, opened(found)) == (SOME, {}), found
+
+
+def test_services_of_a_gateways_listener_are_guards(diff):
+    def asks(name):
+        return {"type": "ExternalAuth", "externalAuth": {"protocol": "HTTP", "http": {}, "backendRef": {"name": name, "port": 80}}}
+
+    def gateway(*on_listener, on_route=()):
+        return [*world(), api.CLASS,
+                api.gateway("web", {**api.listener("http", 80), "filters": {"requests": [asks(n) for n in on_listener]}}
+                            if on_listener else api.listener("http", 80)),
+                api.route("r", api.rule(api.backend("web"), **({"filters": [asks(n) for n in on_route]} if on_route else {})),
+                          hosts=["g.example"])]
+
+    at = ("http://g.example:80", "prefix /")
+    for before, after in ((gateway("api"), gateway()), (gateway("api", "web"), gateway("web")), (gateway("api", on_route=["web"]), gateway("api"))):
+        code, found = listed(diff, before, after)
+        assert (code, opened(found)) == (WORSE, {at: "authorization"})
+    code, found = listed(diff, gateway("api"), gateway("web"))
+    assert code == SOME and ("guards-changed", at[0]) in {(c["change"], c["host"]) for c in found}
+    assert listed(diff, gateway(on_route=["api"]), gateway("api"))[0] == SOME
+
+
+def test_what_ingress_nginx_asks_together_is_judged_one_by_one(diff):
+    users = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "users", "namespace": "default"},
+             "stringData": {"auth": "u:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M="}}
+    password = {"auth_type": "basic", "auth_secret": "users"}
+    service = {"auth_url": "http://auth.example/check"}
+    addresses = {"whitelist_source_range": "10.0.0.0/8"}
+
+    def lost(before, after):
+        code, found = listed(diff, nginx(users, **before), nginx(users, **after), "--ingress-nginx")
+        assert code == (WORSE if opened(found) else SOME), found
+        return set(opened(found).values())
+
+    assert lost(password, {**password, **service}) == lost(service, {**password, **service}) == set()
+    assert lost({**password, **service}, password) == {"authorization"}
+    assert lost({**password, **service}, service) == {"passwords"}
+    # One that is enough is not demanded; demanding it is no loss.
+    either = {**addresses, **service, "satisfy": "any"}
+    assert lost({**addresses, **service}, either) == {"addresses, authorization"}
+    assert lost(either, service) == lost(either, {**addresses, **service}) == set()
+    assert lost(either, {}) == {"one of addresses, passwords and authorization"}

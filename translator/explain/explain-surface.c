@@ -8,6 +8,7 @@
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb-c.h"
 #include "envoy/extensions/transport_sockets/tls/v3/tls.pb-c.h"
 #include "proto/model.pb-c.h"
+#include "translator/envoy/envoy-ask.h"
 #include "translator/envoy/envoy-jwt.h"
 #include "translator/explain/explain-internal.h"
 #include "translator/kinds.h"
@@ -33,7 +34,7 @@ struct surface {
 	const char *server_name; /* NULL: all */
 	/* Hashes of the TLS settings, and of the settings for requests on a connection. */
 	char tls_hash[VERSION_HEX + 1], connection[VERSION_HEX + 1];
-	char guards[VERSION_HEX + 1]; /* of the services asked about requests; "": none */
+	const EnvoyHttpConnectionManager *manager; /* NULL: streams */
 };
 
 /* ---- how connections are dealt with ---- */
@@ -70,6 +71,22 @@ static void add_manager(struct surface *s, const EnvoyHttpConnectionManager *m)
 	add_message(s->chain, &copy.base);
 }
 
+/* ---- who is asked about requests ---- */
+
+static void write_guard(struct surface *s, const char *filter, const ProtobufCMessage *config)
+{
+	uint8_t version[VERSION_SIZE];
+	char text[VERSION_HEX + 1];
+
+	version_begin();
+	add_message(s->host, config);
+	version_end(version);
+	version_to_hex(version, text);
+	explain_string(s->e, filter, text);
+}
+
+/* Filters of the connection manager that act without being told by a route, or whose services it
+ * names. */
 static bool is_guard(const char *filter)
 {
 	static const char *const names[] = { ENVOY_AUTHORIZATION, ENVOY_JWT_FILTER,
@@ -81,22 +98,30 @@ static bool is_guard(const char *filter)
 	return false;
 }
 
-static void hash_guards(struct surface *s, const EnvoyHttpConnectionManager *m)
+/* Listeners that share a connection manager have their services in their hosts. */
+static bool is_guard_of_host(const char *filter)
 {
-	uint8_t version[VERSION_SIZE];
-	bool any = false;
-
-	version_begin();
-	for (size_t i = 0; m && i < m->n_http_filters; i++)
-		if (is_guard(m->http_filters[i]->name)) {
-			any = true;
-			add_message(s->chain, &m->http_filters[i]->base);
-		}
-	version_end(version);
-	version_to_hex(version, s->guards);
-	if (!any)
-		s->guards[0] = '\0';
+	return strncmp(filter, ENVOY_GUARD, strlen(ENVOY_GUARD)) == 0;
 }
+
+/* Each by its filter, as a hash of all that is said to it. */
+static void write_guards(struct surface *s, const EnvoyVirtualHost *v)
+{
+	const EnvoyHttpConnectionManager *m = s->manager;
+
+	document_key(s->e->d, "guards");
+	document_map(s->e->d);
+	for (size_t i = 0; m && i < m->n_http_filters; i++)
+		if (is_guard(m->http_filters[i]->name))
+			write_guard(s, m->http_filters[i]->name, &m->http_filters[i]->base);
+	for (size_t i = 0; v && i < v->n_typed_per_filter_config; i++)
+		if (is_guard_of_host(v->typed_per_filter_config[i]->key))
+			write_guard(s, v->typed_per_filter_config[i]->key,
+				    &v->typed_per_filter_config[i]->base);
+	document_end(s->e->d);
+}
+
+/* ---- connections ---- */
 
 static void hash_connection(struct surface *s, const EnvoyHttpConnectionManager *m)
 {
@@ -114,7 +139,7 @@ static void hash_connection(struct surface *s, const EnvoyHttpConnectionManager 
 		add_manager(s, m);
 	version_end(version);
 	version_to_hex(version, s->connection);
-	hash_guards(s, m);
+	s->manager = m;
 }
 
 static void write_certificate(struct surface *s)
@@ -156,7 +181,8 @@ static bool is_tls13_only(const EnvoyDownstreamTlsContext *tls)
 }
 
 /* Begins the map of a host and its list of routes. */
-static void begin_host(struct surface *s, const char *scheme, const char *host)
+static void begin_host(struct surface *s, const char *scheme, const char *host,
+		       const EnvoyVirtualHost *v /* or NULL */)
 {
 	struct explain *e = s->e;
 
@@ -166,7 +192,7 @@ static void begin_host(struct surface *s, const char *scheme, const char *host)
 	explain_string(e, "scheme", scheme);
 	explain_string(e, "host", host);
 	explain_string(e, "connection", s->connection);
-	explain_string(e, "guards", s->guards);
+	write_guards(s, v);
 	if (*s->tls_hash)
 		explain_string(e, "tls", s->tls_hash);
 	if (is_tls13_only(s->tls))
@@ -231,7 +257,7 @@ static void write_host(struct surface *s, const char *table, const EnvoyVirtualH
 	/* The memory for one host is freed with it. */
 	e->a = s->host;
 	explain_origins_of_table(e, table, domain, s->tls != NULL, &origins);
-	begin_host(s, s->tls ? "https" : "http", domain);
+	begin_host(s, s->tls ? "https" : "http", domain, v);
 	write_settings(s, v);
 	document_key(e->d, "routes");
 	document_list(e->d);
@@ -322,7 +348,7 @@ static void write_tcp(struct surface *s, const EnvoyTcpProxy *p)
 		weights[i] = p->weighted_clusters->clusters[i]->weight;
 	}
 	hash_connection(s, NULL);
-	begin_host(s, s->server_name ? "tls" : "tcp", s->server_name ? s->server_name : "*");
+	begin_host(s, s->server_name ? "tls" : "tcp", s->server_name ? s->server_name : "*", NULL);
 	write_stream_route(s, names, p->cluster_specifier_case == WEIGHTED ? weights : NULL, n);
 }
 
@@ -331,7 +357,7 @@ static void write_udp(struct surface *s)
 	s->server_name = NULL;
 	s->tls = NULL;
 	hash_connection(s, NULL);
-	begin_host(s, "udp", "*");
+	begin_host(s, "udp", "*", NULL);
 	write_stream_route(s, NULL, NULL, 0);
 }
 
