@@ -32,6 +32,7 @@ struct refusal {
 	char *message;
 	struct refuser *by[NAMED_MAX]; /* by name */
 	unsigned n_by;
+	bool more;     /* Envoys have refused it than are named */
 	int64_t alone; /* monotonic, since when only refusing Envoys are connected; 0: not so */
 };
 
@@ -111,6 +112,7 @@ static void add_refuser(struct refusal *f, struct refuser *r)
 	for (unsigned i = 0; i < f->n_by; i++)
 		if (f->by[i] == r)
 			return;
+	f->more |= f->n_by == NAMED_MAX;
 	if (f->n_by < NAMED_MAX)
 		f->by[f->n_by++] = r;
 	else if (strcmp(r->id, f->by[NAMED_MAX - 1]->id) < 0)
@@ -118,13 +120,14 @@ static void add_refuser(struct refusal *f, struct refuser *r)
 	qsort(f->by, f->n_by, sizeof(struct refuser *), compare_refusers);
 }
 
-static void take_refuser_out(struct refusal *f, const struct refuser *r)
+static bool take_refuser_out(struct refusal *f, const struct refuser *r)
 {
 	for (unsigned i = 0; i < f->n_by; i++)
 		if (f->by[i] == r) {
 			memmove(f->by + i, f->by + i + 1, (--f->n_by - i) * sizeof(f->by[0]));
-			return;
+			return true;
 		}
+	return false;
 }
 
 /* ---- refused versions ---- */
@@ -178,6 +181,7 @@ static struct refusal *refusal_of(struct refusals *f, const struct item *item)
 	one->version = xmemdup(item_meta(item), item->meta_len);
 	one->version_len = item->meta_len;
 	one->n_by = 0;
+	one->more = false;
 	one->alone = 0;
 	return one;
 }
@@ -346,13 +350,27 @@ static void look_who_is_connected(struct refusals *f)
 	}
 }
 
+/* Others take the place of a name that is gone. */
+static void name_others(const struct refusals *f, struct refusal *one)
+{
+	if (!one->more || !is_version(one, one->resource->item))
+		return;
+	for (struct client *c = *f->clients; c; c = c->next) {
+		struct refuser *r = hashmap_get_str(&f->refusers, c->stream->info.node_id);
+
+		if (r && stream_stand(c->stream, one->resource) == STAND_REFUSES)
+			add_refuser(one, r);
+	}
+}
+
 static void drop_refuser(struct refusals *f, struct refuser *r)
 {
 	struct refusal **empty = xnew(struct refusal *, f->by_key.n + 1), *one;
 	size_t n = 0;
 
 	HASHMAP_FOREACH (&f->by_key, one) {
-		take_refuser_out(one, r);
+		if (take_refuser_out(one, r))
+			name_others(f, one);
 		if (!one->n_by)
 			empty[n++] = one;
 	}

@@ -473,3 +473,22 @@ def test_status_says_no_more_than_is_known_about_what_a_refusing_envoy_goes_on_w
                                capture_output=True, text=True, timeout=60).stdout
     n = counts["rejected"]
     assert shown == f"Envoy old refuses {n} resource{'s' * (n > 1)} of kind route, and goes on {instead}; it said last: no\n"
+
+
+def test_when_the_named_of_many_refusing_envoys_leave_the_others_are_named(pipeline):
+    """Eight are named. Before, the refusals of the others were forgotten with these."""
+    pipeline.write("good.yaml", *app("good", "10.0.0.1", 80))
+    pipeline.write("bad.yaml", *app("bad", "10.0.0.2", 80))
+    with contextlib.ExitStack() as stack:
+        good = stack.enter_context(World(pipeline.xds_address, node="good"))
+        last = stack.enter_context(World(pipeline.xds_address, node="n9", refuse=refuse_bad))
+        named = [stack.enter_context(World(pipeline.xds_address, node=f"n{i}", refuse=refuse_bad)) for i in range(1, 9)]
+
+        def refusing():
+            rows = json.loads(pipeline.translator.get("/debug/explain?url=http://bad.example.com/")).get("refused", [])
+            return [r["envoys"] for r in rows]
+
+        until(lambda: refusing() == [[f"n{i}" for i in range(1, 9)]], good, last, *named)
+        for world in named:
+            world.close()
+        until(lambda: refusing() == [["n9"]], good, last)
