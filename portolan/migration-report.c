@@ -210,13 +210,50 @@ void migration_report_text(const struct migration *m, struct strbuf *out)
 
 /* ---- Markdown ---- */
 
-/* No table, tag, code, emphasis, link or picture is made of it. */
+/* The longest run of backticks. */
+static size_t longest_run(const char *text, size_t n)
+{
+	size_t longest = 0, run = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		run = text[i] == '`' ? run + 1 : 0;
+		longest = MAX(longest, run);
+	}
+	return longest;
+}
+
+static bool needs_space(char c)
+{
+	return c == '`' || c == ' ';
+}
+
+/* A run of backticks that the text does not have is around it. One space at both ends is no part of
+ * the text for Markdown. */
+static void put_code(struct strbuf *out, const char *text, size_t n)
+{
+	const char *space = needs_space(text[0]) || needs_space(text[n - 1]) ? " " : "";
+	size_t ticks = longest_run(text, n) + 1;
+
+	for (size_t i = 0; i < ticks; i++)
+		strbuf_putc(out, '`');
+	strbuf_printf(out, "%s%.*s%s", space, (int)n, text, space);
+	for (size_t i = 0; i < ticks; i++)
+		strbuf_putc(out, '`');
+}
+
+/* As code: nothing in it is a tag, emphasis, a link or a picture, and for GitHub no address, no
+ * mention of a person and no reference to an issue or commit. A table's cells end at each bar, so
+ * bars are outside. */
 static void put_literal(struct strbuf *out, const char *text)
 {
-	for (; *text; text++) {
-		if (strchr("|\\<`*~", *text) || (*text == ']' && text[1] == '('))
-			strbuf_putc(out, '\\');
-		strbuf_putc(out, *text);
+	while (*text) {
+		size_t n = strcspn(text, "|");
+
+		if (n)
+			put_code(out, text, n);
+		text += n;
+		for (; *text == '|'; text++)
+			strbuf_puts(out, "&#124;");
 	}
 }
 

@@ -233,13 +233,45 @@ def test_markdown_and_text_have_the_same_numbers_as_json(migrate):
     assert "Ingress default/two (all.yaml:" in text
 
 
+def literal(cell):
+    """The text of Markdown that is nothing but code and bars, by CommonMark's rules of code."""
+    text = ""
+    while cell:
+        if cell.startswith("&#124;"):
+            text, cell = text + "|", cell.removeprefix("&#124;")
+            continue
+        ticks = re.match("`+", cell)
+        assert ticks, f"not code: {cell}"
+        code = re.match(f"{ticks[0]}(.*?[^`])?{ticks[0]}(?!`)", cell)
+        assert code and "|" not in code[0], cell
+        inside, cell = code[1], cell[code.end():]
+        text += inside[1:-1] if inside[0] == inside[-1] == " " and inside.strip() else inside
+    return text
+
+
 def test_no_text_of_an_object_is_markdown(migrate):
-    hostile = "/a|b<img src=//x>`c`**d**~~e~~[f](http://g)![h](http://i)"
-    content = [*backends(), objects.ingress("one", objects.rule("one.example", objects.path("web", at=hostile)), klass="nginx"),
-               {"apiVersion": "x.example/v1", "kind": "K" + hostile, "metadata": {"name": "a"}}]
+    """Nor a link, a mention or a reference by what GitHub adds to it: none of these is in code."""
+    texts = ["/a|b<img src=//x>`c`**d**~~e~~[f](http://g)![h](http://i)", "/_x_ @me #1 [a][b] https://c.ex www.d.ex e@f.ex",
+             "/`", "/``|``|||`|", "/\\|\\`\\", "/ a "]
+    content = backends()
+    for i, text in enumerate(texts):
+        content += [objects.ingress(f"one{i}", objects.rule("one.example", objects.path("web", at=text)), klass="nginx"),
+                    {"apiVersion": "x.example/v1", "kind": text, "metadata": {"name": "a"}}]
     out = migrate(content, "-o", "markdown").stdout
-    escaped = "a\\|b\\<img src=//x>\\`c\\`\\*\\*d\\*\\*\\~\\~e\\~\\~[f\\](http://g)![h\\](http://i)"
-    assert out.count(escaped) == 3 and "](" not in out.replace("\\](", ""), out
+    listed = migrate(content).stdout
+    found = []
+    for row in re.findall(r"^\| (`.*) \|$", out, re.M):
+        name, reasons = row.split(" | ")
+        found += [literal(name), *map(literal, reasons.split("<br>") if reasons else [])]
+    found += [literal(kind) for kind in re.findall(r"^- 1 of kind (.*): not read$", out, re.M)]
+    for text in texts:
+        assert f"{text}.x.example" in found, (text, out)
+    assert all(any(text in f for f in found if f.startswith("spec.")) for text in texts[:2]), out
+    for text in found:
+        assert text in listed, text
+    # All other lines are Portolan's own.
+    rest = [line for line in out.splitlines() if not line.startswith(("| `", "- 1 of kind `"))]
+    assert not [line for line in rest if re.search(r"[`_\[@\\]|//", line)], rest
 
 
 def test_what_has_to_be_applied(migrate, folder):
