@@ -23,11 +23,13 @@ static const struct option_row own_options[] = {
 	{ "from", 0, OPTION_STRING, &arg_from, "WHOSE",
 	  "contour, ingress-nginx or auto: by classes and annotations (default: auto)" },
 	{ "class", 0, OPTION_LIST, &arg_classes, "NAME",
-	  "a class of theirs that no IngressClass in SOURCE names; may be repeated" },
+	  "a class of theirs that no IngressClass in SOURCE names, or that of another "
+	  "ingress-nginx, to judge its objects; may be repeated" },
 	{ "output", 'o', OPTION_STRING, &arg_output, "FORMAT",
 	  "text, markdown or json (default: text)" },
 	{ "write", 0, OPTION_STRING, &arg_write, "DIR",
-	  "write there what has to be applied, and Portolan's configuration" },
+	  "write there what has to be applied, and Portolan's configuration; of a cluster that "
+	  "cannot be read only the rights to read it" },
 	{ "to", 0, OPTION_STRING, &arg_to, "API",
 	  "gateway-api or httpproxy: write equivalent objects on standard output, in place of the "
 	  "report; with --write into converted.yaml" },

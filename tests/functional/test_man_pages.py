@@ -97,3 +97,30 @@ def test_the_keys_of_the_configurations_page_are_made_from_the_table():
     page = (TOP / "docs/man/portolan.yaml.5").read_text()
     assert made.stdout == page, "scripts/man-keys build/portolan/portolan writes it"
     assert page.count("Example: ") > 110
+
+
+def section(name):
+    text = (TOP / "docs/man/portolan.1").read_text().replace(r"\-", "-")
+    return re.sub(r"\s+", " ", text.split(f".SH {name}\n")[1].split("\n.SH ")[0])
+
+
+def test_the_changes_of_diff_are_in_its_page_and_in_the_manual():
+    """Each as two words: "route opened" in the table; in the manual a list by the first of them."""
+    sources = "".join((TOP / "portolan" / f).read_text() for f in ("surface.c", "verdicts.c"))
+    found = set(re.findall(r'"((?:host|routes?|endpoints|certificate|guards|connection|status|problem)-[a-z]+)"', sources))
+    assert {"route-opened", "endpoints-lost", "status-turned"} <= found
+    table = re.findall(r"^\| ([a-z].*?) \|", (TOP / "docs/do/dry-run.md").read_text(), re.M)
+    lists = section("DIFF").split("differences for clients: ")[1].split(". ")[0].split("; ")
+    for change in found:
+        thing, what = change.split("-")
+        assert any(f"{thing} {what}" in row for row in table), change
+        assert any(thing.rstrip("s") in part and what in part for part in lists), (change, lists)
+
+
+def test_the_manual_and_the_page_of_migrate_say_the_same_of_its_options():
+    manual, page = section("MIGRATE"), (TOP / "docs/do/migrate.md").read_text()
+    said = subprocess.run([program("portolan"), "migrate", "--help"], capture_output=True, text=True, timeout=60).stdout
+    for text in (manual, page, said):
+        assert re.search(r"-class\b.{1,20}NAME.{1,150}another ingress-nginx", text, re.S)
+        assert re.search(r"-write\b.{1,20}DIR.{1,500}(?:cannot|could not) be read", text, re.S)
+    assert "TLS or HTTP/2 to its backends" in manual and "TLS or HTTP/2 to its backends" in page
