@@ -459,7 +459,8 @@ unsigned migration_owner(const struct migration *m, const struct item *i)
 	default:
 		break;
 	}
-	return owner & m->from ? owner & m->from : m->from;
+	owner &= m->from;
+	return owner ? owner : m->from;
 }
 
 /* ---- objects without a class ---- */
