@@ -58,9 +58,10 @@ enum fact_kind {
 	FACT_CLAIM,    /* key: host; "kind-number namespace/name" of its claimants, the owner first:
 			  resolve/host-owner.h */
 	FACT_INCLUDED, /* key: "namespace/name" of an HTTPProxy; the roots that reach it */
-	FACT_NGINX_HOST,    /* key: host; the Ingresses of ingress-nginx that have paths on it */
-	FACT_NGINX_ALIAS,   /* key: a further name of a host; these hosts, by name */
-	FACT_NGINX_SERVICE, /* key: "namespace/service:port"; the objects with this backend */
+	FACT_NGINX_HOST,     /* key: host; the Ingresses of ingress-nginx that have paths on it */
+	FACT_NGINX_ALIAS,    /* key: a further name of a host; these hosts, by name */
+	FACT_NGINX_SERVICE,  /* key: "namespace/service:port"; the objects with this backend */
+	FACT_NGINX_AFFINITY, /* the same; those that have affinity */
 	FACT_BELOW, /* key: "*." and the domain above; hosts right below it that are served by TLS
 		     */
 	FACT_SERVER_NAME, /* key: host; the Secret that is its certificate, where hosts share a

@@ -232,13 +232,14 @@ def test_what_each_path_of_an_ingress_reads_is_counted(folder):
     assert large == {"ranges", "origins", "aliases"}
 
 
+@pytest.mark.parametrize("annotations", [{}, {"affinity": "cookie"}], ids=["plain", "affinity"])
 @bounded
-def test_many_ingresses_of_one_host_cost_what_they_are(folder):
+def test_many_ingresses_of_one_host_cost_what_they_are(folder, annotations):
     """Before, each path copied a list of all Ingresses: 2.1 GB for three thousand."""
     objects = [{"apiVersion": "projectcontour.io/v1alpha1", "kind": "ContourConfiguration",
                 "metadata": {"name": "portolan", "namespace": "portolan"}, "spec": {"portolan": {"ingressNginx": {"enabled": True}}}},
                service("echo", port(80, target=8080)), slice_of("echo", 8080, "10.0.0.1"),
-               *(nginx.nginx(f"a{k}", "a.example.com", *[f"/{k}/{i}" for i in range(5)]) for k in range(3000))]
+               *(nginx.nginx(f"a{k}", "a.example.com", *[f"/{k}/{i}" for i in range(5)], **annotations) for k in range(3000))]
     (folder / "in.json").write_text("\n".join(map(json.dumps, objects)))
     read_ = subprocess.run([program("portolan-watcher"), "--once", "--manifests", folder / "in.json", "--write-stream", "-"],
                            capture_output=True, check=True)

@@ -203,9 +203,10 @@ const struct item *const *read_index(struct reader *r, unsigned index, const cha
 /* Facts of a collection, sorted by their keys. */
 const struct item *const *read_facts(struct reader *r, unsigned fact, const char *key,
 				     size_t key_len, size_t *ret_n);
-/* The first of them, without a copy of the list; NULL if there is none. */
+/* The first of them, and the last, without a copy of the list; NULL if there is none. */
 const struct item *read_first_fact(struct reader *r, unsigned fact, const char *key,
 				   size_t key_len);
+const struct item *read_last_fact(struct reader *r, unsigned fact, const char *key, size_t key_len);
 /* The result of another unit, which runs first if it is due. NULL if it emitted none. */
 const struct item *read_unit(struct reader *r, unsigned kind, const char *key, size_t key_len);
 

@@ -144,15 +144,29 @@ const struct item *const *read_facts(struct reader *r, unsigned fact, const char
 	return read_entries(r, graph_cell(r->graph, SPACE_FACT, fact, key, key_len), ret_n);
 }
 
-const struct item *read_first_fact(struct reader *r, unsigned fact, const char *key, size_t key_len)
+static const struct item *const *see_facts(struct reader *r, unsigned fact, const char *key,
+					   size_t key_len, size_t *ret_n)
 {
 	struct cell *c = graph_cell(r->graph, SPACE_FACT, fact, key, key_len);
-	const struct item *const *entries;
-	size_t n;
 
 	record(r, c);
-	entries = cell_entries(c, &n);
+	return cell_entries(c, ret_n);
+}
+
+const struct item *read_first_fact(struct reader *r, unsigned fact, const char *key, size_t key_len)
+{
+	size_t n;
+	const struct item *const *entries = see_facts(r, fact, key, key_len, &n);
+
 	return n ? entries[0] : NULL;
+}
+
+const struct item *read_last_fact(struct reader *r, unsigned fact, const char *key, size_t key_len)
+{
+	size_t n;
+	const struct item *const *entries = see_facts(r, fact, key, key_len, &n);
+
+	return n ? entries[n - 1] : NULL;
 }
 
 const struct item *read_unit(struct reader *r, unsigned kind, const char *key, size_t key_len)

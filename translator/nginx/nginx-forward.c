@@ -317,7 +317,7 @@ static void read_session(struct nginx_plan *p, const struct nginx_source *s,
 
 	if (!nginx_own_text(s->ingress, "affinity"))
 		return;
-	in = nginx_upstream_last(p, s, "affinity");
+	in = nginx_upstream_affine(p, s);
 	report_session(p, s->ingress, in);
 	name = nginx_own_text(in, "session-cookie-name");
 	(void)nginx_bool(nginx_own_text(in, "session-cookie-secure") ?: "", &secure);

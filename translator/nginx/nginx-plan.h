@@ -97,7 +97,8 @@ struct nginx_plan {
 	bool passthrough;             /* the host's TLS connections are passed on */
 	struct nginx_server server;
 	struct nginx_pages pages;
-	struct shared_limits limits; /* of its Ingresses */
+	struct shared_limits limits;        /* of its Ingresses */
+	const struct nginx_ingress *affine; /* the one that was read last for its affinity */
 	struct routes routes;
 	size_t forward; /* of the location's routes: the first with filters or an upstream */
 };

@@ -50,28 +50,23 @@ const struct nginx_ingress *nginx_upstream_first(struct nginx_plan *p, const str
 	return first ? first : in;
 }
 
-const struct nginx_ingress *nginx_upstream_last(struct nginx_plan *p, const struct nginx_source *s,
-						const char *annotation)
+const struct nginx_ingress *nginx_upstream_affine(struct nginx_plan *p,
+						  const struct nginx_source *s)
 {
-	const struct item *const *facts;
-	const char *key;
-	size_t n = 0;
+	const struct item *fact;
+	const char *key, *name;
 
 	if (!s->backend || !s->backend->service)
 		return s->ingress;
 	key = nginx_upstream_key(p->a, s->ingress->namespace, s->backend->service);
-	facts = read_facts(p->r, FACT_NGINX_SERVICE, key, strlen(key), &n);
-	while (n > 0) {
-		const char *name = (const char *)item_value(facts[--n]);
-		const struct nginx_ingress *in;
-
-		if (strcmp(name, s->ingress->key) == 0)
-			return s->ingress;
-		in = nginx_ingress_read(p->r, name, false);
-		if (in && nginx_own_text(in, annotation))
-			return in;
-	}
-	return s->ingress;
+	fact = read_last_fact(p->r, FACT_NGINX_AFFINITY, key, strlen(key));
+	name = fact ? (const char *)item_value(fact) : s->ingress->key;
+	if (strcmp(name, s->ingress->key) == 0)
+		return s->ingress;
+	/* The paths of a host often have one Service. */
+	if (!p->affine || strcmp(p->affine->key, name) != 0)
+		p->affine = nginx_ingress_read(p->r, name, false);
+	return p->affine ? p->affine : s->ingress;
 }
 
 /* ---- ports ---- */

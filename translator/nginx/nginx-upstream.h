@@ -10,9 +10,9 @@ const char *nginx_upstream_key(struct arena *a, const char *namespace,
  * the Service (affinity, hashing, balancing). */
 const struct nginx_ingress *nginx_upstream_first(struct nginx_plan *p,
 						 const struct nginx_source *s);
-/* The last Ingress with the annotation among those that have the Service; the path's own has it. */
-const struct nginx_ingress *nginx_upstream_last(struct nginx_plan *p, const struct nginx_source *s,
-						const char *annotation);
+/* The last Ingress with affinity among those that have the Service; the path's own has it. */
+const struct nginx_ingress *nginx_upstream_affine(struct nginx_plan *p,
+						  const struct nginx_source *s);
 /* The same Service for TLS connections that are passed on as they come. */
 const char *nginx_upstream_raw(struct nginx_plan *p, const struct nginx_source *s);
 /* "name" or "namespace/name" of a Secret or ConfigMap as "namespace/name". NULL with a sentence if

@@ -57,9 +57,14 @@ static void emit_once(struct emission *e, enum fact_kind fact, const char *key)
 
 static void emit_service(struct emission *e, const K8s__IngressBackend *b)
 {
-	if (b && b->service && !e->in->canary)
-		emit_once(e, FACT_NGINX_SERVICE,
-			  nginx_upstream_key(e->a, e->in->namespace, b->service));
+	const char *key;
+
+	if (!b || !b->service || e->in->canary)
+		return;
+	key = nginx_upstream_key(e->a, e->in->namespace, b->service);
+	emit_once(e, FACT_NGINX_SERVICE, key);
+	if (nginx_own_text(e->in, "affinity"))
+		emit_once(e, FACT_NGINX_AFFINITY, key);
 }
 
 static void emit_alias(void *ctx, const char *alias, const char *why)
@@ -95,10 +100,11 @@ static void emit_rule(struct emission *e, const K8s__IngressRule *rule, size_t i
 
 static size_t count_facts(const K8s__IngressSpec *s)
 {
-	size_t n = 4;
+	size_t n = 6;
 
 	for (size_t i = 0; i < s->n_rules; i++)
-		n += 2 + (s->rules[i]->ingress_rule_value && s->rules[i]->ingress_rule_value->http
+		n += 2 +
+		     2 * (s->rules[i]->ingress_rule_value && s->rules[i]->ingress_rule_value->http
 				  ? s->rules[i]->ingress_rule_value->http->n_paths
 				  : 0);
 	return n;
