@@ -98,6 +98,11 @@ def test_conditions(world, condition, meets, fails):
     ('($request_uri ~ "^/(a|b)/|^/c[|]")', "/b/c", "/x/a/"),
     ("($arg_debug = 1)", "/?x=y&debug=1", "/?debug=2"),
     ("($arg_debug)", "/?debug=2", "/?x=debug"),
+    ("($arg_debug)", "/?DEBUG=2", "/?debug=0&debug=1"),
+    ("($arg_debug = 1)", "/?debug&Debug=1&debug=2", "/?debug=2&debug=1"),
+    ("($arg_debug ~ ^1)", "/?DEBUG=12", "/?debug=21"),
+    ("($arg_debug != 1)", "/?debug=2&debug=1", "/?DEBUG=1"),
+    ('($arg_debug = "")', "/?debug=&debug=1", "/?debug&DEBUG=1"),
     ("($args ~ debug)", "/?a=debug", "/debug?a=b"),
     ("($host = HOST)", "/", None),
     ("($host != HOST)", None, "/"),
@@ -117,6 +122,9 @@ def test_conditions_on_addresses(world, condition, meets, fails):
     ('($uri ~ "(^/a|[$]x)")', "/a?b", 403),
     ('($args ~ "(^a|b)")', "/?a", 503),
     ('($request_uri ~ "(^/a$|/b$)")', "/a", 403),
+    ('($arg_a ~ "^(b|c)?$")', "/", 503),
+    ('($args ~ "^$")', "/", 503),
+    ('($cookie_a !~ "^b*$")', "/", 503),
 ])
 def test_ends_within_a_regex_are_met_or_refused(world, condition, asked, status):
     """What Envoy compares goes on behind $uri, and begins before $args."""

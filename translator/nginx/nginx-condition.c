@@ -10,10 +10,16 @@ static const struct nginx_shape host = { "", "[^:]*", ".*", "(?::[0-9]+)?", "[^:
 static const struct nginx_shape path = { "", "[^?]*", ".*", "(?:\\?.*)?", "[^?]", '?', false };
 static const struct nginx_shape query_string = { "[^?]*\\?", ".*", ".*", "", ".", '\0', false };
 
+/* Of a name, which is before it. Envoy's own conditions on parameters know names in one case only,
+ * and take one without a value for the first. */
+static const struct nginx_shape parameter = { "",  "[^&]*", "[^&]*(?:&.*)?", "(?:&.*)?", "[^&]",
+					      '&', false };
+static const struct nginx_shape cookie = { "",  "[^;]*", "[^;]*(?:;.*)?", "(?:;.*)?", "[^; ]",
+					   ';', false };
+
 struct operand {
 	const char *text;   /* known before there is a request; NULL: it is not */
 	const char *header; /* or NULL */
-	const char *query;
 	struct nginx_shape shape;
 };
 
@@ -33,6 +39,14 @@ static const struct {
 
 /* ---- operands ---- */
 
+static void set_part(struct operand *ret, const char *header, const char *before,
+		     const struct nginx_shape *shape)
+{
+	ret->header = header;
+	ret->shape = *shape;
+	ret->shape.before = before;
+}
+
 static bool read_variable(struct arena *a, const char *name, struct operand *ret)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(headers); i++)
@@ -45,20 +59,10 @@ static bool read_variable(struct arena *a, const char *name, struct operand *ret
 	if (strncmp(name, "http_", 5) == 0 && name[5])
 		ret->header = nginx_variable_header(a, name + 5);
 	else if (strncmp(name, "arg_", 4) == 0 && name[4])
-		ret->query = name + 4;
-	else if (strncmp(name, "cookie_", 7) == 0 && name[7]) {
-		ret->header = "cookie";
-		ret->shape = (struct nginx_shape){
-			nginx_pattern_cookie(a, name + 7),
-			"[^;]*",
-			"[^;]*(?:;.*)?",
-			"(?:;.*)?",
-			"[^; ]",
-			';',
-			false,
-		};
-	}
-	return ret->header || ret->query;
+		set_part(ret, ":path", nginx_pattern_parameter(a, name + 4), &parameter);
+	else if (strncmp(name, "cookie_", 7) == 0 && name[7])
+		set_part(ret, "cookie", nginx_pattern_cookie(a, name + 7), &cookie);
+	return ret->header != NULL;
 }
 
 static bool read_operand(struct nginx_program *g, const struct nginx_outcome *o, const char *word,
@@ -82,10 +86,10 @@ static bool set_match(struct nginx_program *g, const struct operand *x, const ch
 		      const char *value, struct value_match *ret)
 {
 	bool regex = strchr(op, '~') != NULL;
-	bool plain = x->query || (!*x->shape.before && !*x->shape.end);
+	bool plain = !*x->shape.before && !*x->shape.end;
 
-	*ret = (struct value_match){ .name = x->query ? x->query : x->header };
-	ret->missing_as_empty = !x->query && (regex || *value || !plain);
+	*ret = (struct value_match){ .name = x->header };
+	ret->missing_as_empty = regex || *value || !plain;
 	if (!regex && !*value) {
 		/* Absent is empty to nginx. */
 		ret->op = plain ? MATCH_PRESENT : MATCH_REGEX;
@@ -101,27 +105,8 @@ static bool set_match(struct nginx_program *g, const struct operand *x, const ch
 			nginx_pattern_search(g->p->a, value, &x->shape, strchr(op, '*') != NULL);
 	else
 		ret->value = plain ? value : nginx_pattern_equal(g->p->a, value, &x->shape);
-	ret->ignore_case = !regex && x->header && strcmp(x->header, ":authority") == 0 && plain;
+	ret->ignore_case = !regex && strcmp(x->header, ":authority") == 0 && plain;
 	return ret->value != NULL;
-}
-
-/* A parameter as a part of the whole address: Envoy inverts conditions on headers only. False: it
- * cannot be said. */
-static bool set_inverse(struct nginx_program *g, const struct operand *x, const char *op,
-			const char *value, struct value_match *ret)
-{
-	struct operand y = { .header = ":path" };
-
-	y.shape = (struct nginx_shape){
-		nginx_pattern_parameter(g->p->a, x->query),
-		"[^&]*",
-		"[^&]*(?:&.*)?",
-		"(?:&.*)?",
-		"[^&]",
-		'&',
-		false,
-	};
-	return set_match(g, &y, op, value, ret);
 }
 
 static enum nginx_truth compare(const struct operand *x, const char *op, const char *value)
@@ -135,7 +120,7 @@ static enum nginx_truth compare(const struct operand *x, const char *op, const c
 
 /* "if ($x)": neither empty nor "0". */
 static enum nginx_truth is_set(struct nginx_program *g, const struct nginx_outcome *o,
-			       const char *word, struct value_match *ret, bool *ret_query)
+			       const char *word, struct value_match *ret)
 {
 	struct operand x;
 
@@ -145,20 +130,19 @@ static enum nginx_truth is_set(struct nginx_program *g, const struct nginx_outco
 		return *x.text && strcmp(x.text, "0") != 0 ? NGINX_TRUE : NGINX_FALSE;
 	if (!set_match(g, &x, "~", "^(0.+|[^0].*)$", ret))
 		return NGINX_REFUSED;
-	*ret_query = x.query != NULL;
 	return NGINX_DEPENDS;
 }
 
 enum nginx_truth nginx_condition_read(struct nginx_program *g, const struct nginx_outcome *o,
 				      const char *const *words, size_t n, struct value_match *ret,
-				      bool *ret_query, bool *ret_swap)
+				      bool *ret_swap)
 {
 	static const char *const operators[] = { "=", "!=", "~", "!~", "~*", "!~*" };
 	struct operand x;
 	const char *op = NULL, *value;
 
 	if (n == 1)
-		return is_set(g, o, words[0], ret, ret_query);
+		return is_set(g, o, words[0], ret);
 	for (size_t i = 0; n == 3 && i < ARRAY_SIZE(operators); i++)
 		if (strcmp(operators[i], words[1]) == 0)
 			op = operators[i];
@@ -171,15 +155,8 @@ enum nginx_truth nginx_condition_read(struct nginx_program *g, const struct ngin
 		return compare(&x, op, value);
 	if (!set_match(g, &x, op, value, ret))
 		return NGINX_REFUSED;
-	*ret_query = x.query != NULL;
 	/* A condition cannot always be inverted: the outcomes change places. */
 	*ret_swap = (*op == '!') != ret->invert;
-	/* No route of a server's forwards, so there they cannot. */
-	if (x.query && *ret_swap && g->server) {
-		*ret_query = false;
-		if (!set_inverse(g, &x, op, value, ret))
-			return NGINX_REFUSED;
-	}
 	ret->invert = false;
 	return NGINX_DEPENDS;
 }

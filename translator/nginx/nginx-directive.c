@@ -285,7 +285,7 @@ static void redirect_empty(struct nginx_program *g, struct nginx_outcome *o, con
 	struct value_match m;
 
 	if (empty && nginx_condition_path(g, empty, &m) == NGINX_DEPENDS)
-		copy = nginx_program_split(g, o, &m, false);
+		copy = nginx_program_split(g, o, &m);
 	if (copy)
 		copy->redirect.path = (struct rewrite){ REWRITE_PATH, "/", NULL };
 }
@@ -371,7 +371,7 @@ static bool rewrite_here(struct nginx_program *g, struct nginx_outcome *o, const
 	if (!g->last) {
 		found = nginx_condition_path(g, regex, &m);
 		if (found == NGINX_DEPENDS)
-			o = nginx_program_split(g, o, &m, false);
+			o = nginx_program_split(g, o, &m);
 		if (found == NGINX_REFUSED || !o)
 			return false;
 	}
@@ -400,7 +400,7 @@ static bool do_rewrite(struct nginx_program *g, struct nginx_outcome *o,
 	case NGINX_TRUE:
 		break;
 	case NGINX_DEPENDS:
-		o = nginx_program_split(g, o, &m, false);
+		o = nginx_program_split(g, o, &m);
 		if (!o)
 			return false;
 		break;

@@ -325,6 +325,9 @@ const char *nginx_pattern_search(struct arena *a, const char *regex, const struc
 	_cleanup_strbuf_ struct strbuf b = STRBUF_INIT;
 	size_t end = branch_end(regex);
 
+	/* A part that is absent is empty to nginx, and not there for Envoy. */
+	if (*s->before && regex_matches(arena_printf(a, "(?:%s)", regex), ""))
+		return NULL;
 	/* What is behind \Q is not read here. */
 	if (!nginx_pattern_is_regex(regex) || strstr(regex, "\\Q") ||
 	    (regex[end] && has_flags(regex)))

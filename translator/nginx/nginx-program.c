@@ -84,7 +84,7 @@ static struct value_match *with(struct arena *a, const struct value_match *all, 
 }
 
 struct nginx_outcome *nginx_program_split(struct nginx_program *g, struct nginx_outcome *o,
-					  const struct value_match *m, bool query)
+					  const struct value_match *m)
 {
 	struct nginx_outcome *copy;
 	size_t at = 0;
@@ -92,10 +92,7 @@ struct nginx_outcome *nginx_program_split(struct nginx_program *g, struct nginx_
 	if (g->n == NGINX_OUTCOMES_MAX)
 		return NULL;
 	copy = arena_memdup(g->p->a, o, sizeof(*o));
-	if (query)
-		copy->queries = with(g->p->a, o->queries, copy->n_queries++, m);
-	else
-		copy->headers = with(g->p->a, o->headers, copy->n_headers++, m);
+	copy->headers = with(g->p->a, o->headers, copy->n_headers++, m);
 	while (g->all[at] != o)
 		at++;
 	memmove(g->all + at + 1, g->all + at, (g->n - at) * sizeof(g->all[0]));
@@ -201,9 +198,9 @@ static bool run_if_in(struct nginx_program *g, struct nginx_outcome *o,
 	size_t n = strip(g->p->a, &d->all[at], words);
 	struct value_match m = { 0 };
 	struct nginx_outcome *copy;
-	bool query = false, swap = false;
+	bool swap = false;
 
-	switch (nginx_condition_read(g, o, words, n, &m, &query, &swap)) {
+	switch (nginx_condition_read(g, o, words, n, &m, &swap)) {
 	case NGINX_FALSE:
 		return true;
 	case NGINX_TRUE:
@@ -214,7 +211,7 @@ static bool run_if_in(struct nginx_program *g, struct nginx_outcome *o,
 			m.invert = true;
 			swap = false;
 		}
-		copy = nginx_program_split(g, o, &m, query);
+		copy = nginx_program_split(g, o, &m);
 		if (!copy)
 			return nginx_program_refuse(g, &d->all[at], "is one condition too many");
 		return run_body(g, swap ? o : copy, d, at + 1, end);

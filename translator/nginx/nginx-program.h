@@ -21,8 +21,8 @@ enum nginx_outcome_kind {
 
 /* The requests that meet the conditions, and have no earlier outcome. */
 struct nginx_outcome {
-	struct value_match *headers, *queries;
-	size_t n_headers, n_queries;
+	struct value_match *headers;
+	size_t n_headers;
 	struct header_edits request, response;
 	struct rewrite rewrite;
 	enum nginx_outcome_kind kind;
@@ -84,7 +84,7 @@ uint32_t nginx_outcome_status(const struct nginx_outcome *o);
 /* Inserts before o a copy of it for requests that meet one more condition; NULL: there are too
  * many. */
 struct nginx_outcome *nginx_program_split(struct nginx_program *g, struct nginx_outcome *o,
-					  const struct value_match *m, bool query);
+					  const struct value_match *m);
 
 /* ---- nginx-condition.c ---- */
 
@@ -95,11 +95,11 @@ enum nginx_truth {
 	NGINX_DEPENDS, /* on the request */
 };
 
-/* words: of an if, without the parentheses. NGINX_DEPENDS: *ret is the condition on a header or,
- * with *ret_query, a parameter; it is not inverted. *ret_swap: it holds where the words do not. */
+/* words: of an if, without the parentheses. NGINX_DEPENDS: *ret is the condition on a header;
+ * it is not inverted. *ret_swap: it holds where the words do not. */
 enum nginx_truth nginx_condition_read(struct nginx_program *g, const struct nginx_outcome *o,
 				      const char *const *words, size_t n, struct value_match *ret,
-				      bool *ret_query, bool *ret_swap);
+				      bool *ret_swap);
 /* Whether the path is found by a regular expression (rewrite). */
 enum nginx_truth nginx_condition_path(struct nginx_program *g, const char *regex,
 				      struct value_match *ret);

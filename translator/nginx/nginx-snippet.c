@@ -177,18 +177,8 @@ void nginx_snippet_read(struct nginx_plan *p, const struct nginx_source *s,
 
 void nginx_snippet_match(struct nginx_plan *p, const struct nginx_outcome *o, struct route_match *m)
 {
-	struct value_match *queries;
-
 	for (size_t i = 0; i < o->n_headers; i++)
 		match_add_header(p->a, m, o->headers[i]);
-	if (!o->n_queries)
-		return;
-	queries = arena_new_of(p->a, struct value_match, m->n_queries + o->n_queries);
-	if (m->n_queries)
-		memcpy(queries, m->queries, m->n_queries * sizeof(*queries));
-	memcpy(queries + m->n_queries, o->queries, o->n_queries * sizeof(*queries));
-	m->queries = queries;
-	m->n_queries += o->n_queries;
 }
 
 static void answer(struct nginx_plan *p, const struct nginx_outcome *o, struct route *route)
@@ -424,7 +414,7 @@ static bool add_outcomes(struct nginx_plan *p, const struct nginx_source *s,
 		const struct nginx_outcome *o = found->all[i];
 		struct route base = { .match = { .kind = PATH_PREFIX, .path = "/" } };
 
-		if (o->kind == NGINX_FORWARDED && (o->n_headers || o->n_queries)) {
+		if (o->kind == NGINX_FORWARDED && o->n_headers) {
 			g->why = "a condition neither returns nor redirects";
 			return false;
 		}
