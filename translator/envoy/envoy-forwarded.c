@@ -1,16 +1,17 @@
 /* X-Forwarded-… headers of clients. */
 #include <string.h>
+#include <strings.h>
 
 #include "envoy/extensions/filters/http/lua/v3/lua.pb-c.h"
 #include "envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.pb-c.h"
 #include "translator/envoy/envoy-forwarded.h"
 
-/* What Envoy changes before all routes. */
+/* Clients' headers that Envoy changes before all routes, and what keeps them. */
 static const struct {
-	const char *name, *value;
+	const char *name, *of;
 } kept[] = {
-	{ "x-original-forwarded-for", "%REQ(x-forwarded-for)%" },
-	{ "x-original-forwarded-proto", "%REQ(x-forwarded-proto)%" },
+	{ "x-original-forwarded-for", "x-forwarded-for" },
+	{ "x-original-forwarded-proto", "x-forwarded-proto" },
 };
 
 static const char script[] =
@@ -83,7 +84,8 @@ void envoy_forwarded_keep(struct arena *a, EnvoyHttpConnectionManager *ret)
 		m->action_case = EnvoyHeaderMutation__ACTION_REMOVE;
 		m->remove = (char *)kept[i].name;
 		config.mutations[config.n_mutations++] = m;
-		config.mutations[config.n_mutations++] = set(a, kept[i].name, kept[i].value);
+		config.mutations[config.n_mutations++] =
+			set(a, kept[i].name, arena_printf(a, "%%REQ(%s)%%", kept[i].of));
 	}
 	extension->name = (char *)"envoy.http.early_header_mutation.header_mutation";
 	extension->typed_config = envoy_any(
@@ -95,6 +97,14 @@ void envoy_forwarded_keep(struct arena *a, EnvoyHttpConnectionManager *ret)
 	all[n] = extension;
 	ret->early_header_mutation_extensions = all;
 	ret->n_early_header_mutation_extensions = n + 1;
+}
+
+const char *envoy_forwarded_kept_of(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		if (strcasecmp(kept[i].name, name) == 0)
+			return kept[i].of;
+	return NULL;
 }
 
 void envoy_forwarded_believe(EnvoyHttpConnectionManager *ret)

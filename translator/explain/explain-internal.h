@@ -99,6 +99,8 @@ const struct item *explain_sent(const struct explain *e, enum resource_kind kind
 /* Its parts: *ret_n items from the one that is returned. */
 struct item *const *explain_sent_parts(const struct explain *e, enum resource_kind kind,
 				       const char *name, size_t *ret_n);
+/* The key of a part of a resource: both names, with a NUL between them. */
+const char *explain_part_key(struct arena *a, const char *name, const char *part, size_t *ret_len);
 /* One of them. */
 const struct item *explain_sent_part(const struct explain *e, enum resource_kind kind,
 				     const char *name, const char *part);

@@ -58,11 +58,10 @@ static enum standing standing_of(struct explain *e, const char *table, const cha
 {
 	bool own = host_table_is_of(table, domain);
 	struct graph *g = e->world.graph;
-	char *key = arena_printf(e->scratch, "%s %s", table, domain);
-	size_t len = strlen(key);
+	size_t len;
+	const char *key = explain_part_key(e->scratch, table, domain, &len);
 	const struct item *wanted;
 
-	key[strlen(table)] = '\0';
 	wanted = graph_wanted(g, OUTPUT_HOST_ROUTES, key, len);
 	if (wanted)
 		return is_let_through(e, wanted) ? PRESENT : EARLIER;

@@ -81,12 +81,11 @@ const char *explain_refusal_of_host(struct explain *e, enum resource_kind kind, 
 				    const char *host)
 {
 	uint32_t part = kind == RESOURCE_ROUTE ? OUTPUT_HOST_ROUTES : RESOURCE_PART + kind;
-	char *key = arena_printf(e->a, "%s %s", name, host);
+	size_t len;
+	const char *key = explain_part_key(e->a, name, host, &len);
 	const char *what = arena_printf(e->a, "what objects make of host %s", host);
 	_cleanup_free_ char *why = NULL;
-	size_t len = strlen(key);
 
-	key[strlen(name)] = '\0';
 	if (e->world.quarantine)
 		why = quarantine_withheld(e->world.quarantine, part, key, len, what);
 	return why ? arena_strdup(e->a, why) : NULL;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "translator/envoy/envoy-forwarded.h"
 #include "translator/explain/explain-internal.h"
 #include "translator/model/path.h"
 
@@ -378,22 +379,6 @@ static const char *forwarded_for(const struct explain *e)
 	return all ? arena_printf(e->scratch, "%s,%s", all, client) : client;
 }
 
-/* The client's header that another one keeps before Envoy changes it (envoy/envoy-forwarded.c). */
-static const char *kept_in(const struct explain *e, const char *name)
-{
-	static const char *const kept[][2] = {
-		{ "x-original-forwarded-for", "x-forwarded-for" },
-		{ "x-original-forwarded-proto", "x-forwarded-proto" },
-	};
-
-	if (!e->manager || !e->manager->n_early_header_mutation_extensions)
-		return NULL;
-	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
-		if (strcasecmp(kept[i][0], name) == 0)
-			return kept[i][1];
-	return NULL;
-}
-
 const char **explain_request_header(const struct explain *e, const char *name, size_t *ret_n)
 {
 	const struct explain_request *r = &e->request;
@@ -409,7 +394,8 @@ const char **explain_request_header(const struct explain *e, const char *name, s
 		{ "x-forwarded-proto", r->tls ? "https" : "http" },
 	};
 	const char **all = arena_new_of(e->scratch, const char *, r->n_headers + 1);
-	const char *original = kept_in(e, name);
+	bool keeps = e->manager && e->manager->n_early_header_mutation_extensions;
+	const char *original = keeps ? envoy_forwarded_kept_of(name) : NULL;
 
 	*ret_n = 0;
 	for (size_t i = 0; original && !*ret_n && i < r->n_headers; i++)

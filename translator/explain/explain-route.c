@@ -334,10 +334,9 @@ static const char *lower_host(struct explain *e)
 /* Why no Envoy has the table with the host's routes, or NULL. */
 static const char *table_refused(struct explain *e, const char *table, const char *domain)
 {
-	char *key = arena_printf(e->a, "%s %s", table, domain);
-	size_t len = strlen(key);
+	size_t len;
+	const char *key = explain_part_key(e->a, table, domain, &len);
 
-	key[strlen(table)] = '\0';
 	return explain_refusal_of(e, RESOURCE_ROUTE, table, key, len,
 				  "a request is answered with 404");
 }

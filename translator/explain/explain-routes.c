@@ -520,14 +520,16 @@ static void write_domain(struct listing *l, const struct host_row *row)
 {
 	struct explain *e = l->e;
 	struct explain_domain d;
+	const char *refused;
 
 	explain_domain_read(e, row->fact, row->key, row->key_len, &d);
+	refused = tls_refused(e, d.certificate);
 	document_map(e->d);
 	explain_string(e, "host", row->name);
 	if (d.certificate)
 		explain_string(e, "certificate", d.certificate);
-	if (tls_refused(e, d.certificate))
-		explain_string(e, "refused", tls_refused(e, d.certificate));
+	if (refused)
+		explain_string(e, "refused", refused);
 	document_key(e->d, "routes");
 	document_list(e->d);
 	for (size_t i = 0; i < d.n_routes; i++)

@@ -50,13 +50,21 @@ struct item *const *explain_sent_parts(const struct explain *e, enum resource_ki
 	return e->sent + from;
 }
 
+const char *explain_part_key(struct arena *a, const char *name, const char *part, size_t *ret_len)
+{
+	char *key = arena_printf(a, "%s %s", name, part);
+
+	*ret_len = strlen(key);
+	key[strlen(name)] = '\0';
+	return key;
+}
+
 const struct item *explain_sent_part(const struct explain *e, enum resource_kind kind,
 				     const char *name, const char *part)
 {
-	char *key = arena_printf(e->scratch, "%s %s", name, part);
-	size_t len = strlen(key), at;
+	size_t len, at;
+	const char *key = explain_part_key(e->scratch, name, part, &len);
 
-	key[strlen(name)] = '\0';
 	at = lower_bound(e, RESOURCE_PART + kind, key, len);
 	return at < e->n_sent && compare(e->sent[at], RESOURCE_PART + kind, key, len) == 0
 		       ? e->sent[at]
