@@ -11,6 +11,7 @@
 #include "admin/overview.h"
 #include "common/answer/json-print.h"
 #include "common/answer/picture.h"
+#include "common/answer/refusal.h"
 #include "common/base/alloc.h"
 #include "common/base/clock.h"
 #include "common/daemon/unsent.h"
@@ -211,23 +212,9 @@ static void put_problems(struct view *v)
 	strbuf_puts(&v->out, "</section>\n");
 }
 
-/* Envoy's words, if all Envoys refuse the host's certificate or table, or what the route goes to;
- * else "". */
-static const char *refused(struct json_object *host, struct json_object *route)
-{
-	struct json_object *clusters = json_member(route, "clusters");
-	const char *why = json_text(host, strcmp(json_text(route, "scheme"), "http") == 0
-						  ? "refused_plain"
-						  : "refused");
-
-	for (size_t i = 0; i < json_length(clusters) && !*why; i++)
-		why = json_text(json_object_array_get_idx(clusters, i), "refused");
-	return why;
-}
-
 static void put_backends(struct view *v, struct json_object *host, struct json_object *route)
 {
-	const char *why = refused(host, route);
+	const char *why = refusal_of_route(host, route);
 	struct json_object *clusters = json_member(route, "clusters");
 	int64_t ready = 0, all = 0;
 	bool counted = false;

@@ -104,7 +104,9 @@ libanswer_a_SOURCES = \
 	common/answer/json-print.c \
 	common/answer/json-print.h \
 	common/answer/picture.c \
-	common/answer/picture.h
+	common/answer/picture.h \
+	common/answer/refusal.c \
+	common/answer/refusal.h
 libanswer_a_CFLAGS = $(AM_CFLAGS) $(JSON_C_CFLAGS)
 ANSWER_LIBS = libanswer.a
 

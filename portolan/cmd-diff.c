@@ -165,11 +165,11 @@ int cmd_diff(const struct command *c, int argc, char **argv)
 		"Translates what is there and what would be, and says what is different for "
 		"clients: hosts and routes\nadded, removed, retargeted, shadowed, opened; "
 		"certificates; objects whose status turns. Changes nothing.\nExits 0 if nothing "
-		"changes for "
-		"clients, 1 if something does, 2 if something gets worse (a host, route or\n"
-		"certificate is lost, a route is opened, a status turns bad) or on bad usage, 3 if "
-		"there is no "
-		"answer.",
+		"changes for clients, 1 if something does, 2 if something gets worse (a host, "
+		"route "
+		"or\ncertificate is lost, a route is opened, a status turns bad) or on bad usage, "
+		"3 "
+		"if there is no answer.",
 		argc, &exit_code);
 	if (at < 0)
 		return exit_code;

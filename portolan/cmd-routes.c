@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/answer/json-print.h"
+#include "common/answer/refusal.h"
 #include "common/base/alloc.h"
 #include "common/base/text-stream.h"
 #include "portolan/commands.h"
@@ -43,19 +44,6 @@ static void put_backend(struct json_object *cluster, struct strbuf *out)
 		strbuf_printf(out, " (%lld)", (long long)json_number(cluster, "weight"));
 }
 
-/* By all Envoys: the certificate of the host, its table, or what the route goes to. */
-static bool is_refused(struct json_object *host, struct json_object *route)
-{
-	struct json_object *clusters = json_member(route, "clusters");
-	bool any = false;
-
-	for (size_t i = 0; i < json_length(clusters); i++)
-		any |= json_member(json_object_array_get_idx(clusters, i), "refused") != NULL;
-	return any ||
-	       json_member(host, strcmp(json_text(route, "scheme"), "http") == 0 ? "refused_plain"
-										 : "refused");
-}
-
 static void add_backends(struct text_table *t, struct json_object *host, struct json_object *route)
 {
 	_cleanup_strbuf_ struct strbuf names = STRBUF_INIT;
@@ -78,7 +66,7 @@ static void add_backends(struct text_table *t, struct json_object *host, struct 
 	} else {
 		text_table_add(t, "%s", names.s);
 	}
-	if (is_refused(host, route))
+	if (*refusal_of_route(host, route))
 		text_table_add_coloured(t, COLOUR_BAD, "refused");
 	else if (!counted)
 		text_table_add(t, "-");

@@ -7,6 +7,7 @@
 #include "common/base/alloc.h"
 #include "common/decode/object-kind.h"
 #include "portolan/conversion.h"
+#include "portolan/redirect.h"
 
 #define GATEWAY_API "gateway.networking.k8s.io/v1"
 #define GRANT_API   "gateway.networking.k8s.io/v1beta1"
@@ -109,22 +110,6 @@ static struct json_object *path_modifier(const char *type, const char *key, cons
 	return o;
 }
 
-static int redirect_code(struct json_object *r)
-{
-	static const struct {
-		const char *name;
-		int code;
-	} codes[] = { { "FOUND", 302 },
-		      { "SEE_OTHER", 303 },
-		      { "TEMPORARY_REDIRECT", 307 },
-		      { "PERMANENT_REDIRECT", 308 } };
-
-	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
-		if (strcmp(json_text(r, "response_code"), codes[i].name) == 0)
-			return codes[i].code;
-	return 301;
-}
-
 static void add_redirect(struct json_object *r, struct json_object *filters)
 {
 	struct json_object *o = json_object_new_object();
@@ -147,7 +132,7 @@ static void add_redirect(struct json_object *r, struct json_object *filters)
 					     path_modifier("ReplacePrefixMatch",
 							   "replacePrefixMatch",
 							   json_text(r, "prefix_rewrite")));
-	(void)json_object_object_add(o, "statusCode", json_object_new_int(redirect_code(r)));
+	(void)json_object_object_add(o, "statusCode", json_object_new_int(redirect_status(r)));
 	add_filter(filters, "RequestRedirect", "requestRedirect", o);
 }
 

@@ -9,8 +9,6 @@
 #include "k8s/discovery.pb-c.h"
 #include "portolan/migration.h"
 
-#define SERVICE_LABEL "kubernetes.io/service-name"
-
 /* {"namespace/word": null}: every text in an object could be a name, also of another namespace
  * ("namespace/name", "namespace/name:port"). */
 static void add_word(struct json_object *words, const char *namespace, const char *text)
@@ -91,7 +89,7 @@ static char *name_of(const struct migration *m, struct json_object *o)
 	char *key;
 
 	for (size_t k = 0; s && s->metadata && k < s->metadata->n_labels; k++)
-		if (strcmp(s->metadata->labels[k]->key, SERVICE_LABEL) == 0)
+		if (strcmp(s->metadata->labels[k]->key, SERVICE_NAME_LABEL) == 0)
 			name = s->metadata->labels[k]->value;
 	key = xasprintf("%s/%s", json_text(o, "namespace"), name);
 	if (s)
@@ -115,18 +113,13 @@ void migration_mentioned(struct migration *m)
 	struct json_object *words = mentioned(m);
 
 	for (size_t i = 0; i < json_length(m->objects); i++) {
-		struct json_object *o = json_object_array_get_idx(m->objects, i), *reasons, *reason;
+		struct json_object *o = json_object_array_get_idx(m->objects, i), *reasons;
 		_cleanup_free_ char *name = is_dependent(o) ? name_of(m, o) : NULL;
 
 		if (!name || !json_object_object_get_ex(words, name, NULL))
 			continue;
 		reasons = json_object_new_array();
-		reason = json_object_new_object();
-		(void)json_object_object_add(reason, "field", json_object_new_string(""));
-		(void)json_object_object_add(
-			reason, "text",
-			json_object_new_string("what refers to it is not served, or in part not"));
-		(void)json_object_array_add(reasons, reason);
+		migration_reason(reasons, "", "what refers to it is not served, or in part not");
 		(void)json_object_object_add(
 			o, "class",
 			json_object_new_string(migration_class_name(MIGRATION_NOT_SERVED)));

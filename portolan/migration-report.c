@@ -26,10 +26,9 @@ static const struct {
 };
 
 /* A folder of manifests seldom has them, and a dump without the right to list them has none. */
-#define NO_SECRETS                                                                             \
-	"The source has no Secrets: hosts with TLS and paths with passwords are judged as if " \
-	"there "                                                                               \
-	"were none (portolan dump writes them)."
+#define NO_SECRETS                                                                          \
+	"The source has no Secrets: hosts with TLS and paths with passwords are judged as " \
+	"if there were none (portolan dump writes them)."
 
 static size_t total(const struct migration *m)
 {

@@ -182,14 +182,19 @@ struct judging {
 	enum migration_class class;
 };
 
-/* text is taken. */
-static void add_reason(struct judging *j, const char *field, char *text)
+void migration_reason(struct json_object *reasons, const char *field, const char *text)
 {
 	struct json_object *o = json_object_new_object();
 
 	(void)json_object_object_add(o, "field", json_object_new_string(field));
 	(void)json_object_object_add(o, "text", json_object_new_string(text));
-	(void)json_object_array_add(j->reasons, o);
+	(void)json_object_array_add(reasons, o);
+}
+
+/* text is taken. */
+static void add_reason(struct judging *j, const char *field, char *text)
+{
+	migration_reason(j->reasons, field, text);
 	free(text);
 }
 

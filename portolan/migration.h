@@ -49,6 +49,8 @@ struct migration {
 };
 void migration_done(struct migration *m);
 
+/* Adds one to an object's list of reasons. */
+void migration_reason(struct json_object *reasons, const char *field, const char *text);
 /* The text is taken. class: MIGRATION_CLASSES_ for a hint. */
 void migration_remark(struct migration *m, const struct item *i, enum migration_class class,
 		      char *text);

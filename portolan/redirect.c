@@ -7,17 +7,20 @@
 #include "common/base/strbuf.h"
 #include "portolan/redirect.h"
 
-static const char *redirect_code(const char *name)
+int redirect_status(struct json_object *redirect)
 {
-	static const char *const codes[][2] = { { "FOUND", "302" },
-						{ "SEE_OTHER", "303" },
-						{ "TEMPORARY_REDIRECT", "307" },
-						{ "PERMANENT_REDIRECT", "308" } };
+	static const struct {
+		const char *name;
+		int status;
+	} rows[] = { { "FOUND", 302 },
+		     { "SEE_OTHER", 303 },
+		     { "TEMPORARY_REDIRECT", 307 },
+		     { "PERMANENT_REDIRECT", 308 } };
 
-	for (size_t i = 0; i < ARRAY_SIZE(codes); i++)
-		if (strcmp(codes[i][0], name) == 0)
-			return codes[i][1];
-	return "301";
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (strcmp(rows[i].name, json_text(redirect, "response_code")) == 0)
+			return rows[i].status;
+	return 301;
 }
 
 static struct json_object *redirect_of(struct json_object *route)
@@ -33,8 +36,8 @@ char *redirect_text(struct json_object *route)
 
 	if (json_object_get_boolean(json_member(r, "https_redirect")))
 		scheme = "https";
-	strbuf_printf(&b, "redirect %s to %s%s%s", redirect_code(json_text(r, "response_code")),
-		      scheme, *scheme ? "://" : "", *host ? host : "the same host");
+	strbuf_printf(&b, "redirect %d to %s%s%s", redirect_status(r), scheme, *scheme ? "://" : "",
+		      *host ? host : "the same host");
 	if (json_number(r, "port_redirect"))
 		strbuf_printf(&b, ":%lld", (long long)json_number(r, "port_redirect"));
 	strbuf_printf(&b, "%s%s", *json_text(r, "path_redirect") ? " " : "",

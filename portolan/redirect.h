@@ -4,6 +4,8 @@
 #include <json-c/json.h>
 #include <stdbool.h>
 
+/* The status of a route's "redirect", in its settings. */
+int redirect_status(struct json_object *redirect);
 /* In words: "redirect 301 to https://the same host". */
 char *redirect_text(struct json_object *route);
 

@@ -66,6 +66,9 @@ enum object_kind {
 
 #define BUNDLE_KEY "gateway.networking.k8s.io"
 
+/* Of an EndpointSlice: the name of its Service. */
+#define SERVICE_NAME_LABEL "kubernetes.io/service-name"
+
 struct object_kind_row {
 	const char *kind;    /* "Ingress" */
 	const char *group;   /* "networking.k8s.io"; "" for the core group */

@@ -11,7 +11,6 @@
 #include "translator/resolve/object.h"
 #include "translator/resolve/pod-selector.h"
 
-#define SERVICE_LABEL "kubernetes.io/service-name"
 /* For one Service; a resource with more would take Envoy too long. */
 #define ENDPOINTS_MAX 20000
 
@@ -51,7 +50,8 @@ const K8s__ObjectMeta *endpoints_metadata(const struct item *slice, struct arena
 const char *endpoints_service(const K8s__ObjectMeta *meta)
 {
 	for (size_t i = 0; i < meta->n_labels; i++)
-		if (strcmp(meta->labels[i]->key, SERVICE_LABEL) == 0 && *meta->labels[i]->value)
+		if (strcmp(meta->labels[i]->key, SERVICE_NAME_LABEL) == 0 &&
+		    *meta->labels[i]->value)
 			return meta->labels[i]->value;
 	return NULL;
 }

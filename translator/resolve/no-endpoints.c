@@ -8,8 +8,7 @@
 #include "translator/resolve/no-endpoints.h"
 #include "translator/resolve/object.h"
 
-#define SERVICE_LABEL "kubernetes.io/service-name"
-#define NAMES_MAX     5
+#define NAMES_MAX 5
 
 /* ---- indexes ---- */
 
@@ -69,7 +68,7 @@ static const char *no_slice(const struct cause *c)
 	for (size_t i = 0; i < n; i++) {
 		object_warning(c->r, OBJECT_ENDPOINT_SLICE, item_key(other[i]), "NoService",
 			       "metadata.labels",
-			       "it has no label " SERVICE_LABEL
+			       "it has no label " SERVICE_NAME_LABEL
 			       ", so no Service has its endpoints");
 		emit_verdict(c->r, OBJECT_ENDPOINT_SLICE, item_key(other[i]),
 			     PORTOLAN__IPC__VERDICT__VERDICT_IGNORED);
@@ -85,7 +84,7 @@ static const char *no_slice(const struct cause *c)
 		hint = " (with objects from files you write it yourself; Endpoints of v1 are not "
 		       "read)";
 	return arena_printf(c->a,
-			    "no EndpointSlice in namespace %s has the label " SERVICE_LABEL
+			    "no EndpointSlice in namespace %s has the label " SERVICE_NAME_LABEL
 			    ": %s%s",
 			    c->namespace, c->name, hint);
 }
