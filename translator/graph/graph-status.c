@@ -230,7 +230,7 @@ static void publish(struct graph *g, uint32_t kind, const char *key, size_t key_
 	status.verdict = (Portolan__Ipc__Verdict)verdict;
 	status.observed_generation = generation_of(item_value(object), object->value_len);
 	status.has_observed_generation = status.observed_generation != 0;
-	/* Of most objects nothing is said, and both ends of the link hold the object as well. */
+	/* Most objects have no problems, and both ends of the link hold the object as well. */
 	if (status.n_problems && object->meta_len)
 		status.origin = (char *)item_meta(object);
 	len = portolan__ipc__object_status__get_packed_size(&status);
